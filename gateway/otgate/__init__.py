@@ -1,0 +1,1 @@
+"""Bridge substation field protocols to an MQTT bus, one way and without loss."""

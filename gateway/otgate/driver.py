@@ -1,0 +1,110 @@
+"""The driver contract: what a field protocol has to bring, and nothing more.
+
+A driver plans offline, connects, scans and listens. It does not reconnect, retry beyond its one
+permitted retry, sleep between attempts, log connection state, spawn detached tasks, or know
+MQTT: the supervisor and the bus side do. Built-in and third-party drivers use the same door, the
+entry point group ``otgate.drivers``.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Protocol, runtime_checkable
+
+from otgate.model import Batch, Device, Scan
+
+DRIVERS = "otgate.drivers"
+"""Entry point group in which drivers announce themselves."""
+
+
+class Receipt(Protocol):
+    """What `Emit` hands back for a batch."""
+
+    async def durable(self, limit_s: float = 5.0) -> None:
+        """Return once every conduit has synced the batch, does not take it, or recorded its drop.
+
+        Raises:
+            NotDurable: ``limit_s`` seconds passed first; do not confirm to the device.
+        """
+
+
+class Emit(Protocol):
+    """Hand a batch to the gateway. Never blocks."""
+
+    def __call__(self, batch: Batch) -> Receipt:
+        """Take ``batch``; its columns are not modified afterwards by either side."""
+
+
+class DeviceState(Protocol):
+    """A small durable key-value store per device (learned splits, EntryIDs)."""
+
+    def get(self, key: str) -> Any:
+        """Return what was put under ``key`` before, in this run or an earlier one, or None."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep ``value`` (JSON: str, number, bool, None, list, dict) under ``key``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The devices that share one link, what was planned for them, and their durable state."""
+
+    devices: Sequence[Device]
+    plans: Mapping[str, Sequence[Scan]]
+    state: Mapping[str, DeviceState]
+
+
+class Session(Protocol):
+    """One device on an open link."""
+
+    async def scan(self, scan: Scan, emit: Emit) -> None:
+        """Read the scan's points once and emit them before the caller's deadline.
+
+        Points that the device refuses are emitted with their quality. The caller cancels at
+        the deadline; a session survives that and never gives a late reply to a later scan.
+
+        Raises:
+            LinkLost: the whole link is gone.
+            TimeoutError: this device did not answer; the link may still serve others.
+        """
+
+    async def listen(self, emit: Emit) -> None:
+        """Emit what the device sends unasked; a poll-only driver waits for ever.
+
+        Raises:
+            LinkLost: the whole link is gone.
+        """
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """A field protocol. Instances hold no device state: it lives in sessions."""
+
+    settings: type[Any]
+    """A pydantic model with ``extra="forbid"``: the driver's block of a device entry."""
+    housekeeping: Sequence[str]
+    """Every write the driver may send unasked, each in words; empty for a reader only."""
+
+    def link_key(self, device: Device) -> Hashable:
+        """Return what devices on one link have in common, e.g. the endpoint."""
+
+    def plan(self, device: Device) -> Sequence[Scan]:
+        """Decide every request, without a device.
+
+        Raises:
+            Mistakes: everything that is wrong with the point map or the settings.
+        """
+
+    def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
+        """Open the link and yield a session per device id.
+
+        Raises:
+            LinkLost: no connection, now or later.
+            Unusable: this can never work as configured.
+        """
+
+
+def installed() -> dict[str, Driver]:
+    """Return an instance of every driver installed on this machine, by name."""
+    return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}

@@ -1,0 +1,215 @@
+"""The telemetry model: points, devices, and batches of samples held as columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.int32]
+Words = NDArray[np.uint32]
+Nanoseconds = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Values = NDArray[Any]
+"""Samples of one value type: float64, int64, uint64, bool, or object holding str."""
+
+NO_STATES: Mapping[int, str] = MappingProxyType({})
+
+
+class Kind(StrEnum):
+    """What a point is to the people who read it; decides its lane and who may receive it."""
+
+    MEASUREMENT = "measurement"
+    STATUS = "status"
+    COUNTER = "counter"
+    EVENT = "event"
+    TEXT = "text"
+    SETTING = "setting"
+    CONTROL = "control"
+
+
+class Lane(StrEnum):
+    """The two logs of a spool, kept apart so that data can be dropped before events."""
+
+    DATA = "data"
+    EVENT = "event"
+
+
+EVENT_KINDS = frozenset({Kind.STATUS, Kind.EVENT})
+"""Kinds whose samples travel in the event lane."""
+
+
+class ValueType(IntEnum):
+    """How a batch's values are held. Enums and double-bit states are I64 codes."""
+
+    F64 = 0
+    I64 = 1
+    U64 = 2
+    BOOL = 3
+    TEXT = 4
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type of a column of these values."""
+        return DTYPES[self]
+
+
+DTYPES = {
+    ValueType.F64: np.dtype(np.float64),
+    ValueType.I64: np.dtype(np.int64),
+    ValueType.U64: np.dtype(np.uint64),
+    ValueType.BOOL: np.dtype(np.bool_),
+    ValueType.TEXT: np.dtype(object),
+}
+
+
+class Origin(IntEnum):
+    """Why a sample was sent. Never rewritten on its way."""
+
+    POLL = 0
+    EVENT = 1
+    UNSOLICITED = 2
+    INTEGRITY = 3
+    GI = 4
+    REFRESH = 5
+    SUBSTITUTED = 6
+    CALCULATED = 7
+
+
+class Sensitivity(IntEnum):
+    """Ordered classification; what nobody classified is BCSI and cannot leave."""
+
+    PUBLIC = 0
+    INTERNAL = 1
+    RESTRICTED = 2
+    BCSI = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Deadband:
+    """A change to report: in engineering units, or in percent of the engineering range."""
+
+    amount: float
+    percent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measured or controlled quantity of a device, as the point map declares it."""
+
+    id: str
+    kind: Kind
+    address: str = ""
+    name: str = ""
+    description: str = ""
+    unit: str = ""
+    type: str = ""
+    order: str = ""
+    scale: float = 1.0
+    offset: float = 0.0
+    raw_lo: float | None = None
+    raw_hi: float | None = None
+    eu_lo: float | None = None
+    eu_hi: float | None = None
+    invert: bool = False
+    states: Mapping[int, str] = NO_STATES
+    deadband: Deadband | None = None
+    scan: str = ""
+    max_age_s: float = 0.0
+    """Seconds without a read after which the point is stale; 0 is never."""
+    zone: str = ""
+    tags: frozenset[str] = frozenset()
+    sensitivity: Sensitivity = Sensitivity.BCSI
+    owner: str = ""
+    external_id: str = ""
+    place: tuple[str, str, str, str, str] = ("", "", "", "", "")
+    """Substation, voltage level, bay, equipment, phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """How often a device's unchanged or fast points are sent; seconds, 0 is off."""
+
+    min_interval_s: float = 0.0
+    max_interval_s: float = 0.0
+    refresh_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a link talks to, with its points and its driver's own settings."""
+
+    id: str
+    driver: str
+    zone: str
+    points: Sequence[Point]
+    scans: Mapping[str, float]
+    """Scan classes: name to ``period_s``. A point names its own in ``Point.scan``."""
+    settings: Any
+    reporting: Reporting = Reporting()
+    time_zone: str = ""
+    maintenance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One read that a plan makes: what it asks, and what of the answer is used."""
+
+    text: str
+    used: int
+    wasted: int
+    wire_bytes: int
+    """Bytes of request and reply together on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Points read together at one rate, as a driver's plan decided offline.
+
+    ``points`` index into the device's points; ``value_types`` runs parallel to it.
+    """
+
+    name: str
+    period_s: float
+    points: Sequence[int]
+    value_types: Sequence[ValueType]
+    requests: Sequence[Request] = ()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Samples of one device, value type and origin, held as columns of equal length.
+
+    ``source_ns`` is None where the protocol carries no device time: ``received_ns`` then stands
+    in and a payload says so. Where ``quality`` has NO_VALUE the value is a placeholder that
+    nobody reads. Columns are never modified once emitted, so that a session may emit the same
+    arrays again for an unchanged reply and the receivers recognise them by identity.
+    """
+
+    device: str
+    value_type: ValueType
+    origin: Origin
+    index: Index
+    values: Values
+    quality: Words
+    received_ns: int
+    source_ns: Nanoseconds | None = field(default=None)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def kept(self, mask: Mask) -> "Batch":
+        """Return the samples where ``mask`` is true, as a batch of its own."""
+        return Batch(
+            self.device,
+            self.value_type,
+            self.origin,
+            self.index[mask],
+            self.values[mask],
+            self.quality[mask],
+            self.received_ns,
+            None if self.source_ns is None else self.source_ns[mask],
+        )

@@ -1,0 +1,1 @@
+"""The segmentation policy: its language, its compiled gates, its explanations. Pure."""
