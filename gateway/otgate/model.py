@@ -115,7 +115,7 @@ class Point:
     eu_lo: float | None = None
     eu_hi: float | None = None
     invert: bool = False
-    states: Mapping[int, str] = NO_STATES
+    states: Mapping[int, str] = field(default_factory=lambda: NO_STATES)
     deadband: Deadband | None = None
     scan: str = ""
     max_age_s: float = 0.0
