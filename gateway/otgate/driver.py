@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
-from otgate.model import Batch, Device, Scan
+from otgate.model import Batch, Device, Scan, ValueType
 
 DRIVERS = "otgate.drivers"
 """Entry point group in which drivers announce themselves."""
@@ -108,3 +108,12 @@ class Driver(Protocol):
 def installed() -> dict[str, Driver]:
     """Return an instance of every driver installed on this machine, by name."""
     return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}
+
+
+def planned_types(device: Device, plan: Sequence[Scan]) -> list[ValueType]:
+    """Return the value type of each of the device's points, as its plan decided."""
+    types = [ValueType.F64] * len(device.points)
+    for scan in plan:
+        for point, value_type in zip(scan.points, scan.value_types, strict=True):
+            types[point] = value_type
+    return types

@@ -1,1 +1,1 @@
-"""To be written."""
+"""Wires a site into running parts, starts them and stops them."""

@@ -1,1 +1,96 @@
-"""The command line: arguments only. Each verb is a module with a `Command`."""
+"""The command line: arguments only. Each verb is a module with a `Command`.
+
+Only the module of the verb that was asked for is imported, so that `otgate check` starts fast.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points, version
+
+from otgate.cli.command import COMMANDS, FAILED, USAGE, Command
+from otgate.errors import OtgateError
+
+BUILT_IN = {
+    "check": "otgate.cli.check",
+    "plan": "otgate.cli.plan",
+    "policy": "otgate.cli.policy",
+    "run": "otgate.cli.run",
+    "bus": "otgate.cli.bus",
+    "status": "otgate.cli.status",
+    "watch": "otgate.cli.watch",
+    "verify": "otgate.cli.verify",
+    "schema": "otgate.cli.schema",
+    "explain": "otgate.cli.explain",
+}
+"""Verbs of the gateway itself, in the order that help shows them."""
+
+DESCRIPTION = """\
+Bridge substation field protocols to an MQTT bus: one way, without loss.
+
+  otgate check site.yaml      say everything that is wrong with a site's files
+  otgate run site.yaml        run both sides
+  otgate status site.yaml     what the running sides say of themselves
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code: 0 done, 1 failed or found, 2 usage."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    parser = parser_for(wanted(given))
+    options = parser.parse_args(given)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return USAGE
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except OtgateError as error:
+        print(f"otgate: {error}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def wanted(given: Sequence[str]) -> list[Command]:
+    """Return the commands that the parser needs: the verb's own, or all for help."""
+    verb = next((word for word in given if not word.startswith("-")), None)
+    if verb in BUILT_IN:
+        return [built_in(verb)]
+    brought = entry_points(group=COMMANDS)
+    if verb is not None and (found := [entry for entry in brought if entry.name == verb]):
+        return [entry.load() for entry in found]
+    return [*map(built_in, BUILT_IN), *(entry.load() for entry in brought)]
+
+
+def built_in(verb: str) -> Command:
+    """Import one of the gateway's own verbs."""
+    command: Command = import_module(BUILT_IN[verb]).COMMAND
+    return command
+
+
+def parser_for(commands: Sequence[Command]) -> argparse.ArgumentParser:
+    """Build a parser of ``commands``."""
+    parser = argparse.ArgumentParser(
+        prog="otgate",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"otgate {version('otgate')}")
+    verbs = parser.add_subparsers(metavar="VERB", title="verbs")
+    for command in commands:
+        verb = verbs.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description or command.summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.arguments(verb)
+        verb.set_defaults(run=command.run)
+    return parser

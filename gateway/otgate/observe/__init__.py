@@ -1,1 +1,1 @@
-"""To be written."""
+"""What a running side says of itself: logs and the administration socket."""

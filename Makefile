@@ -1,0 +1,48 @@
+# Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test slow test-full test-all check format bench schema changelog
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+help: ## show what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## make .venv from uv.lock; install Mosquitto where root
+	@sh tools/setup.sh
+
+lab: setup ## run simulators, a broker, both sides and a live view; Ctrl-C stops
+	$(BIN)/otgate lab $(LAB)
+
+test: setup ## every test within 10 minutes on two cores
+	$(PYTEST) -n 2 --dist worksteal -m "not slow" $(ARGS)
+
+slow: setup ## the longer fault, fuzz and process tests
+	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
+
+test-full: test slow ## both
+
+test-all: setup ## the tests on every interpreter found of 3.11, 3.12 and 3.13
+	sh tools/test_all.sh $(ARGS)
+
+check: setup ## ruff, mypy --strict, import-linter, deptry, vulture, sizes
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry gateway drivers simulators
+	$(BIN)/vulture
+	$(BIN)/python tools/sizes.py
+
+format: setup ## format and mend what ruff can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: setup ## CPU per sample of each stage
+	for bench in tests/bench/*_bench.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+schema: setup ## write config/schema from the code
+	$(BIN)/otgate schema --write config/schema
+
+changelog: setup ## show what the next release's changelog would say
+	$(BIN)/towncrier build --draft

@@ -1,0 +1,91 @@
+"""What a reported batch meets next: every conduit's gate, and the spool behind it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from otgate.driver import Receipt
+from otgate.errors import NotDurable
+from otgate.model import Batch, Lane
+from otgate.policy.gate import Gate
+from otgate.spool.writer import SpoolWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One conduit on the field side: what may cross, and where it is written."""
+
+    conduit: str
+    gate: Gate
+    spool: SpoolWriter
+
+    def append(self, crossing: Sequence[tuple[Lane, Batch]]) -> int | None:
+        """Write what the gate passed; return the last ticket, or None where nothing crossed."""
+        ticket = None
+        for lane, batch in crossing:
+            ticket = self.spool.append(lane, batch)
+        return ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The receipt of a batch: the spools that took it, with their tickets."""
+
+    tickets: Sequence[tuple[SpoolWriter, int]]
+
+    async def durable(self, limit_s: float = 5.0) -> None:
+        """Return once every spool synced its part or recorded its drop.
+
+        Raises:
+            NotDurable: ``limit_s`` seconds passed first.
+        """
+        loop = asyncio.get_running_loop()
+        waits = [synced(loop, spool, ticket) for spool, ticket in self.tickets]
+        try:
+            async with asyncio.timeout(limit_s):
+                for wait in waits:
+                    await wait
+        except TimeoutError as error:
+            raise NotDurable(f"no sync within {limit_s:g} s") from error
+
+
+def synced(
+    loop: asyncio.AbstractEventLoop, spool: SpoolWriter, ticket: int
+) -> asyncio.Future[None]:
+    """Ask ``spool`` for a commit and return a future that its committer thread resolves."""
+    future: asyncio.Future[None] = loop.create_future()
+
+    def resolve() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    spool.wait_durable(ticket, lambda: loop.call_soon_threadsafe(resolve))
+    return future
+
+
+NOBODY = Taken(())
+"""The receipt of a batch that no conduit takes: durable at once."""
+
+
+class Ways:
+    """All conduits of a field side, called with each reported batch."""
+
+    def __init__(self, ways: Sequence[Way], clock: Callable[[], int]) -> None:
+        self.ways = ways
+        self.clock = clock
+
+    def __call__(self, batch: Batch) -> Receipt:
+        """Pass ``batch`` through every gate into every spool. Never blocks."""
+        now_ns = self.clock()
+        tickets = [
+            (way.spool, ticket)
+            for way in self.ways
+            if (ticket := way.append(way.gate.pass_(batch, now_ns))) is not None
+        ]
+        return Taken(tickets) if tickets else NOBODY
+
+    def release(self) -> None:
+        """Write held values whose minimum interval has ended."""
+        now_ns = self.clock()
+        for way in self.ways:
+            way.append(way.gate.release(now_ns))

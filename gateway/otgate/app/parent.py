@@ -1,0 +1,95 @@
+"""Both sides under one parent: start them, restart what dies, stop them within two seconds."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from otgate.together import together
+
+GRACE_S = 1.7
+"""What a child gets to stop by itself before it is killed."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S = 0.2, 10.0, 30.0
+"""Pause before a restart: the first, the longest, and the life that makes the next first again."""
+
+USAGE = 2
+"""What a command line that cannot be understood exits with."""
+
+log = structlog.get_logger()
+
+
+class Hopeless(Exception):
+    """A child refused its configuration; a restart would only repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One child process: its name in logs and its command line after ``otgate``."""
+
+    name: str
+    arguments: Sequence[str]
+
+
+async def parent(sides: Sequence[Side]) -> int:
+    """Keep every side running until cancelled, or until one refuses its configuration."""
+    try:
+        await together(*(kept_running(side) for side in sides))
+    except Hopeless as hopeless:
+        log.error("stopped", why=str(hopeless))  # noqa: TRY400  the child told the rest
+        return os.EX_CONFIG
+    return os.EX_OK
+
+
+async def kept_running(side: Side) -> None:
+    """Start ``side`` again whenever it ends, with a pause that grows while it keeps dying.
+
+    Raises:
+        Hopeless: it refused its configuration.
+    """
+    loop = asyncio.get_running_loop()
+    pause_s = FIRST_PAUSE_S
+    while True:
+        started = loop.time()
+        code = await one_life(side)
+        if code in {os.EX_CONFIG, USAGE}:
+            raise Hopeless(f"the {side.name} refused to start; see its message above")
+        if loop.time() - started >= STABLE_S:
+            pause_s = FIRST_PAUSE_S
+        log.error("side_died", child=side.name, exit=code, restart_in_s=pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+
+async def one_life(side: Side) -> int:
+    """Run ``side`` once to its end; stop it when cancelled."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "otgate", *side.arguments, "--parent", str(os.getpid()),
+        start_new_session=True,
+    )  # fmt: skip
+    log.info("side_started", child=side.name, pid=process.pid)
+    try:
+        return await process.wait()
+    finally:
+        await stopped(process)
+
+
+async def stopped(process: Process) -> None:
+    """Ask a child that still runs to stop, and kill it if it does not within `GRACE_S`."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(GRACE_S):
+            await process.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

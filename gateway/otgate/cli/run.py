@@ -1,0 +1,77 @@
+"""`otgate run`: both sides of a site under one parent, or the field side alone."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from otgate.app.loop import die_with_parent, run
+from otgate.cli.command import Command
+from otgate.cli.loading import loaded, site_argument, site_file
+from otgate.cli.running import running_arguments, start_logs
+
+DESCRIPTION = """\
+Run a site. Without --field: one field side and one bus side per bus/*.yaml beside the site file,
+under a parent that restarts a side that dies. With --field: the field side alone, as a service
+manager runs it; `otgate bus` is its counterpart in the IT zone.
+
+SIGINT or SIGTERM stops cleanly within 2 seconds. Exit 78: the configuration was refused.
+
+  otgate run site.yaml
+  otgate run site.yaml --field --log json
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    site_argument(parser)
+    parser.add_argument("--field", action="store_true", help="run the field side alone")
+    parser.add_argument(
+        "--endpoints",
+        type=Path,
+        metavar="FILE",
+        help="JSON that replaces keys of devices' driver blocks, as `otgate sim --map` writes",
+    )
+    running_arguments(parser)
+
+
+def execute(options: Namespace) -> int:
+    """Run the verb."""
+    return field(options) if options.field else both(options)
+
+
+def both(options: Namespace) -> int:
+    """Run the parent of both sides."""
+    from otgate.app.parent import Side, parent  # noqa: PLC0415  the field side needs none of it
+
+    start_logs(options, "parent")
+    site = site_file(options.site)
+    passed = ["--log", options.log, "--log-level", options.log_level]
+    if options.control is not None:
+        passed += ["--control", str(options.control)]
+    endpoints = [] if options.endpoints is None else ["--endpoints", str(options.endpoints)]
+    buses = sorted((site.parent / "bus").glob("*.yaml"))
+    sides = [
+        Side("field side", ["run", str(site), "--field", *endpoints, *passed]),
+        *(Side(f"bus side {bus.stem}", ["bus", str(bus), *passed]) for bus in buses),
+    ]
+    return run(parent(sides))
+
+
+def field(options: Namespace) -> int:
+    """Run the field side."""
+    site = loaded(options.site, options.endpoints)
+    if site is None:
+        return os.EX_CONFIG
+    from otgate.app.field import field_side  # noqa: PLC0415  a refused site starts nothing
+    from otgate.driver import installed  # noqa: PLC0415
+
+    start_logs(options, "field")
+    if options.parent is not None:
+        die_with_parent(options.parent)
+    directory = options.control or site.control_directory
+    return run(field_side(site, installed(), directory / "field.sock"))
+
+
+COMMAND = Command(
+    "run", "run both sides of a site, or its field side", arguments, execute, DESCRIPTION
+)

@@ -1,0 +1,31 @@
+"""What the verbs that run for long have in common: logs, control directory, parent."""
+
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from pathlib import Path
+
+from otgate.observe.logs import LEVELS, LogForm, configure
+
+
+def running_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of a verb that runs until it is stopped."""
+    parser.add_argument(
+        "--control",
+        type=Path,
+        metavar="DIR",
+        help="directory of the administration sockets (default: `run` beside the site file)",
+    )
+    default = LogForm.CONSOLE if sys.stderr.isatty() else LogForm.JSON
+    parser.add_argument(
+        "--log",
+        choices=[str(form) for form in LogForm],
+        default=str(default),
+        help="form of the log on standard error (default: console on a terminal, else json)",
+    )
+    parser.add_argument("--log-level", choices=list(LEVELS), default="info", help="default: info")
+    parser.add_argument("--parent", type=int, help=SUPPRESS)
+
+
+def start_logs(options: Namespace, side: str) -> None:
+    """Configure logging as the options say."""
+    configure(LogForm(options.log), level=options.log_level, side=side)

@@ -1,0 +1,45 @@
+"""Structured logs on standard error: JSON for machines, a console form for people."""
+
+import sys
+from enum import StrEnum
+
+import structlog
+
+
+class LogForm(StrEnum):
+    """How a log line is written."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure(form: LogForm, *, level: str = "info", side: str = "") -> None:
+    """Send every structlog event to standard error, each with UTC time and ``side``."""
+    structlog.contextvars.clear_contextvars()
+    if side:
+        structlog.contextvars.bind_contextvars(side=side)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers(form),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def renderers(form: LogForm) -> tuple[structlog.typing.Processor, ...]:
+    """Return what turns an event into a line of ``form``."""
+    if form is LogForm.JSON:
+        return structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
+    return (
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    )

@@ -1,0 +1,69 @@
+import asyncio
+
+import pytest
+
+from otgate.together import cancelled, together
+
+
+async def test_nothing_to_run_returns_at_once() -> None:
+    await together()
+
+
+async def test_the_first_failure_ends_the_others_and_is_raised() -> None:
+    ended = asyncio.Event()
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise LookupError("first")
+
+    with pytest.raises(LookupError, match="first"):
+        await together(waits(), fails())
+    assert ended.is_set()
+
+
+async def test_all_have_ended_when_it_returns() -> None:
+    done: list[int] = []
+
+    async def returns(number: int) -> None:
+        await asyncio.sleep(0)
+        done.append(number)
+
+    await together(*(returns(number) for number in range(5)))
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+async def test_a_cancellation_that_meets_a_failing_child_is_never_swallowed() -> None:
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionResetError
+
+    for _ in range(200):
+        task = asyncio.ensure_future(together(fails_when_cancelled(), asyncio.Event().wait()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_cancelled_waits_for_the_clean_up_of_each_task() -> None:
+    cleaned: list[str] = []
+
+    async def slow_to_stop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append("done")
+
+    tasks = [asyncio.ensure_future(slow_to_stop()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await cancelled(tasks)
+    assert cleaned == ["done"] * 3

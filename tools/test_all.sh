@@ -1,0 +1,19 @@
+#!/bin/sh
+# Run the tests on every interpreter of 3.11, 3.12 and 3.13 that this machine has.
+set -eu
+cd "$(dirname "$0")/.."
+uv=uv
+[ -x .tools/bin/uv ] && uv=.tools/bin/uv
+export UV_PYTHON_DOWNLOADS=never
+ran=
+for version in 3.11 3.12 3.13; do
+    if ! python=$("$uv" python find --no-project "$version" 2>/dev/null); then
+        echo "== Python $version: not found, not tested"
+        continue
+    fi
+    echo "== Python $version: $python"
+    UV_PROJECT_ENVIRONMENT=.venv-$version "$uv" sync --quiet --frozen --all-extras --python "$python"
+    ".venv-$version/bin/python" -m pytest -n 2 --dist worksteal -m "not slow" "$@"
+    ran="$ran $version"
+done
+echo "tested on:$ran"
