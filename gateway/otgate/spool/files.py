@@ -1,0 +1,139 @@
+"""File operations of a spool behind one small protocol, so that a test can hand in faults."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+"""The bus side reads by its group and writes nothing."""
+
+
+class Files(Protocol):
+    """What a spool asks of the operating system; each method raises OSError."""
+
+    def mkdir(self, path: Path) -> None:
+        """Make ``path`` where absent, readable by its group, with its missing parents."""
+
+    def create(self, path: Path) -> int:
+        """Open ``path`` for writing, empty, readable by its group; return its descriptor."""
+
+    def lock(self, path: Path) -> int:
+        """Take the exclusive lock on ``path`` and return the descriptor that holds it.
+
+        Raises:
+            BlockingIOError: another process holds it.
+        """
+
+    def open(self, path: Path) -> int:
+        """Open ``path`` for reading."""
+
+    def close(self, descriptor: int) -> None:
+        """Close, which also gives a lock back."""
+
+    def write(self, descriptor: int, buffers: Sequence[bytes]) -> int:
+        """Append ``buffers``; return how many bytes were taken, which may be fewer."""
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        """Read at most ``size`` bytes at ``offset``."""
+
+    def sync(self, descriptor: int) -> None:
+        """Return once what was written is on the disk (fdatasync)."""
+
+    def sync_directory(self, path: Path) -> None:
+        """Return once the names in ``path`` are on the disk."""
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give ``old`` the name ``new`` at once, replacing what had it."""
+
+    def unlink(self, path: Path) -> None:
+        """Remove the name ``path``."""
+
+    def names(self, path: Path) -> list[str]:
+        """List ``path``, in any order."""
+
+    def size(self, path: Path) -> int:
+        """Return how many bytes ``path`` holds."""
+
+
+class OperatingSystem:
+    """The real thing."""
+
+    def mkdir(self, path: Path) -> None:
+        """Make a directory and its parents; set the mode whatever the umask, keeping setgid."""
+        if path.is_dir():
+            return
+        if not path.parent.is_dir():
+            self.mkdir(path.parent)
+        path.mkdir(exist_ok=True)
+        path.chmod(path.stat().st_mode & ~0o777 | DIRECTORY_MODE)
+
+    def create(self, path: Path) -> int:
+        """Create or empty a file; set the mode whatever the umask."""
+        return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+
+    def lock(self, path: Path) -> int:
+        """Lock with flock, which the kernel releases when the process ends."""
+        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def open(self, path: Path) -> int:
+        """Open read-only; a child process does not inherit it."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self, descriptor: int) -> None:
+        """Close a descriptor."""
+        os.close(descriptor)
+
+    def write(self, descriptor: int, buffers: Sequence[bytes]) -> int:
+        """Write all buffers in one call, without joining them first."""
+        return os.writev(descriptor, buffers)
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        """Read without a file position."""
+        return os.pread(descriptor, size, offset)
+
+    def sync(self, descriptor: int) -> None:
+        """Sync data and what is needed to find it again, its length."""
+        os.fdatasync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        """Open, sync and close a directory."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename atomically."""
+        old.replace(new)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def names(self, path: Path) -> list[str]:
+        """List a directory."""
+        return [entry.name for entry in path.iterdir()]
+
+    def size(self, path: Path) -> int:
+        """Ask for a file's length."""
+        return path.stat().st_size
+
+
+def _opened(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, FILE_MODE)
+    if os.fstat(descriptor).st_mode & 0o777 != FILE_MODE:
+        os.fchmod(descriptor, FILE_MODE)
+    return descriptor
+
+
+OS = OperatingSystem()
