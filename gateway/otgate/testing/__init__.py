@@ -1,1 +1,1 @@
-"""To be written."""
+"""Public test kit for driver authors: the driver contract, scripted wires, a faulty relay."""
