@@ -84,6 +84,11 @@ class Verdict:
     value_type: ValueType | None = None
 
     @property
+    def seen(self) -> Traits:
+        """What rules and guards see of the point."""
+        return traits(self.device, self.point)
+
+    @property
     def reason(self) -> Reason:
         """The first thing that stops the point, or ALLOWED."""
         if self.stopped_by:

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otgate.model import Index, Values, ValueType
+from otgate.model import Index, Kind, Values, ValueType
+
+QUANTISED_KINDS = frozenset({Kind.MEASUREMENT, Kind.COUNTER})
+"""Kinds whose values are amounts."""
+
+STEP_RANGE = (1e-9, 1e15)
+"""Steps that a policy may ask for."""
 
 EXACT = 2.0**53
 """Whole numbers up to here are exact in a float64."""

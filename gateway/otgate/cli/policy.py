@@ -1,0 +1,85 @@
+"""`otgate policy`: ask the policy before it is asked in earnest."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+
+from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.cli.loading import loaded, site_argument
+from otgate.config.nearest import did_you_mean
+from otgate.config.site import Site
+from otgate.driver import planned_types
+from otgate.policy.decide import Verdict
+from otgate.policy.explain import as_json, as_text, explain
+
+DESCRIPTION = """\
+Ask a site's policy. Needs no device and no network.
+
+  otgate policy explain site.yaml f3/ia
+"""
+
+EXPLAIN = """\
+Say of one point whether it crosses each conduit, and by which guard, rule and limits.
+
+  otgate policy explain site.yaml f3/ia
+  otgate policy explain site.yaml f3/ia --conduit analytics --format json
+
+Exit: 0 explained, whether it crosses or not; 1 the site has errors; 2 no such point or conduit.
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the sub-verbs."""
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verb = verbs.add_parser(
+        "explain",
+        help="why a point crosses or does not",
+        description=EXPLAIN,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    site_argument(verb)
+    verb.add_argument("point", metavar="DEVICE/POINT", help="a point of the site")
+    verb.add_argument("--conduit", metavar="C", help="this conduit only")
+    verb.add_argument("--format", choices=["text", "json"], default="text")
+
+
+def execute(options: Namespace) -> int:
+    """Run ``policy explain``."""
+    site = loaded(options.site)
+    if site is None:
+        return FAILED
+    verdicts = judged(site, options.point)
+    if verdicts is None:
+        return unknown("point", options.point, paths(site))
+    conduits = [verdict.conduit.id for verdict in verdicts]
+    if options.conduit is not None and options.conduit not in conduits:
+        return unknown("conduit", options.conduit, conduits)
+    asked = [v for v in verdicts if options.conduit in {None, v.conduit.id}]
+    print(json.dumps(as_json(asked), indent=2) if options.format == "json" else as_text(asked))
+    return OK
+
+
+def judged(site: Site, path: str) -> list[Verdict] | None:
+    """Judge the point at ``path`` on every conduit, or return None where there is no such point."""
+    for device in site.devices:
+        for point, value_type in zip(
+            device.points, planned_types(device, site.plans[device.id]), strict=True
+        ):
+            if f"{device.id}/{point.id}" == path:
+                return explain(site.policy, device, point, value_type)
+    return None
+
+
+def paths(site: Site) -> list[str]:
+    """Return ``device/point`` of every point of ``site``."""
+    return [f"{device.id}/{point.id}" for device in site.devices for point in device.points]
+
+
+def unknown(what: str, word: str, known: Sequence[str]) -> int:
+    """Say that there is no such thing, and what was probably meant."""
+    print(f"otgate: no {what} `{word}`: {did_you_mean(word, known)}", file=sys.stderr)
+    return USAGE
+
+
+COMMAND = Command("policy", "ask the policy about a point", arguments, execute, DESCRIPTION)

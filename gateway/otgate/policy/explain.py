@@ -1,0 +1,164 @@
+"""Say why a point crosses a conduit or does not, in words and as JSON."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from otgate.model import EVENT_KINDS, Device, Lane, Point, ValueType
+from otgate.policy.decide import Guard, Reason, Restriction, Verdict, decide
+from otgate.policy.language import Policy, Rule, UnderTest
+
+
+def explain(
+    policy: Policy, device: Device, point: Point, value_type: ValueType | None = None
+) -> list[Verdict]:
+    """Judge ``point`` on every conduit, in the order of the policy."""
+    return [
+        decide(policy, conduit, device, point, value_type) for conduit in policy.conduits.values()
+    ]
+
+
+def as_text(verdicts: Sequence[Verdict]) -> str:
+    """Write the verdicts on one point for a person."""
+    if not verdicts:
+        return "no conduits: nothing crosses"
+    lines = [heading(verdicts[0])]
+    for verdict in verdicts:
+        lines.extend(("", *conduit_lines(verdict)))
+    return "\n".join(lines)
+
+
+def heading(verdict: Verdict) -> str:
+    """Name the point and what rules and guards see of it."""
+    seen = verdict.seen
+    tags = ", ".join(sorted(seen.tags)) or "none"
+    return (
+        f"{verdict.device.id}/{verdict.point.id}"
+        f"  kind {seen.kind}, zone {seen.zone or 'none'}"
+        f", sensitivity {seen.sensitivity.name.lower()}, tags {tags}"
+    )
+
+
+def conduit_lines(verdict: Verdict) -> Iterator[str]:
+    """Write one conduit's verdict: the outcome, then everything that decided it."""
+    outcome = "crosses" if verdict.crosses else "does not cross"
+    yield f"{verdict.conduit.id}: {outcome}, {because(verdict)}"
+    for guard, says in guards(verdict).items():
+        holds = "stops" if guard in verdict.stopped_by else "holds"
+        yield f"  guard {guard:<12} {holds}  {says}"
+    for rule in (*verdict.denies, *verdict.allows):
+        yield f"  {rule.effect} {rule.name}: {reason_given(rule)}"
+    if verdict.crosses:
+        yield from (f"  limit {limit}" for limit in limit_lines(verdict.restriction))
+        yield f"  lane {lane(verdict.point)}; data under test: {under_test(verdict)}"
+
+
+def because(verdict: Verdict) -> str:
+    """Say in half a sentence what decided."""
+    match verdict.reason:
+        case Reason.GUARD:
+            stops = " and ".join(verdict.stopped_by)
+            return f"stopped by the {stops} guard, which no rule lifts"
+        case Reason.DENIED:
+            return f"denied by {names(verdict.denies)}"
+        case Reason.NOT_ALLOWED:
+            return "no rule allows it"
+        case Reason.UNENFORCEABLE:
+            return "allowed, but its values are no numbers and cannot be quantised"
+        case Reason.ALLOWED:
+            return f"allowed by {names(verdict.allows)}"
+
+
+def guards(verdict: Verdict) -> dict[Guard, str]:
+    """Say what each guard compared."""
+    conduit, seen = verdict.conduit, verdict.seen
+    return {
+        Guard.ZONE: f"{seen.zone or 'no zone'}; from {', '.join(sorted(conduit.from_zones))}",
+        Guard.KIND: f"{seen.kind}; direction {conduit.direction}",
+        Guard.SENSITIVITY: (
+            f"{seen.sensitivity.name.lower()}; ceiling {conduit.ceiling.name.lower()}"
+        ),
+    }
+
+
+def names(rules: Sequence[Rule]) -> str:
+    """List the names of ``rules``."""
+    return ", ".join(rule.name for rule in rules)
+
+
+def reason_given(rule: Rule) -> str:
+    """Return the rule's why, with its ticket where it has one."""
+    return f"{rule.why} ({rule.ticket})" if rule.ticket else rule.why
+
+
+def limit_lines(restriction: Restriction) -> Iterator[str]:
+    """Write each joined limit, or that there is none."""
+    if restriction.min_interval_s:
+        yield f"min_interval_s {restriction.min_interval_s:g}"
+    if restriction.quantize:
+        yield f"quantize {restriction.quantize:g}"
+    if restriction.strip:
+        yield f"strip {', '.join(sorted(restriction.strip))}"
+    if restriction == Restriction():
+        yield "none"
+
+
+def lane(point: Point) -> Lane:
+    """Return the lane that the point's samples travel in."""
+    return Lane.EVENT if point.kind in EVENT_KINDS else Lane.DATA
+
+
+def under_test(verdict: Verdict) -> str:
+    """Say what becomes of the point's samples while it is under test."""
+    return "passed" if verdict.conduit.test is UnderTest.PASS else "dropped"
+
+
+def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Describe the verdicts on one point for a program."""
+    first = verdicts[0]
+    return {
+        "point": f"{first.device.id}/{first.point.id}",
+        "kind": str(first.seen.kind),
+        "zone": first.seen.zone,
+        "sensitivity": first.seen.sensitivity.name.lower(),
+        "tags": sorted(first.seen.tags),
+        "conduits": [conduit_json(verdict) for verdict in verdicts],
+    }
+
+
+def conduit_json(verdict: Verdict) -> dict[str, Any]:
+    """Describe one conduit's verdict."""
+    return {
+        "conduit": verdict.conduit.id,
+        "crosses": verdict.crosses,
+        "reason": str(verdict.reason),
+        "guards": [
+            {"guard": str(guard), "holds": guard not in verdict.stopped_by, "compared": says}
+            for guard, says in guards(verdict).items()
+        ],
+        "denied_by": [rule_json(rule) for rule in verdict.denies],
+        "allowed_by": [rule_json(rule) for rule in verdict.allows],
+        "limits": limits_json(verdict.restriction) if verdict.crosses else None,
+        "lane": str(lane(verdict.point)),
+        "under_test": under_test(verdict),
+    }
+
+
+def rule_json(rule: Rule) -> dict[str, str]:
+    """Describe a rule by its name and its paperwork; what is not given is left out."""
+    paperwork = {
+        "why": rule.why,
+        "owner": rule.owner,
+        "ticket": rule.ticket,
+        "approved_by": rule.approved_by,
+        "review_by": rule.review_by,
+    }
+    return {"name": rule.name, **{key: said for key, said in paperwork.items() if said}}
+
+
+def limits_json(restriction: Restriction) -> dict[str, Any]:
+    """Describe joined limits; 0 is no limit."""
+    return {
+        "min_interval_s": restriction.min_interval_s,
+        "quantize": restriction.quantize,
+        "strip": sorted(restriction.strip),
+    }
