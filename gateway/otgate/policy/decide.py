@@ -6,6 +6,7 @@ limits of the conduit and of every matching allow join. `otgate.policy.gate` com
 
 import fnmatch
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, reduce
@@ -149,6 +150,11 @@ def stopping(conduit: Conduit, seen: Traits) -> tuple[Guard, ...]:
         Guard.SENSITIVITY: seen.sensitivity <= conduit.ceiling,
     }
     return tuple(guard for guard, held in holds.items() if not held)
+
+
+def listed(guards: Sequence[Guard]) -> str:
+    """Name ``guards`` in words: the zone guard, the kind and zone guards."""
+    return f"{' and '.join(guards)} guard{'s' if len(guards) > 1 else ''}"
 
 
 def applies(rule: Rule, conduit: Conduit) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from otgate.model import EVENT_KINDS, Device, Lane, Point, ValueType
-from otgate.policy.decide import Guard, Reason, Restriction, Verdict, decide
+from otgate.policy.decide import Guard, Reason, Restriction, Verdict, decide, listed
 from otgate.policy.language import Policy, Rule, UnderTest
 
 
@@ -56,8 +56,7 @@ def because(verdict: Verdict) -> str:
     """Say in half a sentence what decided."""
     match verdict.reason:
         case Reason.GUARD:
-            stops = " and ".join(verdict.stopped_by)
-            return f"stopped by the {stops} guard, which no rule lifts"
+            return f"stopped by the {listed(verdict.stopped_by)}, which no rule lifts"
         case Reason.DENIED:
             return f"denied by {names(verdict.denies)}"
         case Reason.NOT_ALLOWED:

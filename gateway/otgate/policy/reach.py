@@ -10,6 +10,7 @@ from otgate.policy.decide import (
     Traits,
     applies,
     attributes_hold,
+    listed,
     names_hold,
     traits,
 )
@@ -60,7 +61,7 @@ def blocked_rules(policy: Policy) -> Iterator[Finding]:
                 "blocked-rule",
                 ("rules", number, *named),
                 f"rule `{rule.name}` allows nothing on conduit `{conduit}`:"
-                f" the {' and '.join(guards)} guard stops all it matches",
+                f" all it matches is stopped by the {listed(guards)}",
                 "no rule lifts a guard; correct the rule or the conduit",
                 Weight.WARNING,
             )

@@ -1,0 +1,207 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from otgate.model import Kind, Sensitivity, ValueType
+from otgate.policy.checks import findings
+from otgate.policy.finding import Finding, Weight, Where
+from otgate.policy.language import Conduit, Limits, Policy, Rule
+from policies import allow, conduit, deny, device, point, policy
+
+ONLY_VENDOR = frozenset({"vendor"})
+
+
+def only(held: Policy, *given: object) -> Finding:
+    found = findings(held, *given)  # type: ignore[arg-type]  # devices and value types
+    assert len(found) == 1, found
+    return found[0]
+
+
+def of_rule(rule: Rule, conduits: Sequence[Conduit] = (conduit(),)) -> Finding:
+    return only(policy(rule, conduits=conduits))
+
+
+def of_conduit(**given: object) -> Finding:
+    return only(policy(allow(), conduits=[conduit(**given)]))
+
+
+def test_a_sound_policy_has_no_findings() -> None:
+    sound = policy(
+        allow(limits=Limits(min_interval_s=60, quantize=0.5)),
+        deny(tags_any=frozenset({"protection"})),
+        conduits=[conduit(limits=Limits(quantize=2))],
+    )
+    which = point(tags=frozenset({"feeder"})), point("z", tags=frozenset({"protection"}))
+    assert findings(sound, [device(*which)], {"f3": [ValueType.F64] * 2}) == []
+
+
+@pytest.mark.parametrize("key", ["tags_all", "tags_any", "tags_none"])
+def test_a_tag_outside_the_vocabulary_is_an_error_at_the_tag(key: str) -> None:
+    found = of_rule(allow(**{key: frozenset({"feeder", "protectoin"})}))
+    assert (found.code, found.severity) == ("unknown-tag", Weight.ERROR)
+    assert found.where == ("rules", 0, "match", key, "protectoin")
+    assert found.help == "did you mean `protection`?"
+
+
+def test_an_unknown_zone_is_an_error_wherever_it_stands() -> None:
+    where: list[tuple[Finding, Where]] = [
+        (of_conduit(from_zones=frozenset({"bay", "by"})), ("conduits", "analytics", "from", "by")),
+        (of_conduit(to="moon"), ("conduits", "analytics", "to")),
+        (of_rule(deny(zone=frozenset({"by"}))), ("rules", 0, "match", "zone", "by")),
+    ]
+    for found, place in where:
+        assert (found.code, found.where) == ("unknown-zone", place)
+    assert "`bay`, `enterprise`, `station`" in where[1][0].help
+
+
+def test_an_unknown_conduit_is_an_error_at_its_name() -> None:
+    found = of_rule(replace(allow(), conduits=frozenset({"analytcs", "analytics"})))
+    assert (found.code, found.where) == ("unknown-conduit", ("rules", 0, "conduits", "analytcs"))
+
+
+def test_the_second_rule_of_a_name_is_the_mistake() -> None:
+    found = only(policy(allow("a"), allow("b"), allow("a")))
+    assert (found.code, found.where) == ("duplicate-rule", ("rules", 2, "name"))
+
+
+def test_a_rule_without_a_reason_is_an_error() -> None:
+    found = of_rule(replace(allow(), why="  "))
+    assert (found.code, found.where) == ("missing-why", ("rules", 0, "why"))
+
+
+def test_a_conduit_leads_somewhere_else() -> None:
+    assert of_conduit(to="bay").code == "conduit-to-itself"
+
+
+def test_a_ceiling_of_bcsi_is_a_warning_about_the_unclassified() -> None:
+    found = of_conduit(ceiling=Sensitivity.BCSI)
+    assert (found.code, found.severity) == ("open-ceiling", Weight.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "key"),
+    [
+        (Limits(min_interval_s=-1), "bad-limit", "min_interval_s"),
+        (Limits(min_interval_s=float("nan")), "bad-limit", "min_interval_s"),
+        (Limits(min_interval_s=1e12), "bad-limit", "min_interval_s"),
+        (Limits(quantize=-0.5), "bad-limit", "quantize"),
+        (Limits(quantize=float("inf")), "bad-limit", "quantize"),
+        (Limits(quantize=float("nan")), "bad-limit", "quantize"),
+        (Limits(quantize=1e-12), "bad-limit", "quantize"),
+        (Limits(quantize=1, kinds=frozenset({Kind.STATUS})), "quantize-kind", "kinds"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_an_error(limits: Limits, code: str, key: str) -> None:
+    found = of_rule(allow(limits=limits))
+    assert (found.code, found.where) == (code, ("rules", 0, "limits", key))
+    found = of_conduit(limits=limits)
+    assert (found.code, found.where) == (code, ("conduits", "analytics", "limits", key))
+
+
+def test_limits_on_a_deny_restrict_nothing() -> None:
+    found = of_rule(replace(deny(), limits=Limits(min_interval_s=5)))
+    assert (found.code, found.where) == ("limit-on-deny", ("rules", 0, "limits"))
+
+
+@pytest.mark.parametrize(
+    ("match", "key"),
+    [
+        ({"kind": frozenset()}, "kind"),
+        ({"zone": frozenset()}, "zone"),
+        ({"point": ()}, "point"),
+        ({"point": ("ia", "ib")}, "point"),
+        ({"device": ("f3/ia",)}, "device"),
+        ({"tags_all": frozenset({"feeder"}), "tags_none": frozenset({"feeder"})}, "tags_none"),
+        ({"tags_any": frozenset({"feeder"}), "tags_none": frozenset({"feeder"})}, "tags_none"),
+    ],
+)
+def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
+    match: dict[str, object], key: str
+) -> None:
+    found = of_rule(deny(**match))
+    assert (found.code, found.where) == ("impossible-match", ("rules", 0, "match", key))
+    assert found.severity is Weight.ERROR
+
+
+@pytest.mark.parametrize(
+    ("match", "guard"),
+    [
+        ({"kind": frozenset({Kind.CONTROL, Kind.SETTING})}, "kind"),
+        ({"zone": frozenset({"enterprise"})}, "zone"),
+        ({"sensitivity": frozenset({Sensitivity.RESTRICTED})}, "sensitivity"),
+    ],
+)
+def test_an_allow_that_a_guard_always_stops_is_a_warning(
+    match: dict[str, object], guard: str
+) -> None:
+    found = of_rule(allow(**match))
+    assert (found.code, found.severity) == ("blocked-rule", Weight.WARNING)
+    assert f"the {guard} guard" in found.message
+    named = of_rule(replace(allow(**match), conduits=frozenset({"analytics"})))
+    assert named.where == ("rules", 0, "conduits", "analytics")
+
+
+def test_an_allow_on_all_conduits_need_not_suit_each() -> None:
+    ways = [conduit(), conduit("partner", ceiling=Sensitivity.RESTRICTED)]
+    rule = allow(sensitivity=frozenset({Sensitivity.RESTRICTED}))
+    assert findings(policy(rule, conduits=ways)) == []
+
+
+def test_a_rule_that_matches_none_of_the_points_is_dead() -> None:
+    held = policy(allow(), deny("gone", point=("f4/*",)), deny("tagged", tags_all={"revenue"}))
+    found = findings(held, [device(point())])
+    assert [(f.code, f.where) for f in found] == [
+        ("dead-rule", ("rules", 1, "name")),
+        ("dead-rule", ("rules", 2, "name")),
+    ]
+    assert {f.severity for f in found} == {Weight.WARNING}
+    assert findings(held) == []
+
+
+def test_globs_and_attributes_have_to_hold_for_one_and_the_same_point() -> None:
+    held = policy(allow(), deny(kind=frozenset({Kind.STATUS}), point=("*/ia",)))
+    points = point("ia"), point("cb", Kind.STATUS)
+    assert only(held, [device(*points)]).code == "dead-rule"
+
+
+def test_a_rule_with_a_mistake_is_not_called_dead_besides() -> None:
+    held = policy(allow(), deny(tags_any=frozenset({"protectoin"})))
+    assert only(held, [device(point())]).code == "unknown-tag"
+
+
+def test_a_conduit_that_nothing_crosses_is_a_warning() -> None:
+    found = only(policy(allow()), [device(point(sensitivity=Sensitivity.BCSI))])
+    assert (found.code, found.where) == ("empty-conduit", ("conduits", "analytics"))
+    assert found.severity is Weight.WARNING
+
+
+def test_a_step_asked_of_a_text_is_a_warning_that_names_the_point() -> None:
+    held = policy(allow(limits=Limits(quantize=0.5)))
+    points = point("ia"), point("mode")
+    found = only(held, [device(*points)], {"f3": [ValueType.F64, ValueType.TEXT]})
+    assert (found.code, found.severity) == ("unenforceable-limit", Weight.WARNING)
+    assert "`f3/mode`" in found.message
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    held = policy(
+        replace(allow("a", zone=frozenset({"by"})), why=""),
+        allow("a", tags_any=frozenset({"x"})),
+        conduits=[conduit(to="bay", limits=Limits(quantize=-1))],
+    )
+    assert {found.code for found in findings(held)} == {
+        "unknown-zone",
+        "missing-why",
+        "duplicate-rule",
+        "unknown-tag",
+        "conduit-to-itself",
+        "bad-limit",
+        "blocked-rule",
+    }
+
+
+def test_a_rule_of_another_conduit_is_not_judged_by_this_ones_guards() -> None:
+    vendor = conduit("vendor", ceiling=Sensitivity.RESTRICTED)
+    rule = replace(allow(sensitivity=frozenset({Sensitivity.RESTRICTED})), conduits=ONLY_VENDOR)
+    assert findings(policy(rule, conduits=[conduit(), vendor])) == []

@@ -1,0 +1,105 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+from inline_snapshot import snapshot
+
+from otgate.model import Kind, Point, Sensitivity, ValueType
+from otgate.policy.explain import as_json, as_text, explain
+from otgate.policy.language import Limits, Policy, Rule, Strip, UnderTest
+from policies import allow, conduit, deny, device, point, policy
+
+LOADS = replace(
+    allow("feeder-loads", Limits(min_interval_s=60, quantize=0.5), tags_all=frozenset({"feeder"})),
+    ticket="CR-1190",
+)
+NO_PROTECTION = deny(tags_any=frozenset({"protection"}))
+
+
+def text(held: Policy, which: Point, value_type: ValueType = ValueType.F64) -> str:
+    return as_text(explain(held, device(which), which, value_type))
+
+
+def told(*rules: Rule, which: Point | None = None) -> dict[str, Any]:
+    asked = which or point()
+    only: dict[str, Any] = as_json(explain(policy(*rules), device(asked), asked))["conduits"][0]
+    return only
+
+
+def test_a_crossing_point_is_explained_by_rule_reason_and_limits() -> None:
+    way = conduit(limits=Limits(strip=frozenset({Strip.OWNER, Strip.NAME})))
+    assert text(policy(LOADS, NO_PROTECTION, conduits=[way]), point()) == snapshot("""\
+f3/ia  kind measurement, zone bay, sensitivity internal, tags feeder
+
+analytics: crosses, allowed by feeder-loads
+  guard zone         holds  bay; from bay, station
+  guard kind         holds  measurement; direction out
+  guard sensitivity  holds  internal; ceiling internal
+  allow feeder-loads: load forecasting (CR-1190)
+  limit min_interval_s 60
+  limit quantize 0.5
+  limit strip name, owner
+  lane data; data under test: dropped\
+""")
+
+
+def test_a_stopped_point_is_explained_on_every_conduit() -> None:
+    held = policy(allow(), conduits=[conduit(), conduit("vendor", ceiling=Sensitivity.PUBLIC)])
+    which = Point("trip", Kind.SETTING)
+    assert text(held, which) == snapshot("""\
+f3/trip  kind setting, zone bay, sensitivity bcsi, tags none
+
+analytics: does not cross, stopped by the kind and sensitivity guards, which no rule lifts
+  guard zone         holds  bay; from bay, station
+  guard kind         stops  setting; direction out
+  guard sensitivity  stops  bcsi; ceiling internal
+  allow feeders: load forecasting
+
+vendor: does not cross, stopped by the kind and sensitivity guards, which no rule lifts
+  guard zone         holds  bay; from bay, station
+  guard kind         stops  setting; direction out
+  guard sensitivity  stops  bcsi; ceiling public
+  allow feeders: load forecasting\
+""")
+
+
+def test_each_reason_is_said_in_words() -> None:
+    assert "analytics: does not cross, no rule allows it" in text(policy(), point())
+    both = point(tags=frozenset({"feeder", "protection"}))
+    assert "does not cross, denied by no-protection" in text(policy(LOADS, NO_PROTECTION), both)
+    assert "cannot be quantised" in text(policy(LOADS), point(), ValueType.TEXT)
+
+
+def test_a_crossing_without_limits_says_so() -> None:
+    assert "  limit none\n" in text(policy(allow()), point())
+
+
+def test_a_conduit_that_carries_tests_says_so() -> None:
+    held = policy(allow(), conduits=[conduit(test=UnderTest.PASS)])
+    assert text(held, point()).endswith("data under test: passed")
+
+
+def test_the_program_reads_rules_with_their_paperwork() -> None:
+    said = told(LOADS)
+    assert said["crosses"] is True
+    assert said["allowed_by"] == [
+        {"name": "feeder-loads", "why": "load forecasting", "ticket": "CR-1190"}
+    ]
+    assert said["limits"] == {"min_interval_s": 60, "quantize": 0.5, "strip": []}
+
+
+def test_the_program_reads_guards_and_no_limits_of_what_stays() -> None:
+    said = told(LOADS, which=point(sensitivity=Sensitivity.BCSI))
+    assert (said["crosses"], said["reason"], said["limits"]) == (False, "guard", None)
+    assert [guard["guard"] for guard in said["guards"] if not guard["holds"]] == ["sensitivity"]
+
+
+def test_the_answer_for_a_program_is_json() -> None:
+    which = point(kind=Kind.STATUS)
+    verdicts = explain(policy(LOADS, NO_PROTECTION), device(which), which)
+    assert json.loads(json.dumps(as_json(verdicts))) == as_json(verdicts)
+    assert as_json(verdicts)["conduits"][0]["lane"] == "event"
+
+
+def test_a_policy_without_conduits_lets_nothing_cross() -> None:
+    assert as_text([]) == "no conduits: nothing crosses"
