@@ -1,0 +1,124 @@
+"""`otgate sim`: serve the simulated devices of a site, or tell a running one to show a fault."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from otgate.config.render import rendered
+from otgate.config.site import load_site
+
+from otgate.cli.command import FAILED, OK, USAGE
+from otgate.cli.loading import site_file
+from otgate.driver import installed
+from otgate.errors import Refused
+from otgate.model import Device
+from otgate_sim.control import ask, default_path, free_path, listening
+from otgate_sim.faults import Fault
+from otgate_sim.simulation import Settings, Simulation
+
+FASTEST = 10_000.0
+LOOK_S = 0.5
+"""How often the parent's life is looked at."""
+
+
+def execute(options: Namespace) -> int:
+    """Run the verb."""
+    try:
+        return fault(options) if options.site == "fault" else serve(options)
+    except Refused as refused:
+        print(f"otgate sim: {refused}", file=sys.stderr)
+        return FAILED
+
+
+def fault(options: Namespace) -> int:
+    """Tell the simulator that runs on this machine to show a fault."""
+    if len(options.fault) != 2:
+        print(f"otgate sim fault DEVICE KIND; kinds: {', '.join(Fault)}", file=sys.stderr)
+        return USAGE
+    device, kind = options.fault
+    asked = {"verb": "fault", "device": device, "kind": kind, "for_s": options.for_s}
+    done = ask(options.control or default_path(), asked)
+    lasting = "" if done["for_s"] is None else f" for {done['for_s']:g} s"
+    print(f"{done['device']}: {done['kind']}{lasting}")
+    return OK
+
+
+def serve(options: Namespace) -> int:
+    """Serve the devices of a site until a signal stops it."""
+    if options.fault or not 0 < options.speed <= FASTEST or not 0 <= options.port_base < 65536:
+        print("otgate sim SITE: see otgate sim --help", file=sys.stderr)
+        return USAGE
+    devices = devices_of(Path(options.site))
+    if devices is None:
+        return FAILED
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+    settings = Settings(options.seed, options.speed, options.port_base)
+    control = options.control or free_path(default_path())
+    try:
+        asyncio.run(until_stopped(Simulation(devices, settings), control, options))
+    except OSError as error:
+        raise Refused(str(error)) from error
+    return OK
+
+
+def devices_of(given: Path) -> Sequence[Device] | None:
+    """Load a site's devices; print what is wrong and return None where it has errors."""
+    loaded = load_site(site_file(given), installed())
+    if loaded.site is None:
+        print(rendered(loaded.diagnostics), file=sys.stderr)
+        return None
+    return loaded.site.devices
+
+
+async def until_stopped(simulation: Simulation, control: Path, options: Namespace) -> None:
+    """Serve until SIGINT, SIGTERM, or the end of the parent process."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with simulation.serving() as urls, listening(control, simulation.answer):
+        if options.map is not None:
+            await asyncio.to_thread(write_map, options.map, urls)
+        print(listed(simulation.devices, urls, control), flush=True)
+        while not stop.is_set() and is_alive(options.parent):
+            await first_of(stop, LOOK_S)
+
+
+async def first_of(stop: asyncio.Event, seconds: float) -> None:
+    """Return when ``stop`` is set, at the latest after ``seconds``."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+def is_alive(parent: int | None) -> bool:
+    """Whether the process that started this one is still its parent."""
+    return parent is None or os.getppid() == parent
+
+
+def write_map(path: Path, urls: Mapping[str, str]) -> None:
+    """Write where each device listens, whole or not at all."""
+    text = json.dumps({device: {"url": url} for device, url in urls.items()}, indent=1)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def listed(devices: Sequence[Device], urls: Mapping[str, str], control: Path) -> str:
+    """Return the map as a table for people."""
+    rows = [("device", "unit", "in the site", "simulated at", "points")]
+    for device in devices:
+        url = urls.get(device.id, f"not simulated: {device.driver}")
+        unit, site_url = (getattr(device.settings, key, "") for key in ("unit", "url"))
+        rows.append((device.id, str(unit), str(site_url), url, str(len(device.points))))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", f"faults: otgate sim fault DEVICE KIND --control {control}"])

@@ -1,0 +1,152 @@
+"""A running simulation: the plant, a server per endpoint of the site, and the devices' faults."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from otgate.errors import Refused
+from otgate.model import Device
+from otgate_sim.binding import Read, bind
+from otgate_sim.faults import LATE_S, Fault, Trouble
+from otgate_sim.memory import Cell, Unit
+from otgate_sim.modbus import Endpoint, Served
+from otgate_sim.plant import Plant
+from otgate_sim.registers import slot_of
+
+MODBUS = "modbus"
+SHORTEST_FAULT_S, LONGEST_FAULT_S = 0.001, 86_400.0
+
+
+def steady_clock() -> Callable[[], int]:
+    """Return a clock that starts at the time of day and never jumps."""
+    start_ns = time.time_ns() - time.monotonic_ns()
+    return lambda: start_ns + time.monotonic_ns()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a simulation runs."""
+
+    seed: int = 1
+    speed: float = 1.0
+    """Plant seconds per second."""
+    port_base: int = 0
+    """First port; 0 takes free ones."""
+    late_s: float = LATE_S
+
+
+@dataclass(slots=True)
+class Simulation:
+    """The simulated devices of a site."""
+
+    devices: Sequence[Device]
+    settings: Settings = Settings()
+    clock: Callable[[], int] = field(default_factory=steady_clock)
+    plant: Plant = field(init=False)
+    reads: Mapping[str, Sequence[Read]] = field(init=False)
+    troubles: dict[str, Trouble] = field(init=False)
+    urls: dict[str, str] = field(init=False, default_factory=dict)
+    """Where each device listens, while serving."""
+
+    def __post_init__(self) -> None:
+        self.plant = Plant(self.settings.seed, self.clock(), speed=self.settings.speed)
+        self.reads = bind(self.plant, self.devices)
+        late_s = self.settings.late_s
+        self.troubles = {
+            device.id: Trouble(time.monotonic, late_s=late_s) for device in self.simulated
+        }
+
+    @property
+    def simulated(self) -> list[Device]:
+        """The devices whose protocol the simulator speaks."""
+        return [device for device in self.devices if device.driver == MODBUS]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[Mapping[str, str]]:
+        """Serve every device on loopback while the block runs; yield their addresses.
+
+        Raises:
+            OSError: a port is taken.
+            Refused: two devices share an address and a unit, or a point cannot be simulated.
+        """
+        endpoints: list[Endpoint] = []
+        try:
+            for number, (devices, served) in enumerate(self.endpoints()):
+                base = self.settings.port_base
+                endpoints.append(Endpoint(base + number if base else 0, served))
+                port = await endpoints[-1].start()
+                self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
+            yield self.urls
+        finally:
+            await asyncio.gather(*(endpoint.stop() for endpoint in endpoints))
+
+    def endpoints(self) -> Iterable[tuple[list[str], dict[int, Served]]]:
+        """Return, for each distinct address of the site, its devices and what it serves."""
+        shared: dict[str, list[Device]] = {}
+        for device in self.simulated:
+            shared.setdefault(device.settings.url, []).append(device)
+        for url, devices in shared.items():
+            served: dict[int, Served] = {}
+            for device in devices:
+                if served.setdefault(device.settings.unit, self.served(device)).unit.device != (
+                    device.id
+                ):
+                    raise Refused(f"two devices are unit {device.settings.unit} of {url}")
+            yield [device.id for device in devices], served
+
+    def served(self, device: Device) -> Served:
+        """Return a device's registers and the fault it shows."""
+        settings = device.settings
+        cells = []
+        for point, read in zip(device.points, self.reads[device.id], strict=True):
+            slot = slot_of(point, settings.base, settings.order)
+            cells.append(Cell(slot.place, partial(words, slot.words, read)))
+        return Served(
+            Unit(device.id, cells, self.clock, self.plant.advance), self.troubles[device.id]
+        )
+
+    def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what a control request asks: show a fault, or say what each device does.
+
+        Raises:
+            Refused: the request names no device, no fault, or no possible time.
+        """
+        match asked.get("verb"):
+            case "fault":
+                return self.show(asked.get("device"), asked.get("kind"), asked.get("for_s"))
+            case "status":
+                return {"devices": {name: told(self.troubles[name]) for name in self.troubles}}
+            case verb:
+                raise Refused(f"the simulator has no verb {verb!r}")
+
+    def show(self, device: object, kind: object, for_s: object) -> dict[str, Any]:
+        """Let ``device`` show a fault for ``for_s`` seconds, or until told otherwise."""
+        if not isinstance(device, str) or device not in self.troubles:
+            known = ", ".join(self.troubles)
+            raise Refused(f"there is no simulated device {device!r}; there are {known}")
+        if kind not in list(Fault):
+            raise Refused(f"there is no fault {kind!r}; there are {', '.join(Fault)}")
+        if for_s is not None and not is_possible(for_s):
+            raise Refused(f"a fault cannot last {for_s!r} seconds")
+        seconds = float(for_s) if isinstance(for_s, int | float) else None
+        self.troubles[device].begin(Fault(str(kind)), seconds)
+        return {"device": device, "kind": str(kind), "for_s": seconds}
+
+
+def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
+    """Spell what a point reads from the plant now."""
+    return spell(read())
+
+
+def is_possible(for_s: object) -> bool:
+    """Whether a fault can last that many seconds."""
+    return isinstance(for_s, int | float) and SHORTEST_FAULT_S <= for_s <= LONGEST_FAULT_S
+
+
+def told(trouble: Trouble) -> dict[str, Any]:
+    """Describe one device's fault and what it has answered."""
+    return {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
