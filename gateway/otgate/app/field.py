@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,12 @@ def status(site: Site, supervisor: Supervisor, ways: Sequence[Way]) -> dict[str,
         "gateway": site.gateway,
         "policy_hash": site.policy_hash,
         "map_hash": site.map_hash,
-        "devices": {device: now.as_dict() for device, now in supervisor.status().items()},
+        "devices": {device: asdict(now) for device, now in supervisor.status().items()},
         "conduits": {
             way.conduit: {
                 "crossing_points": len(way.gate.crossing),
                 "suppressed": way.gate.suppressed,
-                "spool": way.spool.status().as_dict(),
+                "spool": asdict(way.spool.status()),
             }
             for way in ways
         },

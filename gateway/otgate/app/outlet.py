@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from otgate.driver import Receipt
@@ -59,7 +60,11 @@ def synced(
         if not future.done():
             future.set_result(None)
 
-    spool.wait_durable(ticket, lambda: loop.call_soon_threadsafe(resolve))
+    def done() -> None:
+        with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            loop.call_soon_threadsafe(resolve)
+
+    spool.wait_durable(ticket, done)
     return future
 
 

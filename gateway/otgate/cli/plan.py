@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
@@ -66,7 +66,7 @@ def totals(scan: Scan) -> tuple[int, int]:
     return sum(r.used for r in scan.requests), sum(r.wasted for r in scan.requests)
 
 
-def load(scans: tuple[Scan, ...] | list[Scan]) -> tuple[float, float]:
+def load(scans: Sequence[Scan]) -> tuple[float, float]:
     """Return requests and bytes per second of a device's scans together."""
     return (
         sum(len(scan.requests) / scan.period_s for scan in scans),
@@ -81,7 +81,7 @@ def housekeeping(device: Device) -> list[str]:
 
 def as_json(site: Site, device: Device) -> dict[str, Any]:
     """Describe one device's plan for a program."""
-    requests, octets = load(list(site.plans[device.id]))
+    requests, octets = load(site.plans[device.id])
     return {
         "device": device.id,
         "driver": device.driver,

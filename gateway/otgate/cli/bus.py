@@ -1,0 +1,55 @@
+"""`otgate bus`: publish one conduit's spool, in the IT zone."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from otgate.app.loop import die_with_parent, run
+from otgate.cli.command import Command
+from otgate.cli.running import running_arguments, start_logs
+from otgate.config.bus import BusFile, load_bus
+from otgate.config.render import rendered
+
+DESCRIPTION = """\
+Run the bus side of one conduit: read its spool, publish it. It reads nothing but CONFIG
+(bus/<conduit>.yaml), its credentials and the spool, and writes nothing but its own cursor.
+
+SIGINT or SIGTERM stops cleanly within 2 seconds. Exit 78: the configuration was refused.
+
+  otgate bus bus/analytics.yaml
+  otgate bus bus/analytics.yaml --spool /var/lib/otgate/spool/analytics --log json
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="bus/<conduit>.yaml")
+    parser.add_argument("--spool", type=Path, metavar="DIR", help="read this spool instead")
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep the cursor here instead")
+    running_arguments(parser)
+
+
+def execute(options: Namespace) -> int:
+    """Run the verb."""
+    bus, diagnostics = load_bus(options.config)
+    if bus is None:
+        print(rendered(diagnostics), file=sys.stderr)
+        return os.EX_CONFIG
+    from otgate.app.bus import bus_side  # noqa: PLC0415  a refused file starts nothing
+
+    start_logs(options, "bus")
+    if options.parent is not None:
+        die_with_parent(options.parent)
+    bus = placed(bus, options)
+    directory = options.control or bus.path.parent.parent / "run"
+    return run(bus_side(bus, directory / f"bus-{bus.conduit}.sock"))
+
+
+def placed(bus: BusFile, options: Namespace) -> BusFile:
+    """Put the spool and the cursor where the options say."""
+    return replace(bus, spool=options.spool or bus.spool, state=options.state or bus.state)
+
+
+COMMAND = Command("bus", "publish one conduit's spool", arguments, execute, DESCRIPTION)
