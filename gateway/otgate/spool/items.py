@@ -1,7 +1,7 @@
 """What a reader hands out: frames of samples, gaps, epochs and liveness."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from otgate.model import Batch, Lane
@@ -29,7 +29,7 @@ class Frame:
     lane: Lane
     epoch: int
     seq: int
-    catalog: Catalog
+    catalog: Catalog = field(repr=False)
     batch: Batch
     spooled_ns: int
 
@@ -63,7 +63,7 @@ class Epoch:
     """One above the last sample of ``previous_epoch`` that its successor recovered."""
     samples_before: int
     """Samples in all earlier epochs, of this lane."""
-    catalog: Catalog
+    catalog: Catalog = field(repr=False)
 
 
 Item = Frame | Gap | Epoch

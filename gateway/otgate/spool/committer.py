@@ -1,0 +1,176 @@
+"""The committer: the one thread that writes and syncs a spool's files."""
+
+import errno
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+
+from otgate.model import Lane
+from otgate.spool.frame import pack_live
+from otgate.spool.inbox import Inbox
+from otgate.spool.retention import Retention, surplus
+from otgate.spool.segment import Log
+from otgate.spool.segment_log import Entry, SegmentLog
+
+IDLE_S = 60.0
+"""How long the thread sleeps at most with nothing to do."""
+
+HOPELESS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+LIVE_SEGMENTS_CLOSED = 1
+"""Closed liveness segments kept beside the one being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the committer does what nobody asks it to do."""
+
+    sync_s: float = 1.0
+    """Frames that no receipt waits for are synced this long after they were written."""
+    retry_s: float = 0.5
+    """After a fault a new segment is begun at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Somebody who wants to know when ``ticket`` is durable."""
+
+    ticket: int
+    done: Callable[[], None]
+
+
+class Committer:
+    """Takes what the inboxes hold, writes it at once, and syncs on request or in time."""
+
+    def __init__(
+        self,
+        logs: Mapping[Log, SegmentLog],
+        inboxes: Mapping[Lane, Inbox],
+        retention: Retention,
+        *,
+        sync_bytes: int,
+        clock: Callable[[], int],
+        pace: Pace,
+    ) -> None:
+        self.durable = 0
+        self.released_bytes = 0
+        """What has left the buffer since the start."""
+        self.ticket = 0
+        """The newest ticket; its frames are in an inbox before it is set."""
+        self.awake = Event()
+        self.live: tuple[int, Mapping[str, str]] | None = None
+        self._logs = logs
+        self._lanes = [(logs[Log(lane)], inboxes[lane]) for lane in (Lane.EVENT, Lane.DATA)]
+        self._waiters: deque[Waiter] = deque()
+        self._written = 0
+        self._sync_due_s = float("inf")
+        self._live_seq = 0
+        self._trimmed_at = 0
+        self._trim_due_s = 0.0
+        self._stopping = False
+        self._retention = retention
+        self._sync_bytes = sync_bytes
+        self._clock = clock
+        self._pace = pace
+        self._thread = Thread(target=self._run, name="otgate-committer", daemon=True)
+
+    def start(self) -> None:
+        """Begin the first segments, here and now, then start the thread.
+
+        Raises:
+            OSError: a segment cannot be begun, and waiting will not cure that.
+        """
+        self._write()
+        for log in self._logs.values():
+            if log.error is not None and log.error.errno in HOPELESS:
+                raise log.error
+        self._trim()
+        self._thread.start()
+
+    def stop(self, patience_s: float) -> None:
+        """Write, sync and end the thread; a disk that hangs is left behind."""
+        self._stopping = True
+        self.awake.set()
+        self._thread.join(patience_s)
+
+    def wait(self, waiter: Waiter) -> None:
+        """Ask for a commit now."""
+        self._waiters.append(waiter)
+        self.awake.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self.awake.wait(self._patience_s())
+            self.awake.clear()
+            self._cycle()
+        self._cycle()
+        for log in self._logs.values():
+            log.close()
+
+    def _patience_s(self) -> float:
+        due_s = min(self._sync_due_s, *(log.due_s for log in self._logs.values()))
+        return min(max(due_s - time.monotonic(), 0.0), IDLE_S)
+
+    def _cycle(self) -> None:
+        asked = bool(self._waiters) or self._stopping
+        self._write()
+        undurable_bytes = sum(log.undurable_bytes for log, _ in self._lanes)
+        full = undurable_bytes > self._sync_bytes
+        if asked or full or time.monotonic() >= self._sync_due_s:
+            self._sync()
+        self.released_bytes = sum(log.released_bytes for log, _ in self._lanes)
+        self._trim()
+
+    def _write(self) -> None:
+        ticket = self.ticket
+        clean = [log.advance(inbox.drained) for log, inbox in self._lanes]
+        if all(clean):
+            self._written = ticket
+        live = self._logs[Log.LIVE]
+        live.advance(self._live_entries)
+        live.forget()
+        if self._sync_due_s == float("inf") and any(log.undurable for log, _ in self._lanes):
+            self._sync_due_s = time.monotonic() + self._pace.sync_s
+
+    def _live_entries(self) -> list[Entry]:
+        live, self.live = self.live, None
+        if live is None:
+            return []
+        self._live_seq += 1
+        return [(self._live_seq, 1, pack_live(*live))]
+
+    def _sync(self) -> None:
+        self._sync_due_s = float("inf")
+        written = self._written
+        clean = [log.sync() and log.settled for log, _ in self._lanes]
+        if all(clean):
+            self.durable = written
+        self._notify()
+
+    def _notify(self) -> None:
+        for _ in range(len(self._waiters)):
+            waiter = self._waiters.popleft()
+            if waiter.ticket > self.durable:
+                self._waiters.append(waiter)
+                continue
+            with suppress(RuntimeError):  # the event loop that waited has been closed
+                waiter.done()
+
+    def _trim(self) -> None:
+        begun = sum(log.begun for log in self._logs.values())
+        if begun == self._trimmed_at and time.monotonic() < self._trim_due_s:
+            return
+        self._trimmed_at = begun
+        self._trim_due_s = time.monotonic() + IDLE_S
+        data, event, live = (self._logs[log] for log in (Log.DATA, Log.EVENT, Log.LIVE))
+        active_bytes = data.active_bytes + event.active_bytes
+        now_ns = self._clock()
+        for log, kept in surplus(self._retention, data.kept, event.kept, active_bytes, now_ns):
+            if not self._logs[log].remove(kept.id):
+                self._logs[log].kept.appendleft(kept)
+                return
+        while len(live.kept) > LIVE_SEGMENTS_CLOSED:
+            live.remove(live.kept.popleft().id)

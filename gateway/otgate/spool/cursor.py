@@ -1,0 +1,253 @@
+"""The reader's cursor: which samples of each lane have been acknowledged."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from otgate.model import Lane
+from otgate.spool.epoch import epoch_number, epoch_text
+from otgate.spool.files import Files
+from otgate.spool.ranges import Ranges
+
+NAME = "cursor.json"
+FORMAT = 1
+HISTORY_S = 60.0
+"""How far back `LaneCursor.rewind` can go."""
+
+MAX_BYTES = 64 << 20
+MERGE_S = 0.25
+"""Acknowledgements this close together are rewound together."""
+
+Json: TypeAlias = Any
+
+
+class Place(NamedTuple):
+    """Where in a lane: all before ``seq`` of ``epoch`` is done with."""
+
+    epoch: int
+    seq: int
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """One stretch of the history."""
+
+    at_s: float
+    epoch: int
+    start: int
+    stop: int
+
+
+class LaneCursor:
+    """What has been acknowledged in one lane, in whatever order.
+
+    Epochs are chained as the reader walks from one to the next; only then does it know where one
+    ends and so when the cursor may leave it.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.last_ns = 0
+        """When the last sample walked over was spooled."""
+        self._clock_s = clock_s
+        self.clear()
+
+    def clear(self) -> None:
+        """Stand before everything, as a reader that has never read."""
+        self.stand_at(Place(0, 0), 0)
+
+    def stand_at(self, place: Place, base: int) -> None:
+        """Forget everything else; ``base`` is the number of samples before the epoch."""
+        self.changed = True
+        self._floor = place
+        self._acked: dict[int, Ranges] = {place.epoch: Ranges([(0, place.seq)])}
+        self._bases = {place.epoch: base}
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._history: deque[Acknowledged] = deque()
+
+    @property
+    def floor(self) -> Place:
+        """Up to where everything is acknowledged."""
+        return self._floor
+
+    def base(self, epoch: int) -> int:
+        """Return how many samples lie before ``epoch``, as far as this cursor has seen it."""
+        return self._bases.get(epoch, 0)
+
+    def missing(self, epoch: int, start: int, stop: int) -> list[tuple[int, int]]:
+        """Return the parts of [start, stop) that are not acknowledged."""
+        acked = self._acked.get(epoch)
+        return [(start, stop)] if acked is None else acked.missing(start, stop)
+
+    def acknowledge(self, epoch: int, start: int, stop: int) -> None:
+        """Take [start, stop) as done with."""
+        if epoch < self._floor.epoch or start >= stop:
+            return
+        self.changed = True
+        self._acked.setdefault(epoch, Ranges()).add(start, stop)
+        self._remember(epoch, start, stop)
+        self._advance()
+
+    def next_epoch(self, epoch: int, end: int, following: int, base: int) -> None:
+        """Learn that ``epoch`` ends at ``end`` and ``following`` comes next."""
+        self._ends[epoch] = (end, following)
+        self._acked.setdefault(following, Ranges())
+        self._bases[following] = base
+        self._advance()
+
+    def rewind(self, seconds: float) -> None:
+        """Take back what was acknowledged within the last ``seconds``."""
+        since_s = self._clock_s() - seconds
+        while self._history and self._history[-1].at_s >= since_s:
+            back = self._history.pop()
+            self._acked.setdefault(back.epoch, Ranges()).remove(back.start, back.stop)
+            self._floor = min(self._floor, Place(back.epoch, back.start))
+            self.changed = True
+        self._advance()
+
+    def _remember(self, epoch: int, start: int, stop: int) -> None:
+        now_s = self._clock_s()
+        last = self._history[-1] if self._history else None
+        if last and (last.epoch, last.stop) == (epoch, start) and now_s - last.at_s < MERGE_S:
+            last.stop = stop
+        else:
+            self._history.append(Acknowledged(now_s, epoch, start, stop))
+        while self._history[0].at_s < now_s - HISTORY_S:
+            self._history.popleft()
+
+    def _advance(self) -> None:
+        epoch = self._floor.epoch
+        hole = self._acked[epoch].first_hole
+        while epoch in self._ends and hole >= self._ends[epoch][0]:
+            epoch = self._ends[epoch][1]
+            hole = self._acked[epoch].first_hole
+        if epoch != self._floor.epoch:
+            self.changed = True
+            self._forget_epochs(epoch)
+        self._floor = Place(epoch, hole)
+
+    def _forget_epochs(self, before: int) -> None:
+        since_s = self._clock_s() - HISTORY_S
+        needed = (back.epoch for back in self._history if back.at_s >= since_s)
+        oldest = min(needed, default=before)
+        for epoch in [epoch for epoch in self._acked if epoch < min(oldest, before)]:
+            del self._acked[epoch]
+            self._ends.pop(epoch, None)
+            self._bases.pop(epoch, None)
+
+    def as_json(self) -> Json:
+        """Return what has to survive a restart."""
+        floor = self._floor
+        acked = [
+            [epoch_text(epoch), start, stop]
+            for epoch, ranges in sorted(self._acked.items())
+            for start, stop in ranges
+            if (epoch, start) > floor
+        ]
+        return {
+            "epoch": epoch_text(floor.epoch),
+            "complete_through": floor.seq,
+            "samples_before_epoch": self.base(floor.epoch),
+            "last_spooled_ns": self.last_ns,
+            "acknowledged": acked,
+        }
+
+    def restore(self, saved: Json) -> None:
+        """Stand where `as_json` was taken.
+
+        Raises:
+            ValueError, KeyError, TypeError: that was not what `as_json` returned.
+        """
+        place = Place(epoch_number(saved["epoch"]), _natural(saved["complete_through"]))
+        acked = [
+            (epoch_number(epoch), _natural(start), _natural(stop))
+            for epoch, start, stop in saved["acknowledged"]
+        ]
+        base, last_ns = _natural(saved["samples_before_epoch"]), _natural(saved["last_spooled_ns"])
+        self.stand_at(place, base)
+        self.last_ns = last_ns
+        for epoch, start, stop in acked:
+            self._acked.setdefault(epoch, Ranges()).add(start, stop)
+
+
+def _natural(number: object) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise ValueError(f"not a natural number: {number!r}")
+    return number
+
+
+def _lanes(saved: Json) -> Json:
+    if saved["format"] != FORMAT:
+        raise ValueError(f"format {saved['format']!r}")
+    return saved["lanes"]
+
+
+class CursorFile:
+    """The cursors of all lanes in one file, replaced as a whole."""
+
+    def __init__(self, directory: Path, files: Files) -> None:
+        self._directory = directory
+        self._files = files
+        self.problem = ""
+        """A sentence for the person in charge, or nothing."""
+
+    def load(self, cursors: Mapping[Lane, LaneCursor]) -> bool:
+        """Restore ``cursors``; return False, with a `problem`, where the file is no use.
+
+        A file that cannot be understood is kept aside.
+        """
+        path = self._directory / NAME
+        try:
+            lanes = _lanes(json.loads(self._read(path)))
+            for lane, cursor in cursors.items():
+                cursor.restore(lanes[lane])
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            for cursor in cursors.values():
+                cursor.clear()
+            aside = path.with_suffix(".damaged")
+            with suppress(OSError):
+                self._files.rename(path, aside)
+            self.problem = (
+                f"The cursor {path} cannot be used ({error}); it was put aside as {aside.name}, "
+                "and reading starts again at the oldest sample."
+            )
+            return False
+        return True
+
+    def _read(self, path: Path) -> bytes:
+        descriptor = self._files.open(path)
+        try:
+            return self._files.pread(descriptor, MAX_BYTES, 0)
+        finally:
+            self._files.close(descriptor)
+
+    def save(self, cursors: Mapping[Lane, LaneCursor]) -> bool:
+        """Write all cursors and sync; return False, with a `problem`, where that failed."""
+        lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
+        text = json.dumps({"format": FORMAT, "lanes": lanes}, indent=1).encode() + b"\n"
+        path = self._directory / NAME
+        try:
+            self._write(path.with_suffix(".new"), text)
+            self._files.rename(path.with_suffix(".new"), path)
+            self._files.sync_directory(self._directory)
+        except OSError as error:
+            self.problem = f"The cursor {path} cannot be saved: {error.strerror or error}."
+            return False
+        self.problem = ""
+        return True
+
+    def _write(self, path: Path, text: bytes) -> None:
+        self._files.mkdir(self._directory)
+        descriptor = self._files.create(path)
+        try:
+            if self._files.write(descriptor, [text]) != len(text):
+                raise OSError("short write")
+            self._files.sync(descriptor)
+        finally:
+            self._files.close(descriptor)

@@ -1,0 +1,312 @@
+"""One lane as its reader walks it: from segment to segment, over gaps and epochs."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from otgate.errors import SpoolUnusable
+from otgate.model import Lane
+from otgate.spool.catalog import Catalog
+from otgate.spool.cursor import LaneCursor, Place
+from otgate.spool.files import Files
+from otgate.spool.frame import FRAME, MAX_BODY_BYTES, Bodies, good_bodies, sliced, unpack
+from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item
+from otgate.spool.segment import (
+    PEEK_BYTES,
+    Damaged,
+    Log,
+    SegmentId,
+    Start,
+    header_length,
+    peek,
+    segments,
+    unpack_catalog,
+    unpack_header,
+)
+
+BLOCK_BYTES = 128 << 10
+"""Read at a time; a frame may be longer and is then read whole."""
+
+
+@dataclass(slots=True)
+class Opened:
+    """A segment being read."""
+
+    start: Start
+    catalog: Catalog
+    descriptor: int
+    seed: int
+    at: int
+    """The first byte not read yet."""
+    last_look: bool = False
+    """Whether a successor was there before it was read last."""
+
+
+class Catalogs:
+    """The catalog read last: segments of one writer share theirs."""
+
+    def __init__(self) -> None:
+        self._packed = b""
+        self._catalog = unpack_catalog(b"")
+
+    def unpacked(self, packed: bytes) -> Catalog:
+        """Return the catalog, the same object for the same bytes.
+
+        Raises:
+            Damaged: it is not a catalog.
+        """
+        if packed != self._packed:
+            self._catalog = unpack_catalog(packed)
+            self._packed = packed
+        return self._catalog
+
+
+class LaneReader:
+    """Hands out what is not acknowledged, in order, each item once between rewinds."""
+
+    def __init__(
+        self, files: Files, directory: Path, lane: Lane, cursor: LaneCursor, catalogs: Catalogs
+    ) -> None:
+        self.remarks: list[str] = []
+        self._files = files
+        self._directory = directory
+        self._lane = lane
+        self._log = Log(lane)
+        self._cursor = cursor
+        self._catalogs = catalogs
+        self._opened: Opened | None = None
+        self._last: SegmentId | None = None
+        self._at = cursor.floor
+        self._announced = False
+        self._from_oldest = False
+        self._damage = False
+
+    def rewind(self) -> None:
+        """Go back to where the cursor stands."""
+        self.close()
+        self._last = None
+        self._at = self._cursor.floor
+        self._announced = False
+        self._damage = False
+
+    def forgive(self) -> None:
+        """Start at the oldest segment without calling what is missing before it a gap."""
+        self._from_oldest = True
+
+    def close(self) -> None:
+        """Give the open segment back."""
+        if self._opened is not None:
+            with suppress(OSError):
+                self._files.close(self._opened.descriptor)
+            self._opened = None
+
+    def read(self, max_frames: int, max_bytes: int) -> list[Item]:
+        """Return the next items; none where there are none now.
+
+        Raises:
+            SpoolUnusable: the next segment is of a newer format.
+        """
+        items: list[Item] = []
+        taken_bytes = 0
+        while not items or (len(items) < max_frames and taken_bytes < max_bytes):
+            opened = self._opened or self._enter(items)
+            if opened is None:
+                break
+            room_bytes = max(max_bytes - taken_bytes, FRAME.size)
+            good = self._next_bodies(opened, max(max_frames - len(items), 1), room_bytes)
+            for body in good.bodies:
+                self._deliver(opened, body, items)
+            taken_bytes += good.end
+            if not good.bodies and not self._leave(opened):
+                break
+        return items
+
+    def _next_bodies(self, opened: Opened, limit: int, room_bytes: int) -> Bodies:
+        good = Bodies([], 0)
+        size = min(room_bytes, BLOCK_BYTES)
+        with suppress(OSError):  # an unreadable block ends a segment as a damaged one does
+            block = self._files.pread(opened.descriptor, size, opened.at)
+            good = good_bodies(block, opened.seed, limit)
+            if not good.bodies and len(block) == size:
+                longest = FRAME.size + MAX_BODY_BYTES
+                block = self._files.pread(opened.descriptor, longest, opened.at)
+                good = good_bodies(block, opened.seed, 1)
+        opened.at += good.end
+        return good
+
+    def _deliver(self, opened: Opened, body: memoryview, items: list[Item]) -> None:
+        item = unpack(body, self._lane, opened.start.id.epoch, opened.catalog)
+        if item is None:
+            self._damage = True
+            return
+        count = len(item.batch) if isinstance(item, Frame) else item.count
+        now_ns = item.spooled_ns if isinstance(item, Frame) else item.to_ns
+        self._missed(items, item.seq - self._at.seq, now_ns)
+        stop = item.seq + count
+        if stop > self._at.seq:
+            unread = self._cursor.missing(item.epoch, self._at.seq, stop)
+            items.extend(_part(item, *part) for part in unread)
+            self._at = Place(item.epoch, stop)
+            self._cursor.last_ns = now_ns
+
+    def _missed(self, items: list[Item], count: int, now_ns: int) -> None:
+        """Step over ``count`` samples that are not there, if any."""
+        if count <= 0:
+            return
+        epoch, seq = self._at
+        reason = GapReason.DAMAGED if self._damage else GapReason.REMOVED
+        from_ns = self._cursor.last_ns or now_ns
+        for start, stop in self._cursor.missing(epoch, seq, seq + count):
+            items.append(Gap(self._lane, epoch, start, stop - start, from_ns, now_ns, reason))
+        self._at = Place(epoch, seq + count)
+
+    def _leave(self, opened: Opened) -> bool:
+        """Leave a segment without further good frames, or wait for it to grow.
+
+        It is finished once a later one exists; what was written before that appeared is still
+        to be read, so it is looked at once more.
+        """
+        if opened.last_look:
+            with suppress(OSError):
+                size = self._files.size(self._directory / opened.start.id.name)
+                self._damage = size > opened.at
+            self.close()
+            return True
+        opened.last_look = any(each > opened.start.id for each in self._segments())
+        return opened.last_look
+
+    def _segments(self) -> list[SegmentId]:
+        try:
+            return segments(self._files.names(self._directory))
+        except OSError:
+            return []
+
+    def _enter(self, items: list[Item]) -> Opened | None:
+        """Open the next segment that can be; None where there is none yet."""
+        waiting = self._next_segments()
+        for segment in waiting:
+            try:
+                opened = self._open(segment)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+            except Damaged:
+                if segment == waiting[-1]:
+                    return None
+                self._damage = True
+                continue
+            self._opened = opened
+            self._last = segment
+            self._arrive(opened, items)
+            return opened
+        return None
+
+    def _next_segments(self) -> list[SegmentId]:
+        found = self._segments()
+        if self._last is not None:
+            last = self._last
+            return [each for each in found if each > last]
+        return found[self._located(found) :]
+
+    def _located(self, found: list[SegmentId]) -> int:
+        """Return which of ``found`` to begin with: the one that holds the place we stand at."""
+        epoch, seq = self._at
+        epochs = {each.epoch for each in found}
+        if epochs and epoch not in epochs and min(epochs) < epoch:
+            self._wiped()
+            return 0
+        place = 0
+        for number, segment in enumerate(found):
+            if segment.epoch < epoch:
+                place = number + 1
+            elif segment.epoch == epoch and self._first_seq(segment, seq + 1) <= seq:
+                place = number
+        return place
+
+    def _wiped(self) -> None:
+        self.remarks.append(
+            f"The {self._lane} lane of the spool was emptied and begun again; "
+            "reading starts at its oldest sample."
+        )
+        self._cursor.clear()
+        self._at = self._cursor.floor
+        self._cursor.last_ns = 0
+
+    def _first_seq(self, segment: SegmentId, otherwise: int) -> int:
+        try:
+            descriptor = self._files.open(self._directory / segment.name)
+        except OSError:
+            return otherwise
+        try:
+            block = self._files.pread(descriptor, PEEK_BYTES, 0)
+            return peek(self._log, segment, block).first_seq
+        except (OSError, Damaged):
+            return otherwise
+        finally:
+            self._files.close(descriptor)
+
+    def _open(self, segment: SegmentId) -> Opened:
+        descriptor = self._files.open(self._directory / segment.name)
+        try:
+            length = header_length(self._files.pread(descriptor, PEEK_BYTES, 0))
+            block = self._files.pread(descriptor, length, 0)
+            header = unpack_header(self._log, segment, block)
+            catalog = self._catalogs.unpacked(header.packed_catalog)
+        except (OSError, Damaged, SpoolUnusable):
+            self._files.close(descriptor)
+            raise
+        return Opened(header.start, catalog, descriptor, segment.seed(self._log), header.size)
+
+    def _arrive(self, opened: Opened, items: list[Item]) -> None:
+        """Account for what lies between where we stand and the start of ``opened``."""
+        start = opened.start
+        if self._from_oldest:
+            self._cursor.stand_at(Place(start.id.epoch, start.first_seq), start.epoch_base)
+            self._at = self._cursor.floor
+            self._from_oldest = False
+        if start.id.epoch != self._at.epoch:
+            self._cross(start, items)
+            self._announced = False
+        if not self._announced:
+            items.append(_announcement(self._lane, opened))
+            self._announced = True
+        self._missed(items, start.first_seq - self._at.seq, start.created_ns)
+        self._damage = False
+
+    def _cross(self, start: Start, items: list[Item]) -> None:
+        """Walk over the end of the epoch we stand in and over epochs that are gone."""
+        epoch, base = self._at.epoch, self._cursor.base(self._at.epoch)
+        previous, previous_end = start.previous_epoch, start.previous_end
+        if previous == epoch:
+            self._missed(items, previous_end - self._at.seq, start.created_ns)
+        elif epoch < previous:
+            previous_base = start.epoch_base - previous_end
+            self._missed(items, previous_base - base - self._at.seq, start.created_ns)
+            self._cursor.next_epoch(epoch, self._at.seq, previous, previous_base)
+            self._at = Place(previous, 0)
+            self._missed(items, previous_end, start.created_ns)
+        self._cursor.next_epoch(self._at.epoch, self._at.seq, start.id.epoch, start.epoch_base)
+        self._at = Place(start.id.epoch, 0)
+
+
+def _announcement(lane: Lane, opened: Opened) -> Epoch:
+    start = opened.start
+    return Epoch(
+        lane,
+        start.id.epoch,
+        start.previous_epoch,
+        start.previous_end,
+        start.epoch_base,
+        opened.catalog,
+    )
+
+
+def _part(item: Frame | Gap, start: int, stop: int) -> Frame | Gap:
+    if isinstance(item, Gap):
+        return Gap(
+            item.lane, item.epoch, start, stop - start, item.from_ns, item.to_ns, item.reason
+        )
+    if start == item.seq and stop == item.seq + len(item.batch):
+        return item
+    return sliced(item, start, stop)

@@ -1,0 +1,134 @@
+"""The reader: the bus side's end of a spool. It opens the spool's directory read-only."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from otgate.model import Lane
+from otgate.spool.cursor import CursorFile, LaneCursor, Place
+from otgate.spool.epoch import epoch_text
+from otgate.spool.files import OS, Files
+from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live
+from otgate.spool.lane_reader import Catalogs, LaneReader
+from otgate.spool.live_reader import LiveReader
+from otgate.spool.segment import Log
+from otgate.spool.watch import Watch
+
+__all__ = [
+    "Epoch",
+    "Frame",
+    "Gap",
+    "GapReason",
+    "Item",
+    "Live",
+    "Place",
+    "SpoolReader",
+    "epoch_text",
+]
+
+
+class SpoolReader:
+    """Reads both lanes in order and remembers what was acknowledged. Used on one thread.
+
+    The directory may be absent, empty, vanish or begin anew at any time: the reader waits.
+    """
+
+    def __init__(
+        self, directory: Path, state: Path, files: Files, clock_s: Callable[[], float]
+    ) -> None:
+        self._remarks: list[str] = []
+        self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
+        self._file = CursorFile(state, files)
+        catalogs = Catalogs()
+        usable = self._file.load(self._cursors)
+        self._lanes = {
+            lane: LaneReader(files, directory / lane, lane, self._cursors[lane], catalogs)
+            for lane in Lane
+        }
+        if not usable:
+            self._remarks.append(self._file.problem)
+            for reader in self._lanes.values():
+                reader.forgive()
+        self._live = LiveReader(files, directory / Log.LIVE)
+        self._watch = Watch([directory / log for log in Log], files)
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        state: Path,
+        *,
+        files: Files = OS,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> Self:
+        """Read ``directory`` from where the cursor in ``state`` stands.
+
+        Without a cursor reading starts at the beginning: what retention has removed since is a
+        gap. Nothing is written in ``directory``.
+        """
+        return cls(directory, state, files, clock_s)
+
+    def read(self, lane: Lane, max_frames: int = 64, max_bytes: int = 1 << 20) -> list[Item]:
+        """Return the next items of ``lane``, each once between rewinds; none where none is.
+
+        Of what is acknowledged already nothing is returned, also not a part of a frame. The
+        last frame may exceed ``max_bytes``.
+
+        Raises:
+            SpoolUnusable: the spool is of a newer format.
+        """
+        return self._lanes[lane].read(max_frames, max_bytes)
+
+    def acknowledge(self, lane: Lane, epoch: int, first: int, count: int) -> None:
+        """Take ``count`` samples from ``first`` on as done with: a frame's, or a gap's."""
+        self._cursors[lane].acknowledge(epoch, first, first + count)
+
+    def complete_through(self, lane: Lane) -> Place:
+        """Return the epoch and the sequence number below which all is acknowledged."""
+        return self._cursors[lane].floor
+
+    def rewind(self, seconds: float | None = None) -> None:
+        """Read again what is not acknowledged, and what was within the last ``seconds``."""
+        for lane in Lane:
+            if seconds is not None:
+                self._cursors[lane].rewind(seconds)
+            self._lanes[lane].rewind()
+
+    def flush(self) -> None:
+        """Write the cursor to the disk where it has moved; a failure becomes a remark."""
+        if not any(cursor.changed for cursor in self._cursors.values()):
+            return
+        problem = self._file.problem
+        if self._file.save(self._cursors):
+            for cursor in self._cursors.values():
+                cursor.changed = False
+        elif self._file.problem != problem:
+            self._remarks.append(self._file.problem)
+
+    def newest_live(self) -> Live | None:
+        """Return the newest sign of life of the field side, or None before the first.
+
+        Raises:
+            SpoolUnusable: the spool is of a newer format.
+        """
+        return self._live.newest()
+
+    async def changed(self, timeout_s: float) -> None:
+        """Return once the spool has changed since the last call, or ``timeout_s`` passed."""
+        await self._watch.changed(timeout_s)
+
+    def remarks(self) -> list[str]:
+        """Return, once each, what a person should be told of: sentences."""
+        found = [*self._remarks, *(text for lane in self._lanes.values() for text in lane.remarks)]
+        self._remarks.clear()
+        for lane in self._lanes.values():
+            lane.remarks.clear()
+        return found
+
+    def close(self) -> None:
+        """Save the cursor and give all files back."""
+        self.flush()
+        for lane in self._lanes.values():
+            lane.close()
+        self._watch.close()

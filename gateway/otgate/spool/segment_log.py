@@ -1,0 +1,316 @@
+"""One log as its writer sees it: the segment being written and the frames not yet durable."""
+
+import errno
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from otgate.spool.files import Files
+from otgate.spool.frame import FRAME, GAP, GAP_HEAD, framed, pack_gap
+from otgate.spool.items import GapReason
+from otgate.spool.recovery import Kept, Past
+from otgate.spool.segment import Log, SegmentId, Start, pack_header
+
+Entry = tuple[int, int, bytes]
+"""First sequence number, count and body of a frame."""
+
+ENTRY_BYTES = 160
+"""What Python needs to hold a frame beside its bytes."""
+
+FRAMES_A_WRITE = 500
+"""Each is two buffers; Linux takes 1024 in one call (IOV_MAX)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What all segments of one writer have in common."""
+
+    files: Files
+    clock: Callable[[], int]
+    epoch: int
+    hashes: tuple[str, str]
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a segment is closed and the next begun."""
+
+    size_bytes: int
+    age_s: float
+
+
+class Active:
+    """The segment being written. Any OSError ends its use for good."""
+
+    def __init__(
+        self, making: Making, directory: Path, log: Log, start: Start, catalog: bytes
+    ) -> None:
+        self.id = start.id
+        self.frames = 0
+        self.durable_frames = 0
+        self.opened_s = time.monotonic()
+        self._files = making.files
+        self._seed = start.id.seed(log)
+        self._descriptor = making.files.create(directory / start.id.new_name)
+        self.size_bytes = 0
+        try:
+            self._write([pack_header(log, start, making.hashes, catalog)])
+            self._files.sync(self._descriptor)
+            self._files.rename(directory / start.id.new_name, directory / start.id.name)
+            self._files.sync_directory(directory)
+        except OSError:
+            self.close()
+            raise
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write ``entries`` as frames, whole or not at all as far as the caller knows."""
+        buffers: list[bytes] = []
+        for _, _, body in entries:
+            buffers += (framed(body, self._seed), body)
+        self._write(buffers)
+        self.frames += len(entries)
+
+    def _write(self, buffers: Sequence[bytes]) -> None:
+        wanted = sum(map(len, buffers))
+        if self._files.write(self._descriptor, buffers) != wanted:
+            raise OSError(errno.ENOSPC, "short write")
+        self.size_bytes += wanted
+
+    def sync(self) -> None:
+        """Return once all frames are on the disk."""
+        self._files.sync(self._descriptor)
+        self.durable_frames = self.frames
+
+    def close(self) -> None:
+        """Close the file; what close has to say of earlier writes does not matter any more."""
+        with suppress(OSError):
+            self._files.close(self._descriptor)
+
+
+class SegmentLog:
+    """Appends entries to a row of segments; after a fault, again to a new one.
+
+    Everything here happens on the committer's thread.
+    """
+
+    def __init__(
+        self,
+        making: Making,
+        log: Log,
+        directory: Path,
+        found: Past,
+        packed_catalog: bytes,
+        limits: Limits,
+    ) -> None:
+        self.log = log
+        self.directory = directory
+        self.kept = deque(found.kept)
+        self.queue: list[Entry] = []
+        self.undurable: list[Entry] = []
+        self.undurable_bytes = 0
+        self.error: OSError | None = None
+        self.bytes_written = 0
+        self.released_bytes = 0
+        self.syncs = 0
+        self.faults = 0
+        self._retry_at_s = 0.0
+        self._active: Active | None = None
+        self._making = making
+        self._found = found
+        self._catalog = packed_catalog
+        self._limits = limits
+        self.begun = 0
+        self._end = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether every entry taken is on the disk."""
+        return not self.queue and not self.undurable
+
+    @property
+    def due_s(self) -> float:
+        """When a segment may be begun, where one has to be; monotonic seconds."""
+        return self._retry_at_s if self._active is None else float("inf")
+
+    @property
+    def active_bytes(self) -> int:
+        """The size of the segment being written."""
+        return self._active.size_bytes if self._active else 0
+
+    @property
+    def disk_bytes(self) -> int:
+        """What the log's segments hold."""
+        return self.active_bytes + sum(kept.size_bytes for kept in tuple(self.kept))
+
+    @property
+    def segments(self) -> int:
+        """How many segments the log has."""
+        return len(self.kept) + (self._active is not None)
+
+    def advance(self, source: Callable[[], Iterable[Entry]]) -> bool:
+        """Write what ``source`` holds; return whether nothing is left to be written.
+
+        A fault is kept in ``error`` and tried again after a while; ``source`` is not asked
+        before a segment is open.
+        """
+        if self._active is None and time.monotonic() < self._retry_at_s:
+            return False
+        try:
+            self._opened()
+            self._take(source())
+            self._write()
+        except OSError as error:
+            self._fault(error)
+            return False
+        self.error = None
+        return True
+
+    def sync(self) -> bool:
+        """Sync what was written; return False after a fault."""
+        if self._active is None:
+            return False
+        try:
+            if self.undurable:
+                self._synced(self._active)
+        except OSError as error:
+            self._fault(error)
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Let go of what is not durable: what is only of interest while it is new."""
+        self.queue.clear()
+        self.undurable.clear()
+        self.undurable_bytes = 0
+
+    def remove(self, segment: SegmentId) -> bool:
+        """Remove a closed segment; return whether it is gone."""
+        return self._remove(segment.name)
+
+    def close(self) -> None:
+        """Give the file back, synced or not."""
+        if self._active is not None:
+            self._active.close()
+
+    def _opened(self) -> Active:
+        if self._active is None:
+            self._retry_at_s = time.monotonic() + self._making.retry_s
+            self._active = self._new()
+            self.bytes_written += self._active.size_bytes
+        return self._active
+
+    def _new(self) -> Active:
+        waiting = self.undurable or self.queue
+        first_seq = waiting[0][0] if waiting else self._end
+        start = Start(
+            SegmentId(self._making.epoch, self.begun),
+            first_seq,
+            self._found.samples_before + first_seq,
+            self._found.previous_epoch,
+            self._found.previous_end,
+            self._making.clock(),
+        )
+        self.begun += 1
+        try:
+            return Active(self._making, self.directory, self.log, start, self._catalog)
+        except OSError:
+            self._remove(start.id.new_name)
+            self._remove(start.id.name)
+            raise
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            merged = merged_gaps(self.queue[-1], entry) if self.queue else None
+            if merged is None:
+                self.queue.append(entry)
+            else:
+                self.queue[-1] = merged
+        if self.queue:
+            self._end = self.queue[-1][0] + self.queue[-1][1]
+
+    def _write(self) -> None:
+        while self.queue:
+            active = self._roomy(self._opened())
+            chunk = self._chunk(self._limits.size_bytes - active.size_bytes)
+            before = active.size_bytes
+            active.append(chunk)
+            self.undurable_bytes += sum(map(cost_bytes, chunk))
+            self.bytes_written += active.size_bytes - before
+            self.undurable += chunk
+            del self.queue[: len(chunk)]
+
+    def _roomy(self, active: Active) -> Active:
+        old = time.monotonic() - active.opened_s > self._limits.age_s
+        if not active.frames or (active.size_bytes < self._limits.size_bytes and not old):
+            return active
+        self._synced(active)
+        active.close()
+        self._active = None
+        self._keep(active)
+        return self._opened()
+
+    def _chunk(self, room_bytes: int) -> list[Entry]:
+        for number, (_, _, body) in enumerate(self.queue[:FRAMES_A_WRITE], 1):
+            room_bytes -= len(body) + FRAME.size
+            if room_bytes <= 0:
+                return self.queue[:number]
+        return self.queue[:FRAMES_A_WRITE]
+
+    def _synced(self, active: Active) -> None:
+        active.sync()
+        self.syncs += 1
+        self.released_bytes += self.undurable_bytes
+        self.undurable_bytes = 0
+        self.undurable.clear()
+
+    def _keep(self, active: Active) -> None:
+        self.kept.append(Kept(active.id, active.size_bytes, self._making.clock()))
+
+    def _fault(self, error: OSError) -> None:
+        """Give the file up; what is not durable has to be written again elsewhere.
+
+        A file that holds nothing durable is removed, or a disk that stays full would collect one
+        a try. The epoch's first stays: readers tell by it that the spool was not wiped.
+        """
+        self.error = error
+        self.faults += 1
+        active, self._active = self._active, None
+        self.queue[:0] = self.undurable
+        self.undurable.clear()
+        self.undurable_bytes = 0
+        if active is None:
+            return
+        active.close()
+        if active.durable_frames or active.id.number == 0:
+            self._keep(active)
+        else:
+            self._remove(active.id.name)
+
+    def _remove(self, name: str) -> bool:
+        try:
+            self._making.files.unlink(self.directory / name)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
+def cost_bytes(entry: Entry) -> int:
+    """Return what an entry counts against the buffer: gaps nothing, they are few and small."""
+    body = entry[2]
+    return 0 if body[0] == GAP else len(body) + ENTRY_BYTES
+
+
+def merged_gaps(one: Entry, other: Entry) -> Entry | None:
+    """Return two gaps that touch as one, or None where they are not that."""
+    if one[2][0] != GAP or other[2][0] != GAP or one[0] + one[1] != other[0]:
+        return None
+    from_ns = min(GAP_HEAD.unpack(entry[2])[4] for entry in (one, other))
+    to_ns = max(GAP_HEAD.unpack(entry[2])[5] for entry in (one, other))
+    count = one[1] + other[1]
+    return one[0], count, pack_gap(one[0], count, from_ns, to_ns, GapReason.DROPPED)

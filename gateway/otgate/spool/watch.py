@@ -1,0 +1,97 @@
+"""Learning that files have changed: inotify where it works, a slow listing everywhere.
+
+inotify says nothing of a directory that another machine writes (NFS, a replicated folder).
+"""
+
+import asyncio
+import ctypes
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from otgate.spool.files import Files
+
+LISTING_S = 1.0
+IN_MODIFY, IN_MOVED_TO, IN_CREATE = 0x02, 0x80, 0x100
+"""inotify(7)."""
+
+
+class Watch:
+    """Changes in some directories, of which any may be absent."""
+
+    def __init__(self, directories: Sequence[Path], files: Files) -> None:
+        self._directories = directories
+        self._files = files
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._seen = self._listing()
+        self._listed_s = float("-inf")
+        self._attach()
+
+    def close(self) -> None:
+        """Give the kernel's queue back."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    async def changed(self, timeout_s: float) -> None:
+        """Return once something has changed since the last call, or ``timeout_s`` passed."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + timeout_s
+        while not self._drained() and not self._differs(loop.time()):
+            left_s = deadline_s - loop.time()
+            if left_s <= 0:
+                return
+            await self._event(min(left_s, LISTING_S))
+
+    async def _event(self, limit_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(limit_s, _resolve, done)
+        if self._descriptor >= 0:
+            loop.add_reader(self._descriptor, _resolve, done)
+        try:
+            await done
+        finally:
+            timer.cancel()
+            if self._descriptor >= 0:
+                loop.remove_reader(self._descriptor)
+
+    def _attach(self) -> None:
+        if self._descriptor < 0:
+            return
+        for directory in self._directories:
+            path = os.fsencode(directory)
+            self._libc.inotify_add_watch(
+                self._descriptor, path, IN_MODIFY | IN_MOVED_TO | IN_CREATE
+            )
+
+    def _drained(self) -> bool:
+        if self._descriptor < 0:
+            return False
+        with suppress(BlockingIOError):
+            return bool(os.read(self._descriptor, 1 << 16))
+        return False
+
+    def _differs(self, now_s: float) -> bool:
+        """Compare listings, at most once a second; also watch what has newly appeared."""
+        if now_s - self._listed_s < LISTING_S:
+            return False
+        self._listed_s = now_s
+        self._attach()
+        seen, self._seen = self._seen, self._listing()
+        return seen != self._seen
+
+    def _listing(self) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for directory in self._directories:
+            with suppress(OSError, ValueError):
+                newest = max(self._files.names(directory))
+                found.append((newest, self._files.size(directory / newest)))
+        return found
+
+
+def _resolve(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)

@@ -1,0 +1,258 @@
+"""The writer: the field side's end of a spool."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from otgate.errors import SpoolUnusable
+from otgate.model import Batch, Lane
+from otgate.spool.catalog import Catalog
+from otgate.spool.committer import Committer, Pace, Waiter
+from otgate.spool.epoch import epoch_text, next_epoch
+from otgate.spool.files import OS, Files
+from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
+from otgate.spool.inbox import Inbox
+from otgate.spool.recovery import past, swept
+from otgate.spool.retention import Retention
+from otgate.spool.segment import Log, pack_catalog
+from otgate.spool.segment_log import ENTRY_BYTES, Limits, Making, SegmentLog
+
+__all__ = ["Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
+
+BUFFER_BYTES = 8 << 20
+DATA_SHARE = 0.75
+"""How much of the buffer data may fill; the rest is kept for events."""
+
+PACE = Pace()
+LIVE_LIMITS = Limits(64 << 10, float("inf"))
+LOCK = "lock"
+STOP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A locked spool directory and what is needed to work in it."""
+
+    directory: Path
+    files: Files
+    clock: Callable[[], int]
+    lock: int
+
+
+class SpoolState(StrEnum):
+    """Whether what is appended reaches the disk."""
+
+    WRITING = "writing"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStatus:
+    """How a writer is doing; counts are since it opened."""
+
+    epoch: str
+    state: SpoolState
+    error: str
+    buffered_bytes: int
+    buffer_bytes: int
+    samples: Mapping[Lane, int]
+    """Appended, with those that were dropped."""
+    dropped: Mapping[Lane, int]
+    bytes_written: int
+    syncs: int
+    faults: int
+    disk_bytes: int
+    segments: int
+
+
+class SpoolWriter:
+    """The one writer of a spool directory. Called on one thread, the event loop's."""
+
+    def __init__(
+        self, place: Place, catalog: Catalog, retention: Retention, pace: Pace, buffer_bytes: int
+    ) -> None:
+        self._place = place
+        self.epoch, self._logs = _logs(place, catalog, retention, pace)
+        self._devices = {device.id: number for number, device in enumerate(catalog.devices)}
+        self._buffer_bytes = buffer_bytes
+        self._data = Inbox(int(buffer_bytes * DATA_SHARE))
+        self._event = Inbox(buffer_bytes)
+        self._committer = Committer(
+            self._logs,
+            {Lane.DATA: self._data, Lane.EVENT: self._event},
+            retention,
+            sync_bytes=buffer_bytes // 4,
+            clock=place.clock,
+            pace=pace,
+        )
+        self._clock = place.clock
+        self._taken_bytes = 0
+        self._committer.start()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        catalog: Catalog,
+        retention: Retention,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        files: Files = OS,
+        pace: Pace = PACE,
+        buffer_bytes: int = BUFFER_BYTES,
+    ) -> Self:
+        """Begin a new epoch in ``directory``, making it where absent.
+
+        A disk that is merely full does not stop this: the writer starts failing and recovers.
+
+        Raises:
+            SpoolUnusable: another writer has it, it is of a newer format, or cannot be written.
+        """
+        lock = _locked(files, directory)
+        try:
+            return cls(Place(directory, files, clock, lock), catalog, retention, pace, buffer_bytes)
+        except OSError as error:
+            _released(files, lock)
+            raise _unusable(directory, error) from error
+        except SpoolUnusable:
+            _released(files, lock)
+            raise
+
+    def append(self, lane: Lane, batch: Batch) -> int:
+        """Take ``batch``, whose index counts into the catalog's points; return its ticket.
+
+        Never blocks. What finds no room in the buffer keeps its sequence numbers and is covered
+        by a gap as soon as the disk takes one.
+        """
+        count = len(batch.index)
+        committer = self._committer
+        if not count:
+            return committer.ticket
+        inbox = self._event if lane is Lane.EVENT else self._data
+        seq = inbox.next_seq
+        body = pack_batch(batch, self._devices[batch.device], seq, self._clock())
+        if len(body) > MAX_BODY_BYTES:
+            return self._append_split(lane, batch, inbox)
+        cost = len(body) + ENTRY_BYTES
+        if self._taken_bytes + cost - committer.released_bytes > inbox.room_bytes:
+            inbox.drop(seq, count, batch.received_ns)
+        else:
+            self._taken_bytes += cost
+            if inbox.dropped is None:
+                inbox.pending.append((seq, count, body))
+            else:
+                inbox.put_after_gap((seq, count, body))
+        inbox.next_seq = seq + count
+        committer.ticket += 1
+        if not committer.awake.is_set():
+            committer.awake.set()
+        return committer.ticket
+
+    def _append_split(self, lane: Lane, batch: Batch, inbox: Inbox) -> int:
+        count = len(batch)
+        if count == 1:
+            inbox.drop(inbox.next_seq, 1, batch.received_ns)
+            inbox.next_seq += 1
+            self._committer.ticket += 1
+            return self._committer.ticket
+        first = np.arange(count) < count // 2
+        self.append(lane, batch.kept(first))
+        return self.append(lane, batch.kept(~first))
+
+    def live(self, states: Mapping[str, str]) -> None:
+        """Record that the field side is alive and what it knows of its devices; not synced."""
+        self._committer.live = (self._clock(), dict(states))
+        self._committer.awake.set()
+
+    def wait_durable(self, ticket: int, done: Callable[[], None]) -> None:
+        """Ask for a commit now and call ``done`` once all up to ``ticket`` survive a power cut.
+
+        That is: every frame of both lanes is synced, or its drop is in a synced gap. ``done`` is
+        called on the committer's thread, or here and now where that is so already.
+        """
+        if ticket <= self._committer.durable:
+            done()
+        else:
+            self._committer.wait(Waiter(ticket, done))
+
+    def status(self) -> SpoolStatus:
+        """Return how the writer is doing."""
+        logs = self._logs.values()
+        errors = [log.error for log in logs if log.error is not None]
+        inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
+        return SpoolStatus(
+            epoch=epoch_text(self.epoch),
+            state=SpoolState.FAILING if errors else SpoolState.WRITING,
+            error=_sentence(errors[0]) if errors else "",
+            buffered_bytes=self._taken_bytes - self._committer.released_bytes,
+            buffer_bytes=self._buffer_bytes,
+            samples={lane: inbox.next_seq for lane, inbox in inboxes.items()},
+            dropped={lane: inbox.samples_dropped for lane, inbox in inboxes.items()},
+            bytes_written=sum(log.bytes_written for log in logs),
+            syncs=sum(log.syncs for log in logs),
+            faults=sum(log.faults for log in logs),
+            disk_bytes=sum(log.disk_bytes for log in logs),
+            segments=sum(log.segments for log in logs),
+        )
+
+    def close(self) -> None:
+        """Write and sync what is left, end the thread and give the lock back."""
+        self._committer.stop(STOP_S)
+        _released(self._place.files, self._place.lock)
+
+
+def _logs(
+    place: Place, catalog: Catalog, retention: Retention, pace: Pace
+) -> tuple[int, dict[Log, SegmentLog]]:
+    files, now_ns = place.files, place.clock()
+    directories = {log: place.directory / log for log in Log}
+    present = [each.epoch for path in directories.values() for each in swept(files, path)]
+    epoch = next_epoch(now_ns, present)
+    hashes = (catalog.policy_hash, catalog.map_hash)
+    making = Making(files, place.clock, epoch, hashes, pace.retry_s)
+    packed = pack_catalog(catalog)
+    limits = retention.limits
+    logs = {
+        log: SegmentLog(
+            making,
+            log,
+            directory,
+            past(files, directory, log, now_ns),
+            b"" if log is Log.LIVE else packed,
+            LIVE_LIMITS if log is Log.LIVE else limits,
+        )
+        for log, directory in directories.items()
+    }
+    return epoch, logs
+
+
+def _locked(files: Files, directory: Path) -> int:
+    try:
+        for log in Log:
+            files.mkdir(directory / log)
+        lock = files.lock(directory / LOCK)
+        files.sync_directory(directory)
+    except BlockingIOError as error:
+        raise SpoolUnusable(f"The spool {directory} has a writer already.") from error
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    return lock
+
+
+def _released(files: Files, lock: int) -> None:
+    with suppress(OSError):
+        files.close(lock)
+
+
+def _unusable(directory: Path, error: OSError) -> SpoolUnusable:
+    return SpoolUnusable(f"The spool {directory} cannot be written: {_sentence(error)}.")
+
+
+def _sentence(error: OSError) -> str:
+    return error.strerror or str(error)
