@@ -1,0 +1,198 @@
+"""`otgate verify`: whether a subscriber receives everything, once, in order and fresh."""
+
+import asyncio
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import Any
+
+import msgspec
+
+from otgate.cli.broker import broker_arguments, source
+from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.errors import Refused
+from otgate.publish.errors import BrokerRefused
+from otgate.publish.ledger import Account, Ledger, Stream
+from otgate.publish.payload import GapNotice, GatewayStatus, Samples
+from otgate.publish.subscribe import Received, Source, subscribe
+
+DESCRIPTION = """\
+Subscribe to a broker for N seconds and account for every sequence number, per conduit, lane
+and epoch. A number that is missing and was not announced as a gap is a loss.
+
+  otgate verify mqtt://localhost --for 60
+
+Exit code 0: nothing lost; 1: samples lost, nothing received, or no broker; 2: usage.
+A loss can be the broker's: Mosquitto keeps max_queued_messages (1000 by default) for a slow
+subscriber and drops the rest.
+"""
+QUEUE_NOTE = """\
+If the gateway's own counts show no loss, look at the broker: Mosquitto drops what exceeds
+max_queued_messages (1000 by default) for a subscriber that is slow."""
+SHOWN_HOLES = 5
+HEADINGS = (
+    "conduit",
+    "lane",
+    "epoch",
+    "received",
+    "lost",
+    "gap",
+    "twice",
+    "disorder",
+    "replayed",
+    "p50 ms",
+    "p99 ms",
+)
+
+
+class Auditor:
+    """Books everything that arrives."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.connections = 0
+        self.unreadable: dict[str, str] = {}
+        self.reason = ""
+
+    def connected(self) -> None:
+        """Count a connection."""
+        self.connections += 1
+
+    def lost(self, reason: str) -> None:
+        """Remember why there is no connection."""
+        self.reason = reason
+
+    def malformed(self, topic: str, reason: str) -> None:
+        """Remember a few messages that cannot be read."""
+        if len(self.unreadable) < SHOWN_HOLES:
+            self.unreadable[topic] = reason
+
+    def received(self, received: Received) -> None:
+        """Book a message."""
+        match received.payload:
+            case Samples() as samples:
+                message_class = received.address.message_class
+                self.ledger.samples(samples, message_class, received.arrived_ns // 1000)
+            case GapNotice() as gap:
+                self.ledger.gap(gap)
+            case GatewayStatus() as status:
+                self.ledger.status(status)
+
+
+def _row(stream: Stream, account: Account) -> dict[str, Any]:
+    return {
+        "site": stream.site,
+        "gateway": stream.gateway,
+        "conduit": stream.conduit,
+        "lane": stream.lane,
+        "epoch": stream.epoch,
+        "received": account.count,
+        "lost": account.lost,
+        "gap": account.gaps,
+        "duplicates": account.duplicates,
+        "disorder": account.disorder,
+        "replayed": account.replayed,
+        "age_ms_p50": account.ages.percentile(0.50),
+        "age_ms_p99": account.ages.percentile(0.99),
+    }
+
+
+def _report(auditor: Auditor) -> dict[str, Any]:
+    accounts = sorted(auditor.ledger.accounts.items())
+    return {
+        "received": auditor.ledger.received,
+        "lost": auditor.ledger.lost,
+        "connections": auditor.connections,
+        "unreadable": auditor.unreadable,
+        "streams": [_row(stream, account) for stream, account in accounts],
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    rows = [HEADINGS, *(_cells(row) for row in report["streams"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    place = f"{row['site']}/{row['gateway']}/{row['conduit']}"
+    values = [value for key, value in row.items() if key not in {"site", "gateway", "conduit"}]
+    return (place, *("-" if value is None else str(value) for value in values))
+
+
+def _print(auditor: Auditor, report: dict[str, Any]) -> None:
+    print(_table(report))
+    for stream, account in sorted(auditor.ledger.accounts.items()):
+        for start, end in account.losses()[:SHOWN_HOLES]:
+            print(f"lost: {stream.conduit} {stream.lane} {stream.epoch} {start}..{end - 1}")
+    for topic, reason in auditor.unreadable.items():
+        print(f"unreadable: {topic}: {reason}")
+    print(f"{report['received']} samples received, {report['lost']} lost")
+    if report["lost"]:
+        print(QUEUE_NOTE)
+
+
+def _judge(auditor: Auditor, report: dict[str, Any]) -> int:
+    if not auditor.connections:
+        print(f"otgate verify: no broker: {auditor.reason or 'no answer'}", file=sys.stderr)
+        return FAILED
+    if not report["received"]:
+        print("otgate verify: nothing was received: is a gateway publishing?", file=sys.stderr)
+        return FAILED
+    return FAILED if report["lost"] else OK
+
+
+async def _listen(origin: Source, auditor: Auditor, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await subscribe(origin, auditor, clock=time.time_ns)
+    except TimeoutError:
+        return
+
+
+def _run(options: Namespace) -> int:
+    try:
+        origin = source(options)
+    except Refused as refused:
+        print(f"otgate verify: {refused}", file=sys.stderr)
+        return USAGE
+    auditor = Auditor()
+    try:
+        asyncio.run(_listen(origin, auditor, options.seconds))
+    except BrokerRefused as refused:
+        print(f"otgate verify: {refused}", file=sys.stderr)
+        return FAILED
+    report = _report(auditor)
+    if options.json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        _print(auditor, report)
+    return _judge(auditor, report)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ArgumentTypeError("a number of seconds above 0")
+    return seconds
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    broker_arguments(parser)
+    parser.add_argument(
+        "--for",
+        dest="seconds",
+        type=_seconds,
+        required=True,
+        metavar="SECONDS",
+        help="how long to listen",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object at the end")
+
+
+COMMAND = Command(
+    "verify", "account for everything that arrives at a broker", _arguments, _run, DESCRIPTION
+)

@@ -1,0 +1,198 @@
+"""What goes over one session: spool items in order, and the standing messages around them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from otgate.model import Lane
+from otgate.publish.catalogs import Catalogs
+from otgate.publish.compression import compressor
+from otgate.publish.encode import Encoder
+from otgate.publish.errors import BrokerLost
+from otgate.publish.feed import Feed
+from otgate.publish.labels import Labels
+from otgate.publish.last import NewestValues
+from otgate.publish.liveness import FieldWatch
+from otgate.publish.message import Message, Retain
+from otgate.publish.payload import LaneStatus
+from otgate.publish.retained import RetainedTopics
+from otgate.publish.session import Session
+from otgate.publish.settings import BusSettings, LastValues
+from otgate.publish.standing import Known, Standing, lane_status
+from otgate.spool.items import Epoch, Frame, Gap, Item
+from otgate.spool.reader import SpoolReader
+
+LOOK_EVERY_S = 1.0
+STATUS_EVERY_S = 15.0
+
+
+class Delivery:
+    """One session's work. A new one begins after each reconnect."""
+
+    def __init__(  # noqa: PLR0917  the parts that outlive a session
+        self,
+        session: Session,
+        settings: BusSettings,
+        reader: SpoolReader,
+        catalogs: Catalogs,
+        newest: NewestValues,
+        retained: RetainedTopics,
+        clock: Callable[[], int],
+    ) -> None:
+        self._session = session
+        self._settings = settings
+        self._reader = reader
+        self._catalogs = catalogs
+        self._newest = newest
+        self._retained = retained
+        self._clock = clock
+        self._feed = Feed(reader)
+        self._explained: set[str] = set()
+        self._pack = compressor(settings.compress)
+        self._encoders: dict[str, Encoder] = {}
+        self._shown: dict[str, tuple[str, str]] = {}
+        self._standing: Standing | None = None
+
+    async def pump(self) -> NoReturn:
+        """Send what the spool holds, then what it gets, for as long as the session lasts."""
+        self._feed.rewind(self._settings.replay_s)
+        while True:
+            item = self._feed.take()
+            if item is not None:
+                await self._deliver(item)
+                continue
+            await self._caught_up()
+            await self._reader.changed(LOOK_EVERY_S)
+
+    async def report(self, field: FieldWatch) -> NoReturn:
+        """Keep the statuses up to date."""
+        loop = asyncio.get_running_loop()
+        told: Known | None = None
+        told_s = loop.time()
+        while True:
+            field.seen(self._reader.newest_live(), loop.time(), self._clock())
+            known = self.known(field)
+            if told is None or self._differs(told, known) or loop.time() - told_s > STATUS_EVERY_S:
+                await self._tell(known)
+                told, told_s = known, loop.time()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def known(self, field: FieldWatch) -> Known:
+        """Return what is known now."""
+        now_s = asyncio.get_running_loop().time()
+        lanes = {lane.value: status for lane in Lane if (status := self._lane(lane))}
+        return Known(field.state(now_s), field.devices(now_s), lanes)
+
+    async def farewell(self, field: FieldWatch) -> None:
+        """Stop in good order: wait for what is under way, say so, disconnect."""
+        await self._session.drained()
+        if standing := self._catalogs.newest:
+            await self._session.send(standing.status("stopped", self.known(field), self._clock()))
+            await self._session.drained()
+        await self._session.goodbye()
+
+    def _lane(self, lane: Lane) -> LaneStatus | None:
+        place = self._reader.complete_through(lane)
+        if not place.epoch:
+            return None
+        return lane_status(place, self._catalogs.entered(lane, place.epoch))
+
+    async def _deliver(self, item: Item) -> None:
+        if isinstance(item, Epoch):
+            await self._enter(item)
+        elif isinstance(item, Gap):
+            await self._announce(item)
+        else:
+            await self._send_frame(item)
+
+    async def _enter(self, epoch: Epoch) -> None:
+        self._catalogs.learn(epoch)
+        standing = self._catalogs.newest
+        if standing is None or standing is self._standing:
+            return
+        if self._standing and standing.topics.prefix != self._standing.topics.prefix:
+            raise BrokerLost("the conduit changed its name")
+        self._standing = standing
+        if self._keeps_last:
+            self._newest.keep(standing.points())
+        for message in standing.metas():
+            await self._retain(message)
+        self._explained.update(standing.labels.hashes.values())
+
+    async def _announce(self, gap: Gap) -> None:
+        if standing := self._catalogs.newest:
+            await self._session.send(standing.gap(gap, self._clock()))
+
+    async def _send_frame(self, frame: Frame) -> None:
+        labels = self._catalogs.labels(frame.catalog)
+        await self._explain(frame, labels)
+        for message in self._encoder(frame).messages(frame, labels, self._clock()):
+            await self._session.send(message)
+        if self._keeps_last:
+            self._newest.take(frame, labels)
+
+    async def _explain(self, frame: Frame, labels: Labels) -> None:
+        """Send the meta of an older catalog before the first message that refers to it."""
+        meta_hash = labels.hashes[frame.batch.device]
+        if meta_hash in self._explained:
+            return
+        self._explained.add(meta_hash)
+        older = Standing(self._catalogs.topics(frame.catalog), labels, LastValues.OFF)
+        hashed, _ = older.meta(frame.batch.device)
+        await self._retain(hashed)
+
+    def _encoder(self, frame: Frame) -> Encoder:
+        known = self._encoders.get(frame.catalog.hash)
+        if known is None:
+            topics = self._catalogs.topics(frame.catalog)
+            known = Encoder(topics, self._settings.limits, self._pack)
+            known.packet_limit = self._session.grants.maximum_packet_size
+            self._encoders = {frame.catalog.hash: known}
+        return known
+
+    @property
+    def _keeps_last(self) -> bool:
+        return self._settings.last is LastValues.ON
+
+    async def _caught_up(self) -> None:
+        """Do what must not overtake a backlog: newest values, and clearing what is gone."""
+        standing = self._standing
+        if standing is None:
+            return
+        if self._keeps_last:
+            for message in self._newest.due(standing.topics, self._clock()):
+                await self._retain(message)
+        if not len(self._session.window):
+            for message in self._leftovers(standing):
+                await self._session.send(message)
+        self._retained.save()
+
+    def _leftovers(self, standing: Standing) -> Iterator[Message]:
+        """Yield the clearing of every retained message that nothing stands behind."""
+        for topic in self._retained.unwanted(standing.wants):
+            self._explained.discard(topic.rpartition("/")[2])
+            self._retained.cleared(topic)
+            yield Message(topic, b"", Retain.YES)
+
+    async def _retain(self, message: Message) -> None:
+        self._retained.add(message.topic)
+        await self._session.send(message)
+
+    async def _tell(self, known: Known) -> None:
+        standing = self._catalogs.newest
+        if standing is None:
+            return
+        self._newest.field(known.field)
+        await self._retain(standing.status("alive", known, self._clock()))
+        for device in standing.devices:
+            shown = known.devices.get(device, "unknown"), known.field
+            if self._shown.get(device) != shown:
+                self._shown[device] = shown
+                await self._retain(standing.device_status(device, known, self._clock()))
+
+    @staticmethod
+    def _differs(told: Known, known: Known) -> bool:
+        if (told.field, told.devices) != (known.field, known.devices):
+            return True
+        told_epochs = {name: lane.epoch for name, lane in told.lanes.items()}
+        return told_epochs != {name: lane.epoch for name, lane in known.lanes.items()}

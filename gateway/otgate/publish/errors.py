@@ -1,0 +1,24 @@
+"""Conditions of the connection to a broker, each one reaction."""
+
+from otgate.errors import OtgateError
+
+
+class BrokerLost(OtgateError):
+    """No connection, or no longer: try again with back-off."""
+
+
+class BrokerRefused(BrokerLost):
+    """The broker or TLS says no; it may go on saying so until a person acts."""
+
+
+class SessionTakenOver(BrokerLost):
+    """Another client came with our id: do not fight for it."""
+
+
+class DialectRefused(BrokerLost):
+    """The server does not speak what was asked of it; ask less."""
+
+    def __init__(self, message: str, code: int | None) -> None:
+        super().__init__(message)
+        self.code = code
+        """The CONNACK reason code; None where it closed the connection without one."""

@@ -1,0 +1,47 @@
+"""Unread spool items, one at a time: the event lane first, but never alone."""
+
+from collections import deque
+
+from otgate.model import Lane
+from otgate.spool.items import Item
+from otgate.spool.reader import SpoolReader
+
+EVENTS_IN_A_ROW = 4
+"""Event items taken while data waits, before one data item goes."""
+
+
+class Feed:
+    """Draws from the reader, in order within each lane."""
+
+    def __init__(self, reader: SpoolReader) -> None:
+        self._reader = reader
+        self._waiting: dict[Lane, deque[Item]] = {lane: deque() for lane in Lane}
+        self._row = 0
+
+    def take(self) -> Item | None:
+        """Return the next item, or None when everything is read for now."""
+        lane = self._turn()
+        if lane is None:
+            return None
+        self._row = self._row + 1 if lane is Lane.EVENT else 0
+        return self._waiting[lane].popleft()
+
+    def rewind(self, seconds: float) -> None:
+        """Start again from what is acknowledged, less ``seconds``."""
+        for waiting in self._waiting.values():
+            waiting.clear()
+        self._reader.rewind(seconds)
+
+    def _turn(self) -> Lane | None:
+        first, second = Lane.EVENT, Lane.DATA
+        if self._row >= EVENTS_IN_A_ROW:
+            first, second = second, first
+        if self._filled(first):
+            return first
+        return second if self._filled(second) else None
+
+    def _filled(self, lane: Lane) -> bool:
+        waiting = self._waiting[lane]
+        if not waiting:
+            waiting.extend(self._reader.read(lane))
+        return bool(waiting)

@@ -1,0 +1,79 @@
+"""What a catalog says, as publishing needs it: point ids as a column, meta per device."""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from otgate.model import ValueType
+from otgate.publish.payload import DeviceMeta, PointMeta, TypeName
+from otgate.spool.catalog import Catalog, CatalogPoint
+
+COPIED = (
+    "unit",
+    "name",
+    "description",
+    "substation",
+    "voltage_level",
+    "bay",
+    "equipment",
+    "phase",
+    "owner",
+    "external_id",
+    "max_age_s",
+)
+"""Fields of a catalog point that a meta message repeats."""
+
+TYPE_NAMES: dict[ValueType, TypeName] = {
+    ValueType.F64: "f64",
+    ValueType.I64: "i64",
+    ValueType.U64: "u64",
+    ValueType.BOOL: "bool",
+    ValueType.TEXT: "text",
+}
+
+
+class Labels:
+    """One catalog: ``ids`` by catalog number and the meta hash of each device."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.ids = np.array([point.id for point in catalog.points], dtype=object)
+        self._points: dict[int, list[CatalogPoint]] = {n: [] for n in range(len(catalog.devices))}
+        for point in catalog.points:
+            self._points[point.device].append(point)
+        self.hashes = {meta.device: meta.meta for meta in self.metas()}
+
+    def metas(self) -> Iterator[DeviceMeta]:
+        """Yield the meta message of every device, one at a time: they are large together."""
+        for number in range(len(self.catalog.devices)):
+            yield self._meta(number)
+
+    def meta(self, device: str) -> DeviceMeta:
+        """Return the meta message of ``device``."""
+        return self._meta([entry.id for entry in self.catalog.devices].index(device))
+
+    def _meta(self, number: int) -> DeviceMeta:
+        device = self.catalog.devices[number]
+        plain = DeviceMeta(
+            site=self.catalog.site,
+            gateway=self.catalog.gateway,
+            conduit=self.catalog.conduit,
+            device=device.id,
+            driver=device.driver,
+            site_name=self.catalog.site_name,
+            points=[_point(point) for point in self._points[number]],
+        )
+        digest = hashlib.sha256(msgspec.json.encode(plain)).hexdigest()[:8]
+        return msgspec.structs.replace(plain, meta=digest)
+
+
+def _point(point: CatalogPoint) -> PointMeta:
+    return PointMeta(
+        id=point.id,
+        kind=point.kind,
+        type=TYPE_NAMES[ValueType(point.value_type)],
+        states={str(code): label for code, label in point.states.items()},
+        **{field: getattr(point, field) for field in COPIED},
+    )

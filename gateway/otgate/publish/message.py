@@ -1,0 +1,54 @@
+"""A message on its way out, and the part of the spool that it settles."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from otgate.model import Lane
+
+FAILURE = 0x80
+"""Reason codes from here on are errors (MQTT 5.0, §2.4)."""
+
+
+class Retain(Enum):
+    """Whether the broker keeps a message for those who subscribe later."""
+
+    NO = False
+    YES = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Samples that are delivered once the broker has acknowledged the message."""
+
+    lane: Lane
+    epoch: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One publish."""
+
+    topic: str
+    payload: bytes
+    retain: Retain = Retain.NO
+    claim: Claim | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of topic and payload."""
+        return len(self.topic) + len(self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message: the broker's reason code (MQTT 5.0, §3.4.2.1)."""
+
+    code: int
+    reason: str
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the broker did not take the message."""
+        return self.code >= FAILURE

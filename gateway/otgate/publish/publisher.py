@@ -1,0 +1,240 @@
+"""The bus side of one conduit: reads its spool and publishes it, for as long as it runs."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from otgate.model import Lane
+from otgate.publish.catalogs import Catalogs
+from otgate.publish.compression import compressor
+from otgate.publish.delivery import Delivery
+from otgate.publish.dialect import Dialect, first_dialect
+from otgate.publish.errors import BrokerLost, DialectRefused, SessionTakenOver
+from otgate.publish.last import NewestValues
+from otgate.publish.liveness import FieldWatch
+from otgate.publish.message import Message, Outcome
+from otgate.publish.refusals import Refusals
+from otgate.publish.retained import RetainedTopics
+from otgate.publish.retry import Ending, Next, Retry
+from otgate.publish.session import Session, opened
+from otgate.publish.settings import Broker, BusSettings
+from otgate.publish.standing import Known
+from otgate.spool.epoch import epoch_text
+from otgate.spool.items import Epoch
+from otgate.spool.reader import SpoolReader
+from otgate.together import together
+
+CURSOR_EVERY_S = 1.0
+FAREWELL_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was published since the start."""
+
+    messages: int = 0
+    samples: int = 0
+    connections: int = 0
+    attempts: int = 0
+    """Since the broker was lost."""
+
+
+class Publisher:
+    """Publishes one spool. ``state`` is the directory of the cursor."""
+
+    def __init__(
+        self,
+        reader: SpoolReader,
+        settings: BusSettings,
+        *,
+        clock: Callable[[], int],
+        state: Path,
+        rng: random.Random | None = None,
+    ) -> None:
+        compressor(settings.compress)  # refuse now what cannot work later
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+        self._state = state
+        self._retry = Retry(len(settings.brokers), rng or random.Random())  # noqa: S311  jitter
+        self._dialects: dict[Broker, Dialect] = {}
+        self._catalogs = Catalogs(settings.root, settings.last)
+        self._newest = NewestValues()
+        self._refusals = Refusals(state)
+        self._counts = Counts()
+        self._session: Session | None = None
+        self._delivery: Delivery | None = None
+        self._broker = settings.brokers[0]
+        self._lost: BrokerLost | None = None
+        self._lost_s: float | None = None
+        self._connected_s: float | None = None
+
+    async def run(self) -> NoReturn:
+        """Publish until cancelled; then say so to the broker and keep the cursor.
+
+        Raises:
+            Refused: the spool's identity cannot be part of a topic.
+        """
+        self._state.mkdir(parents=True, exist_ok=True)
+        self._retained = RetainedTopics(self._state)
+        self._field = FieldWatch(asyncio.get_running_loop().time())
+        try:
+            await self._catalog()
+            await self._always_connected()
+        finally:
+            self._reader.flush()
+            self._retained.save()
+
+    def status(self) -> dict[str, Any]:
+        """Return what an operator asks: connection, counts, how far each lane is."""
+        session = self._session
+        return {
+            "broker": str(self._broker),
+            "connected": session is not None,
+            "protocol": self._dialects[self._broker].protocol.value if session else None,
+            "error": str(self._lost) if self._lost else None,
+            "attempts": self._counts.attempts,
+            "connections": self._counts.connections,
+            "messages": self._counts.messages,
+            "samples": self._counts.samples,
+            "refused": self._refusals.count,
+            "in_flight": len(session.window) if session else 0,
+            "window": session.window.limit if session else self._settings.window,
+            "lanes": {lane.value: self._place(lane) for lane in Lane},
+        }
+
+    def _place(self, lane: Lane) -> dict[str, Any]:
+        place = self._reader.complete_through(lane)
+        return {"epoch": epoch_text(place.epoch), "complete_through": place.seq}
+
+    async def _catalog(self) -> None:
+        """Wait for a spool that says who it speaks for: topics and the will need it."""
+        while self._catalogs.newest is None:
+            for lane in Lane:
+                for item in self._reader.read(lane, max_frames=1):
+                    if isinstance(item, Epoch):
+                        self._catalogs.learn(item)
+            if self._catalogs.newest is None:
+                await self._reader.changed(1.0)
+
+    async def _always_connected(self) -> NoReturn:
+        attempt = self._retry.first()
+        while True:
+            await asyncio.sleep(attempt.delay_s)
+            self._broker = self._settings.brokers[attempt.broker]
+            try:
+                await self._once()
+            except BrokerLost as lost:
+                attempt = self._after(lost)
+
+    def _after(self, lost: BrokerLost) -> Next:
+        now_s = asyncio.get_running_loop().time()
+        lasted_s = None if self._connected_s is None else now_s - self._connected_s
+        self._connected_s = None
+        ending = Ending.TAKEN_OVER if isinstance(lost, SessionTakenOver) else Ending.LOST
+        attempt = self._retry.after(ending, lasted_s)
+        self._counts.attempts += 1
+        if self._lost is None or type(lost) is not type(self._lost):
+            log.warning(
+                "broker_lost",
+                broker=str(self._broker),
+                error=str(lost),
+                retry_in_s=round(attempt.delay_s, 1),
+            )
+        if self._lost is None:
+            self._lost_s = now_s
+        self._lost = lost
+        return attempt
+
+    async def _once(self) -> NoReturn:
+        """Connect in the best dialect that the broker speaks and stay until the end."""
+        wanted = self._settings.protocol
+        dialect = self._dialects.get(self._broker, first_dialect(wanted))
+        while True:
+            try:
+                await self._speak(dialect)
+            except DialectRefused as refused:
+                simpler = dialect.after(refused.code, wanted)
+                if simpler is None:
+                    raise
+                dialect = simpler
+
+    async def _speak(self, dialect: Dialect) -> NoReturn:
+        standing = self._catalogs.newest
+        if standing is None:
+            raise BrokerLost("the spool has no catalog")
+        will = standing.status("lost", Known(), self._clock())
+        async with opened(self._settings, self._broker, dialect, will, self._settled) as session:
+            self._dialects[self._broker] = dialect
+            self._begin(session)
+            try:
+                await self._serve(session)
+            finally:
+                self._session = None
+        raise BrokerLost("the connection ended")
+
+    def _begin(self, session: Session) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._session = session
+        self._connected_s = now_s
+        self._counts.connections += 1
+        if self._lost is not None:
+            lost_for_s = round(now_s - (self._lost_s or now_s))
+            attempts = self._counts.attempts
+            log.info(
+                "broker_back", broker=str(self._broker), lost_for_s=lost_for_s, attempts=attempts
+            )
+        else:
+            log.info("broker_connected", broker=str(self._broker))
+        self._lost = None
+        self._counts.attempts = 0
+        self._newest.reconnected()
+
+    async def _serve(self, session: Session) -> None:
+        delivery = Delivery(
+            session,
+            self._settings,
+            self._reader,
+            self._catalogs,
+            self._newest,
+            self._retained,
+            self._clock,
+        )
+        try:
+            await together(
+                session.watch(), delivery.pump(), delivery.report(self._field), self._keep_cursor()
+            )
+        except asyncio.CancelledError:
+            await self._farewell(delivery)
+            raise
+
+    async def _farewell(self, delivery: Delivery) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await delivery.farewell(self._field)
+        except (BrokerLost, TimeoutError):
+            log.info("stopped_without_farewell", broker=str(self._broker))
+
+    async def _keep_cursor(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(CURSOR_EVERY_S)
+            self._reader.flush()
+
+    def _settled(self, message: Message, outcome: Outcome) -> None:
+        if outcome.refused:
+            if self._session and self._refusals.worth_retrying(message, outcome):
+                self._session.end(BrokerLost(f"the broker refused a message: {outcome.reason}"))
+                return
+            self._refusals.set_aside(message, outcome, self._clock())
+        else:
+            self._counts.messages += 1
+        if claim := message.claim:
+            self._counts.samples += 0 if outcome.refused else claim.count
+            self._reader.acknowledge(claim.lane, claim.epoch, claim.first, claim.count)

@@ -1,0 +1,87 @@
+"""Messages that the broker will not take: set aside on disk, counted, said once.
+
+One message that a broker always refuses must not keep all others from flowing.
+"""
+
+import base64
+import contextlib
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from otgate.publish.message import Claim, Message, Outcome
+
+FILE_LIMIT = 1 << 20
+"""Bytes of ``refused.jsonl``; a full one becomes ``refused.jsonl.1``, whose forerunner goes."""
+SAID_LIMIT = 1000
+TRANSIENT = frozenset({0x80, 0x83, 0x97})
+"""Unspecified, implementation specific, quota exceeded (MQTT 5.0, §3.4.2.1): worth retrying."""
+TRIES = 3
+
+log = structlog.get_logger(__name__)
+
+
+class Refusals:
+    """Decides what happens to refused messages, and keeps those set aside."""
+
+    def __init__(self, state: Path) -> None:
+        self.count = 0
+        self._path = state / "refused.jsonl"
+        self._tries: Counter[Claim | None] = Counter()
+        self._said: set[tuple[str, int]] = set()
+
+    def worth_retrying(self, message: Message, outcome: Outcome) -> bool:
+        """Tell whether the message may pass on another attempt; counts this one."""
+        if outcome.code not in TRANSIENT or message.claim is None:
+            return False
+        self._tries[message.claim] += 1
+        return self._tries[message.claim] < TRIES
+
+    def set_aside(self, message: Message, outcome: Outcome, now_ns: int) -> None:
+        """Keep the message in the file; the rest may flow."""
+        self.count += 1
+        self._tries.pop(message.claim, None)
+        self._say(message, outcome)
+        with contextlib.suppress(OSError):  # a full disk must not stop what can be delivered
+            self._write(_line(message, outcome, now_ns))
+
+    def _say(self, message: Message, outcome: Outcome) -> None:
+        key = message.topic, outcome.code
+        if key in self._said or len(self._said) >= SAID_LIMIT:
+            return
+        self._said.add(key)
+        seq = message.claim.first if message.claim else None
+        log.warning("message_refused", topic=message.topic, seq=seq, reason=outcome.reason)
+
+    def _write(self, line: bytes) -> None:
+        if self._path.exists() and self._path.stat().st_size + len(line) > FILE_LIMIT:
+            self._path.replace(self._path.with_name("refused.jsonl.1"))
+        with self._path.open("ab") as file:
+            file.write(line)
+
+
+def _line(message: Message, outcome: Outcome, now_ns: int) -> bytes:
+    claim = message.claim
+    entry = {
+        "time_us": now_ns // 1000,
+        "topic": message.topic,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "lane": claim.lane if claim else None,
+        "epoch": claim.epoch if claim else None,
+        "seq": claim.first if claim else None,
+        "count": claim.count if claim else None,
+        "payload": _shown(message.payload),
+    }
+    return msgspec.json.encode(entry) + b"\n"
+
+
+def _shown(payload: bytes) -> str:
+    if len(payload) > FILE_LIMIT // 4:
+        return f"{len(payload)} bytes, too large to keep"
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return "base64:" + base64.b64encode(payload).decode()

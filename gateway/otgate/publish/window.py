@@ -1,0 +1,37 @@
+"""How much may be under way: messages sent and not yet acknowledged, and their bytes."""
+
+from otgate.publish.message import Message
+
+
+class Window:
+    """Counts what is in flight. One message always fits, however large."""
+
+    def __init__(self, messages: int, size: int) -> None:
+        self.limit = messages
+        self.size_limit = size
+        self.size = 0
+        self.most = 0
+        """The largest number of messages that were ever in flight."""
+        self._sent: dict[int, Message] = {}
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def fits(self, message: Message) -> bool:
+        """Tell whether ``message`` may be sent now."""
+        if not self._sent:
+            return True
+        return len(self._sent) < self.limit and self.size + message.size <= self.size_limit
+
+    def sent(self, packet_id: int, message: Message) -> None:
+        """Take note of a message that left."""
+        self._sent[packet_id] = message
+        self.size += message.size
+        self.most = max(self.most, len(self._sent))
+
+    def settled(self, packet_id: int) -> Message | None:
+        """Return the message that ``packet_id`` was, now out of flight; None if unknown."""
+        message = self._sent.pop(packet_id, None)
+        if message is not None:
+            self.size -= message.size
+        return message

@@ -1,0 +1,96 @@
+"""paho's MQTT codec over a socket that is connected already, driven by the event loop.
+
+paho is used through its callbacks for external event loops. Two of its methods are overridden:
+`_create_socket`, because paho connects and shakes hands while it blocks, and `_sock_recv`,
+because a TLS alert after the handshake (a refused client certificate in TLS 1.3) must not look
+like a plain close.
+"""
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from otgate.publish.dial import rearm_quickack
+
+MISC_EVERY_S = 0.25
+
+
+class Wire(mqtt.Client):
+    """One MQTT connection's codec. Callbacks run on the loop."""
+
+    def __init__(
+        self, dialled: socket.socket, client_id: str, version: MQTTProtocolVersion
+    ) -> None:
+        clean = True if version != MQTTProtocolVersion.MQTTv5 else None
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=clean,
+            protocol=version,
+            reconnect_on_failure=False,
+        )
+        self.max_inflight_messages = 0  # the window is ours
+        self.tls_alert: ssl.SSLError | None = None
+        self._dialled = dialled
+        self._events = asyncio.get_running_loop()
+        self._misc: asyncio.TimerHandle | None = None
+        self.on_socket_open = self._opened
+        self.on_socket_close = self._closed
+        self.on_socket_register_write = self._wants_write
+        self.on_socket_unregister_write = self._wrote
+
+    def greet(self, host: str, port: int, keepalive_s: int) -> None:
+        """Send CONNECT over the dialled socket."""
+        self._longest_silence_s = keepalive_s
+        start = self.protocol == MQTTProtocolVersion.MQTTv5
+        clean_start = True if start else mqtt.MQTT_CLEAN_START_FIRST_ONLY
+        self.connect(host, port, keepalive_s, clean_start=clean_start)
+
+    def granted(self) -> None:
+        """Ping at least as often as we said: a larger Server Keep Alive is only a limit."""
+        self._keepalive = min(self._keepalive or self._longest_silence_s, self._longest_silence_s)
+
+    def abort(self) -> None:
+        """Close the socket at once; the broker publishes the will."""
+        self._sock_close()
+        self._dialled.close()
+
+    def _create_socket(self) -> Any:
+        return self._dialled
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        try:
+            return super()._sock_recv(bufsize)
+        except ssl.SSLError as alert:
+            self.tls_alert = alert
+            raise
+
+    def _opened(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
+        self._events.add_reader(sock.fileno(), self._readable)
+        self._misc = self._events.call_later(MISC_EVERY_S, self._housekeeping)
+
+    def _closed(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
+        if self._misc is not None:
+            self._misc.cancel()
+        self._events.remove_reader(sock.fileno())
+
+    def _wants_write(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
+        self._events.add_writer(sock.fileno(), self.loop_write)
+
+    def _wrote(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
+        self._events.remove_writer(sock.fileno())
+
+    def _readable(self) -> None:
+        self.loop_read()
+        while isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            self.loop_read()
+        if self._sock is not None:
+            rearm_quickack(self._dialled)
+
+    def _housekeeping(self) -> None:
+        self._misc = self._events.call_later(MISC_EVERY_S, self._housekeeping)
+        self.loop_misc()
