@@ -1,0 +1,140 @@
+"""Modbus TCP without I/O: frames requests, checks replies, pairs them by transaction id.
+
+Requests are the four reads; a write cannot be spelled here. Clauses: Modbus Application Protocol
+V1.1b3 ("AP") and Modbus Messaging on TCP/IP Implementation Guide V1.0b ("MG").
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from struct import Struct
+
+from otgate.errors import LinkLost
+
+HEAD = Struct(">HHH")
+"""Transaction id, protocol id, length: MG §3.1.3."""
+
+BODY = Struct(">BBHH")
+"""Unit, function, first address, quantity: AP §6.1 to §6.4."""
+
+BODY_SIZE = BODY.size
+SHORTEST, LONGEST = 3, 254
+"""Length field of a reply: unit and an exception (AP §7), or unit and a PDU of 253 (AP §4.1)."""
+
+EXCEPTION = 0x80
+"""Added to the function code of a refusal: AP §7."""
+
+READS = frozenset({1, 2, 3, 4})
+
+
+class FramingLost(LinkLost):
+    """What was received is no Modbus TCP; the stream cannot be trusted any further."""
+
+
+class Missing(Enum):
+    """Why a request has no answer."""
+
+    NOT_ASKED = auto()
+    SILENT = auto()
+    MISMATCHED = auto()
+    """An answer came under its transaction id that belongs to another request."""
+
+
+Answer = bytes | int | Missing
+"""Data of the reply, its exception code, or why there is neither."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a link has seen since it opened."""
+
+    requests: int = 0
+    replies: int = 0
+    retries: int = 0
+    late: int = 0
+    """Frames under a transaction id that nobody waits for."""
+    mismatched: int = 0
+
+
+class Ask:
+    """One read: what it asks and, once there, its answer."""
+
+    __slots__ = ("answer", "body", "function", "received_ns", "size", "unit")
+
+    def __init__(self, unit: int, function: int, address: int, count: int) -> None:
+        if function not in READS:
+            raise ValueError(f"function {function} is no read")
+        self.unit = unit
+        self.function = function
+        self.body = BODY.pack(unit, function, address, count)
+        self.size = -(-count // 8) if function <= 2 else 2 * count
+        self.answer: Answer = Missing.NOT_ASKED
+        self.received_ns = 0
+
+
+class Codec:
+    """The client's end of one connection."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self._transaction = 0
+        self._pending: dict[int, Ask] = {}
+        self._rest = b""
+
+    def request(self, ask: Ask) -> bytes:
+        """Return the frame that asks, under a new transaction id."""
+        self._transaction = transaction = (self._transaction + 1) & 0xFFFF
+        self._pending[transaction] = ask
+        self.counts.requests += 1
+        return HEAD.pack(transaction, 0, BODY_SIZE) + ask.body
+
+    def forget(self) -> None:
+        """Wait for nothing any more: whatever is still answered is late."""
+        self._pending.clear()
+
+    def feed(self, data: bytes) -> Iterator[Ask]:
+        """Take received bytes and yield each ask whose answer they complete.
+
+        Raises:
+            FramingLost: they are no Modbus TCP; drop the link.
+        """
+        if self._rest:
+            data = self._rest + data
+        at, end = 0, len(data)
+        while end - at >= 6:
+            transaction, protocol, length = HEAD.unpack_from(data, at)
+            if protocol or not SHORTEST <= length <= LONGEST:
+                raise FramingLost(f"no Modbus TCP header: {data[at : at + 6].hex(' ')}")
+            start, at = at, at + 6 + length
+            if at > end:
+                at = start
+                break
+            ask = self._pending.pop(transaction, None)
+            if ask is None:
+                self.counts.late += 1
+                continue
+            ask.answer = self._checked(ask, data[start + 6 : at])
+            self._settle(ask)
+            yield ask
+        self._rest = data[at:] if at else data
+
+    def _checked(self, ask: Ask, body: bytes) -> Answer:
+        """Judge a reply, from its unit id on, that came under the ask's transaction id."""
+        unit, function = body[0], body[1]
+        if function == ask.function and body[2] == ask.size == len(body) - 3 and unit == ask.unit:
+            self.counts.replies += 1
+            return body[3:]
+        if function & EXCEPTION:
+            if len(body) != 3:
+                raise FramingLost(f"an exception of {len(body)} bytes: {body[:8].hex(' ')}")
+            if function == ask.function | EXCEPTION and unit == ask.unit:
+                self.counts.replies += 1
+                return body[2]
+        elif function in READS and body[2] != len(body) - 3:
+            raise FramingLost(f"byte count {body[2]} in a reply of {len(body) - 3}")
+        self.counts.mismatched += 1
+        return Missing.MISMATCHED
+
+    def _settle(self, ask: Ask) -> None:
+        for transaction in [at for at, other in self._pending.items() if other is ask]:
+            del self._pending[transaction]

@@ -1,0 +1,61 @@
+"""The driver: what the gateway calls."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from otgate.driver import Link, Session
+from otgate.model import Device, Scan
+from otgate_modbus.link import open_wire
+from otgate_modbus.planner import plan
+from otgate_modbus.session import ModbusSession
+from otgate_modbus.settings import Settings, endpoint, settings_of
+
+
+class Modbus:
+    """Modbus TCP client; see `otgate.driver.Driver`. It reads and never writes."""
+
+    settings = Settings
+    housekeeping: Sequence[str] = ()
+
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+
+    def link_key(self, device: Device) -> Hashable:
+        """Return the endpoint: its unit ids share one connection."""
+        return endpoint(settings_of(device.settings).url)
+
+    def plan(self, device: Device) -> Sequence[Scan]:
+        """Decide every request, without a device.
+
+        Raises:
+            Mistakes: everything that is wrong with the point map or the settings.
+        """
+        return plan(device)
+
+    def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
+        """Open one connection and yield a session per device id.
+
+        Raises:
+            LinkLost: no connection, now or later.
+        """
+        return self._connected(link)
+
+    @asynccontextmanager
+    async def _connected(self, link: Link) -> AsyncIterator[Mapping[str, Session]]:
+        settings = {device.id: settings_of(device.settings) for device in link.devices}
+        host, port = endpoint(next(iter(settings.values())).url)
+        quirks = [each.quirks for each in settings.values()]
+        gap_s = max(quirk.request_gap_s for quirk in quirks)
+        wire = await open_wire(host, port, self._clock, gap_s)
+        try:
+            await asyncio.sleep(max(quirk.connect_delay_s for quirk in quirks))
+            yield {
+                device.id: ModbusSession(
+                    device, settings[device.id], wire, link.state[device.id], self._clock
+                )
+                for device in link.devices
+            }
+        finally:
+            wire.close()

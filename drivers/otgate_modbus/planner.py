@@ -1,0 +1,283 @@
+"""Turns the points of a device into the fewest reads that its limits permit.
+
+A read covers neighbouring points of one table, bridging unused addresses up to the gap limit,
+but never an address that is forbidden, unreadable, or known to be refused.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from otgate.errors import Mistake, Mistakes
+from otgate.model import Device, Request, Scan
+from otgate_modbus.address import (
+    ADDRESSES,
+    BIT_TABLES,
+    SPELLED,
+    Stretch,
+    Table,
+    read_stretch,
+    written,
+)
+from otgate_modbus.cell import BadCell
+from otgate_modbus.reading import Reading, overlaps, readings_of
+from otgate_modbus.settings import Settings, settings_of
+
+BITS_PER_GAP = 16
+REQUEST_BYTES = 12
+"""MBAP header (7), function, address and quantity: Messaging Guide V1.0b §3.1.3, V1.1b3 §6."""
+REPLY_BYTES = 9
+"""MBAP header, function and byte count before the data."""
+
+Cut = tuple[Table, int]
+"""Table and first address of a read that has to begin there."""
+
+Place = tuple[Table, int, int]
+"""Table, first address and length of a point."""
+
+
+@dataclass(slots=True)
+class Learned:
+    """What a device's refusals have taught: where reads must end, and what cannot be read."""
+
+    cuts: set[Cut] = field(default_factory=set)
+    refused: set[Place] = field(default_factory=set)
+
+
+class Block(NamedTuple):
+    """One read: ``length`` addresses from ``start``, for the points ``numbers``."""
+
+    table: Table
+    start: int
+    length: int
+    numbers: tuple[int, ...]
+    used: int
+    refused: bool = False
+    """Whether the device is known to refuse it: then it is not sent with every scan."""
+
+    @property
+    def stop(self) -> int:
+        """First address behind it."""
+        return self.start + self.length
+
+    @property
+    def reply_size(self) -> int:
+        """Bytes of data in its reply: V1.1b3 §6.1, §6.3."""
+        return -(-self.length // 8) if self.table in BIT_TABLES else 2 * self.length
+
+
+class Walls:
+    """Addresses of one table that no read may touch, as sorted disjoint ranges."""
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._stops: list[int] = []
+        for start, stop in sorted(ranges):
+            if self._stops and start <= self._stops[-1]:
+                self._stops[-1] = max(self._stops[-1], stop)
+            else:
+                self._starts.append(start)
+                self._stops.append(stop)
+
+    def touch(self, start: int, stop: int) -> bool:
+        """Say whether any address from ``start`` up to ``stop`` is barred."""
+        at = bisect_left(self._starts, stop)
+        return at > 0 and self._stops[at - 1] > start and start < stop
+
+    def complement(self) -> list[tuple[int, int]]:
+        """Return every address that is not barred, as ranges."""
+        starts = [0, *self._stops]
+        stops = [*self._starts, ADDRESSES]
+        return [pair for pair in zip(starts, stops, strict=True) if pair[0] < pair[1]]
+
+
+def walls_of(settings: Settings, refused: Iterable[Place] = ()) -> dict[Table, Walls]:
+    """Return per table what the settings bar and what the device refuses.
+
+    Raises:
+        Mistakes: a range cannot be read.
+    """
+    mistakes: list[Mistake] = []
+    readable = _stretches(settings.readable, "readable", settings.base, mistakes)
+    barred = _stretches(settings.forbidden, "forbidden", settings.base, mistakes)
+    if mistakes:
+        raise Mistakes(mistakes)
+    walls = {}
+    barred += [Stretch(table, start, start + length) for table, start, length in refused]
+    for table in Table:
+        inside = [stretch[1:] for stretch in readable if stretch.table is table]
+        outside = Walls(inside).complement() if inside else []
+        walls[table] = Walls([*outside, *(s[1:] for s in barred if s.table is table)])
+    return walls
+
+
+def _stretches(texts: Sequence[str], key: str, base: int, mistakes: list[Mistake]) -> list[Stretch]:
+    stretches = []
+    for at, text in enumerate(texts):
+        try:
+            stretches.append(read_stretch(text, base))
+        except BadCell as bad:
+            mistakes.append(
+                Mistake("bad-setting", bad.message, None, f"modbus.{key}.{at}", bad.help_text)
+            )
+    return stretches
+
+
+class Ground:
+    """Where the reads of one device may run: its limits, walls, and what it has refused."""
+
+    def __init__(self, settings: Settings, learned: Learned | None = None) -> None:
+        self.settings = settings
+        self.learned = learned or Learned()
+        self.walls = walls_of(settings, self.learned.refused)
+
+    def joins(self, first: Reading, stop: int, reading: Reading) -> bool:
+        """Say whether a read from ``first`` up to ``stop`` may go on to ``reading``."""
+        table, start = reading.table, reading.start
+        settings = self.settings
+        if first.table is not table:
+            return False
+        bits = table in BIT_TABLES
+        if reading.stop - first.start > (settings.max_bits if bits else settings.max_registers):
+            return False
+        if start - stop > settings.gap * (BITS_PER_GAP if bits else 1):
+            return False
+        if stop > start:
+            return True
+        return (table, start) not in self.learned.cuts and not self.walls[table].touch(stop, start)
+
+    def pack(self, readings: Iterable[Reading]) -> list[Block]:
+        """Cover ``readings``, sorted by place, with reads; what is refused gets its own."""
+        blocks: list[Block] = []
+        members: list[Reading] = []
+        refused: dict[Place, list[Reading]] = {}
+        stop = 0
+        for reading in readings:
+            if self.learned.refused and reading[:3] in self.learned.refused:
+                refused.setdefault(reading[:3], []).append(reading)
+                continue
+            if members and not self.joins(members[0], stop, reading):
+                blocks.append(block_for(members))
+                members = []
+            stop = max(stop, reading.stop) if members else reading.stop
+            members.append(reading)
+        if members:
+            blocks.append(block_for(members))
+        blocks.extend(block_for(same)._replace(refused=True) for same in refused.values())
+        return blocks
+
+
+def block_for(members: Sequence[Reading]) -> Block:
+    """Return the one read that covers all of ``members``, which are sorted by place."""
+    start, stop, used, reached = members[0].start, 0, 0, 0
+    for member in members:
+        stop = max(stop, member.stop)
+        used += max(0, member.stop - max(member.start, reached))
+        reached = max(reached, member.stop)
+    numbers = tuple(member.number for member in members)
+    return Block(members[0].table, start, stop - start, numbers, used)
+
+
+def halves(members: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]] | None:
+    """Split at the boundary between two points nearest to the middle; None if there is none."""
+    borders = []
+    reached = members[0].stop
+    for at, member in enumerate(members):
+        if at and member.start >= reached:
+            borders.append(at)
+        reached = max(reached, member.stop)
+    if not borders:
+        return None
+    middle = min(borders, key=lambda at: abs(2 * at - len(members)))
+    return members[:middle], members[middle:]
+
+
+def plan(device: Device) -> list[Scan]:
+    """Decide every request of a device, one scan per scan class that has points.
+
+    Raises:
+        Mistakes: everything wrong with the settings or the point map.
+    """
+    settings = settings_of(device.settings)
+    ground = Ground(settings)
+    mistakes: list[Mistake] = []
+    readings = readings_of(device, settings, range(len(device.points)), mistakes)
+    mistakes.extend(_unreachable(readings, ground, device))
+    mistakes.extend(overlaps(readings, device))
+    classes = _by_scan(device, readings, mistakes)
+    if mistakes:
+        raise Mistakes(mistakes)
+    return [
+        _scan(name, device.scans[name], sorted(members, key=lambda reading: reading[:4]), ground)
+        for name, members in classes.items()
+    ]
+
+
+def _by_scan(
+    device: Device, readings: Iterable[Reading], mistakes: list[Mistake]
+) -> dict[str, list[Reading]]:
+    classes: dict[str, list[Reading]] = {name: [] for name in device.scans}
+    usual = "normal" if "normal" in classes else next(iter(classes), "")
+    for reading in readings:
+        point = device.points[reading.number]
+        members = classes.get(point.scan or usual)
+        if members is not None:
+            members.append(reading)
+        else:
+            known = ", ".join(classes) or "none; add `scans:` to the device"
+            mistakes.append(
+                Mistake(
+                    "unknown-scan",
+                    f"`{point.scan}` is no scan class of this device",
+                    point.id,
+                    "scan",
+                    f"its scan classes: {known}",
+                )
+            )
+    return {name: members for name, members in classes.items() if members}
+
+
+def _unreachable(readings: Iterable[Reading], ground: Ground, device: Device) -> Iterable[Mistake]:
+    settings = ground.settings
+    for reading in readings:
+        limit = settings.max_bits if reading.table in BIT_TABLES else settings.max_registers
+        point = device.points[reading.number]
+        if reading.length > limit:
+            yield Mistake(
+                "point-too-wide",
+                f"{reading.encoding.name} takes {reading.length} registers, "
+                f"one read at most {limit}",
+                point.id,
+                "type",
+                "raise `modbus.max_registers` or shorten the string",
+            )
+        elif ground.walls[reading.table].touch(reading.start, reading.stop):
+            yield Mistake(
+                "address-not-readable",
+                f"`{point.address}` lies where the settings allow no read",
+                point.id,
+                "address",
+                "see `modbus.readable` and `modbus.forbidden`",
+            )
+
+
+def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Ground) -> Scan:
+    return Scan(
+        name,
+        period_s,
+        tuple(reading.number for reading in readings),
+        tuple(reading.value_type for reading in readings),
+        tuple(_request(block, ground.settings) for block in ground.pack(readings)),
+    )
+
+
+def _request(block: Block, settings: Settings) -> Request:
+    what = "bits" if block.table in BIT_TABLES else "registers"
+    first, last = (written(block.table, at, settings.base) for at in (block.start, block.stop - 1))
+    text = (
+        f"unit {settings.unit}, function {int(block.table)}: {block.length} {what} "
+        f"of {SPELLED[block.table]}, {first} to {last}"
+    )
+    wire = REQUEST_BYTES + REPLY_BYTES + block.reply_size
+    return Request(text, block.used, block.length - block.used, wire)

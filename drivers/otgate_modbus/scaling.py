@@ -1,0 +1,91 @@
+"""From raw numbers to engineering units, without the dust of binary fractions.
+
+A scale is read as the decimal it was written as, so that everything becomes one division:
+372 at 0.1 is 372 / 10 = 37.2, which multiplying would not give.
+"""
+
+from fractions import Fraction
+from functools import lru_cache
+from math import inf, isfinite, lcm
+from typing import NamedTuple
+
+from otgate.model import Point
+from otgate_modbus.cell import BadCell
+
+EXACT = 2**40
+"""Terms below this keep a 12-bit and most 32-bit raw values exact in a double's 53 bits."""
+
+
+class Scaling(NamedTuple):
+    """``(raw * times + plus) / over``, and the raw range outside which a value is suspect."""
+
+    times: float = 1.0
+    plus: float = 0.0
+    over: float = 1.0
+    low: float = -inf
+    high: float = inf
+
+    @property
+    def linear(self) -> bool:
+        """Whether the value differs from the raw number."""
+        return (self.times, self.plus, self.over) != (1.0, 0.0, 1.0)
+
+
+PLAIN = Scaling()
+
+
+def scaling_of(point: Point) -> Scaling:
+    """Return how a point's raw number becomes its value.
+
+    Raises:
+        BadCell: bad-scale.
+    """
+    return _scaling(point.scale, point.offset, point.raw_lo, point.raw_hi, point.eu_lo, point.eu_hi)
+
+
+@lru_cache(maxsize=4096)
+def _scaling(
+    scale: float,
+    offset: float,
+    raw_lo: float | None,
+    raw_hi: float | None,
+    eu_lo: float | None,
+    eu_hi: float | None,
+) -> Scaling:
+    for column, number in (("scale", scale), ("offset", offset)):
+        if not isfinite(number) or (column == "scale" and not number):
+            raise BadCell("bad-scale", column, f"a {column} of {number} leaves no value")
+    raw = _pair(raw_lo, raw_hi, "raw")
+    eu = _pair(eu_lo, eu_hi, "eu")
+    if raw is None or eu is None:
+        low, high = (-inf, inf) if raw is None else (min(raw), max(raw))
+        return _compiled(Fraction(repr(scale)), Fraction(repr(offset)), low, high)
+    if (scale, offset) != (1.0, 0.0):
+        raise BadCell(
+            "bad-scale",
+            "scale",
+            "a scale or offset beside raw_lo, raw_hi, eu_lo and eu_hi is ambiguous",
+            "keep either scale and offset or the four range columns",
+        )
+    low_raw, high_raw, low_eu, high_eu = (Fraction(repr(end)) for end in (*raw, *eu))
+    slope = (high_eu - low_eu) / (high_raw - low_raw)
+    return _compiled(slope, low_eu - low_raw * slope, min(raw), max(raw))
+
+
+def _pair(low: float | None, high: float | None, name: str) -> tuple[float, float] | None:
+    if low is None and high is None:
+        return None
+    if low is None or high is None:
+        absent = f"{name}_lo" if low is None else f"{name}_hi"
+        raise BadCell("bad-scale", absent, f"a range needs both {name}_lo and {name}_hi")
+    if not (isfinite(low) and isfinite(high)) or low == high:
+        raise BadCell("bad-scale", f"{name}_hi", f"{name}_lo to {name}_hi spans nothing")
+    return low, high
+
+
+def _compiled(slope: Fraction, intercept: Fraction, low: float, high: float) -> Scaling:
+    over = lcm(slope.denominator, intercept.denominator)
+    times, plus = int(slope * over), int(intercept * over)
+    if max(abs(times), abs(plus), over) < EXACT:
+        return Scaling(float(times), float(plus), float(over), low, high)
+    return Scaling(float(slope), float(intercept), 1.0, low, high)

@@ -1,0 +1,159 @@
+"""One Modbus server behind a link: polls it and emits what it says, or that it does not."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from otgate.driver import DeviceState, Emit
+from otgate.errors import LinkLost
+from otgate.model import Device, Scan
+from otgate_modbus.bisection import Bisection
+from otgate_modbus.codec import Ask, Missing
+from otgate_modbus.learned import keep, recall
+from otgate_modbus.link import Poll, Wire
+from otgate_modbus.settings import Settings
+from otgate_modbus.sheet import SPREAD_NS, Group, Line, Sheet
+from otgate_modbus.verdict import verdict
+
+SILENT_POLLS = 3
+"""After this many a poll begins with its smallest read alone."""
+
+PROBE_AGAIN_S = 3600.0
+"""How long a refusal is believed."""
+
+
+class NoAnswer(TimeoutError):
+    """The device said nothing that can be used: silent, busy, or away."""
+
+
+class ModbusSession:
+    """Polls one device; see `otgate.driver.Session`."""
+
+    def __init__(
+        self,
+        device: Device,
+        settings: Settings,
+        wire: Wire,
+        state: DeviceState,
+        clock: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._settings = settings
+        self._wire = wire
+        self._state = state
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._bisection = Bisection(recall(state), settings.unit)
+        self._sheets: dict[str, Sheet] = {}
+        self._slow: set[str] = set()
+        """Scans whose replies come too far apart to share a received time."""
+        self._probe_at: dict[str, float] = {}
+        self._silent = 0
+
+    async def scan(self, scan: Scan, emit: Emit) -> None:
+        """Read every block of the scan within one deadline and emit every point.
+
+        Raises:
+            LinkLost: the connection is gone.
+            NoAnswer: not one block was answered.
+        """
+        async with self._wire.turn:
+            sheet = self._sheet(scan)
+            poll = Poll(self._loop.time(), self._settings.timeout_s)
+            if self._silent >= SILENT_POLLS:
+                await self._knock(sheet, poll)
+            probes = sheet.probing(due=self._probe_due(scan))
+            groups = await self._poll(sheet, probes, poll, emit)
+            self._learn(sheet, groups, probes)
+
+    async def listen(self, emit: Emit) -> None:  # noqa: ARG002  nothing comes unasked
+        """Wait until the connection ends; a Modbus server never speaks first.
+
+        Raises:
+            LinkLost: it has ended.
+        """
+        raise LinkLost(await asyncio.shield(self._wire.gone))
+
+    async def _poll(
+        self, sheet: Sheet, probes: Sequence[Line], poll: Poll, emit: Emit
+    ) -> list[Group]:
+        """Read and emit group by group; those without any answer wait for the end."""
+        groups, unheard = [], []
+        for planned in sheet.in_order():
+            group = await self._read(sheet, planned, probes, poll)
+            groups.append(group)
+            if group.heard:
+                self._emit(group, emit)
+            else:
+                unheard.append(group)
+        if len(unheard) == len(groups):
+            self._silent += 1
+            raise self._no_answer([line for group in groups for line in group.lines])
+        self._silent = 0
+        for group in unheard:
+            self._emit(group, emit)
+        return groups
+
+    async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
+        await self._wire.exchange(group.begin(probes), poll)
+        if not group.contested:
+            return group
+
+        async def more(asks: Sequence[Ask]) -> bool:
+            await self._wire.exchange(asks, poll)
+            return not poll.over and self._loop.time() < poll.deadline - poll.patience_s
+
+        return await self._bisection.narrow(sheet, group, more)
+
+    async def _knock(self, sheet: Sheet, poll: Poll) -> None:
+        """Ask a device that has been silent for its smallest block before the rest."""
+        line = sheet.smallest()
+        line.ask.answer = Missing.NOT_ASKED
+        await self._wire.exchange([line.ask], poll)
+        if not line.heard:
+            raise self._no_answer([line])
+
+    def _emit(self, group: Group, emit: Emit) -> None:
+        for batch in group.batches(self._clock()):
+            emit(batch)
+
+    def _learn(self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line]) -> None:
+        """Keep what this poll taught; the next one is planned anew if that was anything."""
+        narrowed = any(
+            read is not planned for read, planned in zip(groups, sheet.groups, strict=True)
+        )
+        readmitted = [line for line in probes if isinstance(line.ask.answer, bytes)]
+        for line in readmitted:
+            self._bisection.readmit(line)
+        if readmitted and sheet.probes:
+            self._probe_at[sheet.scan.name] = self._loop.time()
+        joined = (
+            narrowed and not any(group.contested for group in groups) and self._bisection.settle()
+        )
+        if narrowed or readmitted or joined:
+            keep(self._state, self._bisection.learned)
+            self._sheets.clear()
+        elif len(groups) == 1 and groups[0].spread_ns() > SPREAD_NS:
+            self._slow.add(sheet.scan.name)
+            sheet.come_apart()
+
+    def _probe_due(self, scan: Scan) -> bool:
+        now = self._loop.time()
+        due = now >= self._probe_at.setdefault(scan.name, now + PROBE_AGAIN_S)
+        if due:
+            self._probe_at[scan.name] = now + PROBE_AGAIN_S
+        return due
+
+    def _sheet(self, scan: Scan) -> Sheet:
+        sheet = self._sheets.get(scan.name)
+        if sheet is None:
+            sheet = Sheet(self._device, self._settings, scan, self._bisection.learned)
+            if scan.name in self._slow:
+                sheet.come_apart()
+            self._sheets[scan.name] = sheet
+        return sheet
+
+    def _no_answer(self, lines: Sequence[Line]) -> NoAnswer:
+        """Say why, from the first line that was asked."""
+        asked = (line for line in lines if line.ask.answer is not Missing.NOT_ASKED)
+        answer = next((line.ask.answer for line in asked), Missing.SILENT)
+        return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}")

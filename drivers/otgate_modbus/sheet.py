@@ -1,0 +1,154 @@
+"""One scan of one device, compiled: what to ask, in which order, and what the answers mean."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from otgate.model import Batch, Device, Scan
+from otgate_modbus.codec import Ask, Missing
+from otgate_modbus.decode import Layout
+from otgate_modbus.planner import Block, Ground, Learned
+from otgate_modbus.reading import Reading, readings_of
+from otgate_modbus.settings import Settings
+from otgate_modbus.verdict import REFUSED, Course, verdict
+
+SPREAD_NS = 50_000_000
+"""Replies further apart than this do not share one received time."""
+
+PROBES_PER_POLL = 4
+
+
+class Line:
+    """A block with its request and how often in a row it met silence."""
+
+    __slots__ = ("ask", "block", "silent")
+
+    def __init__(self, block: Block, unit: int) -> None:
+        self.block = block
+        self.ask = Ask(unit, int(block.table), block.start, block.length)
+        self.silent = 0
+
+    @property
+    def heard(self) -> bool:
+        """Whether the device itself answered, with data or a refusal of this one request."""
+        answer = self.ask.answer
+        if isinstance(answer, Missing):
+            return False
+        return verdict(answer).course is not Course.GIVE_UP
+
+    @property
+    def contested(self) -> bool:
+        """Whether some of its points are refused and it is not yet known which."""
+        return not self.block.refused and verdict(self.ask.answer).course is Course.SPLIT
+
+    @property
+    def quality(self) -> int:
+        """Quality of its points after this poll."""
+        if self.block.refused and not isinstance(self.ask.answer, bytes):
+            return int(REFUSED)
+        return int(verdict(self.ask.answer).quality)
+
+    def note_silence(self) -> None:
+        """Count silence, so that a block that never answers is asked last."""
+        if self.ask.answer is Missing.SILENT:
+            self.silent += 1
+        elif self.ask.answer is not Missing.NOT_ASKED:
+            self.silent = 0
+
+
+class Group:
+    """Lines whose points are emitted together, with the time of the earliest reply."""
+
+    def __init__(self, device: str, readings: Sequence[Reading], lines: Sequence[Line]) -> None:
+        self.lines = tuple(lines)
+        self._layout = Layout(device, readings, [line.block for line in lines])
+
+    @property
+    def heard(self) -> bool:
+        """Whether the device said anything about this group in this poll."""
+        return any(line.heard for line in self.lines)
+
+    @property
+    def contested(self) -> bool:
+        """Whether a refusal has yet to be traced to its points."""
+        return any(line.contested for line in self.lines)
+
+    def begin(self, probes: Sequence[Line]) -> list[Ask]:
+        """Start a poll: return what to send, refused lines only where they are probed."""
+        for line in self.lines:
+            line.ask.answer = Missing.NOT_ASKED
+        asked = [line for line in self.lines if not line.block.refused]
+        if any(line.silent for line in asked):
+            asked.sort(key=lambda line: line.silent)
+        probed = [line for line in self.lines if line in probes] if probes else []
+        return [line.ask for line in (*asked, *probed)]
+
+    def batches(self, now_ns: int) -> list[Batch]:
+        """Decode this poll; ``now_ns`` stands in where nothing was received."""
+        replies: list[bytes | None] = []
+        states, received = [], []
+        for line in self.lines:
+            answer = line.ask.answer
+            line.note_silence()
+            states.append(line.quality)
+            if isinstance(answer, bytes):
+                replies.append(answer)
+                received.append(line.ask.received_ns)
+            else:
+                replies.append(None)
+        return self._layout.decode(replies, states, min(received, default=now_ns))
+
+    def spread_ns(self) -> int:
+        """Return the time between the first and the last reply of this poll."""
+        times = [line.ask.received_ns for line in self.lines if isinstance(line.ask.answer, bytes)]
+        return max(times) - min(times) if times else 0
+
+
+class Sheet:
+    """The groups of one scan: one in all, or one per reply where replies come slowly."""
+
+    def __init__(self, device: Device, settings: Settings, scan: Scan, learned: Learned) -> None:
+        self.scan = scan
+        self._device = device.id
+        self.readings = readings_of(device, settings, scan.points, [])
+        self.readings.sort(key=lambda reading: reading[:4])
+        blocks = Ground(settings, learned).pack(self.readings)
+        self._lines = [Line(block, settings.unit) for block in blocks]
+        self.groups = [Group(device.id, self.readings, self._lines)]
+        self.probes: deque[Line] = deque()
+        """Refused lines to be tried again in the coming polls."""
+
+    def come_apart(self) -> None:
+        """From now on emit each reply when it is there."""
+        self.groups = [Group(self._device, self.readings, [line]) for line in self._lines]
+
+    def in_order(self) -> list[Group]:
+        """Return the groups, those that met silence last."""
+        if len(self.groups) > 1 and any(line.silent for line in self._lines):
+            self.groups.sort(key=lambda group: group.lines[0].silent)
+        return self.groups
+
+    def regrouped(self, lines: Iterable[Line]) -> Group:
+        """Return other lines for the points of a group, for this poll alone."""
+        return Group(self._device, self.readings, list(lines))
+
+    def probing(self, *, due: bool) -> list[Line]:
+        """Return the refused lines to try again in this poll.
+
+        Where the device refuses everything, one of them shows whether it is there.
+        """
+        refused = [line for line in self._lines if line.block.refused]
+        alone = len(refused) == len(self._lines)
+        if (due or alone) and not self.probes:
+            self.probes.extend(refused)
+        count = 1 if alone else PROBES_PER_POLL
+        return [self.probes.popleft() for _ in range(min(count, len(self.probes)))]
+
+    def smallest(self) -> Line:
+        """Return the cheapest question that shows whether the device is there."""
+        asked = [line for line in self._lines if not line.block.refused] or self._lines
+        return min(asked, key=lambda line: line.ask.size)
+
+    def members(self, block: Block) -> list[Reading]:
+        """Return the readings of a block, sorted by place."""
+        numbers = frozenset(block.numbers)
+        return [reading for reading in self.readings if reading.number in numbers]
