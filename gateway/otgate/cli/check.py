@@ -1,0 +1,99 @@
+"""`otgate check`: everything that is wrong with a site's files, at once."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.cli.loading import site_file
+from otgate.config.diagnostic import Diagnostic, Severity
+from otgate.config.render import Colour, Form, counted, rendered
+from otgate.config.site import Site, check_site
+from otgate.driver import installed
+
+DESCRIPTION = """\
+Check a site: site.yaml, its point maps, its policy, and the bus files beside it. Needs no device
+and no network. Says everything that is wrong at once, each with its line.
+
+  otgate check site.yaml
+  otgate check config/north config/south --strict
+  otgate check site.yaml --format json
+
+`otgate explain CODE` says more about one code.
+Exit: 0 no errors, 1 errors, 2 the command line cannot be understood.
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "sites", metavar="SITE", type=Path, nargs="+", help="site.yaml, or its folder"
+    )
+    parser.add_argument(
+        "--format",
+        choices=[str(form) for form in Form],
+        default=str(Form.FULL),
+        help="full for people, concise for a list, json and github for machines",
+    )
+    parser.add_argument("--strict", action="store_true", help="warnings are errors")
+
+
+def run(options: Namespace) -> int:
+    """Check every site and print what was found."""
+    sites = [site_file(given) for given in options.sites]
+    for path in sites:
+        if not path.is_file():
+            print(f"otgate check: no file `{path}`", file=sys.stderr)
+            return USAGE
+    drivers = installed()
+    checked = [check_site(path, drivers) for path in sites]
+    said = sorted({one for each in checked for one in each.diagnostics}, key=in_order)
+    if options.strict:
+        said = [replace(one, severity=Severity.ERROR) for one in said]
+    show(said, Form(options.format), [each.site for each in checked])
+    return FAILED if any(one.severity is Severity.ERROR for one in said) else OK
+
+
+def in_order(one: Diagnostic) -> tuple[str, int, int, str, str]:
+    """Sort by file, line and column."""
+    return one.file, one.line, one.column, one.code, one.message
+
+
+def show(said: Sequence[Diagnostic], form: Form, sites: Sequence[Site | None]) -> None:
+    """Print diagnostics, and a line for each site without errors."""
+    text = rendered(said, form, colour())
+    if text:
+        print(text)
+    if form is Form.FULL:
+        for site in sites:
+            if site is not None:
+                print(clean(site))
+
+
+def colour() -> Colour:
+    """Colour a terminal, unless its user asks for none (no-color.org)."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Colour.ON if sys.stdout.isatty() and not plain else Colour.OFF
+
+
+def clean(site: Site) -> str:
+    """Say what a site without errors consists of."""
+    points = sum(len(device.points) for device in site.devices)
+    parts = (
+        counted(len(site.devices), "device"),
+        counted(points, "point"),
+        counted(len(site.policy.conduits), "conduit"),
+    )
+    return f"{site.path}: {', '.join(parts)}: no errors"
+
+
+COMMAND = Command(
+    name="check",
+    summary="say everything that is wrong with a site's files",
+    arguments=arguments,
+    run=run,
+    description=DESCRIPTION,
+)

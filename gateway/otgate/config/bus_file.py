@@ -1,0 +1,112 @@
+"""The form of ``bus/<conduit>.yaml``: what the IT people write."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
+
+URL_HELP = "write `mqtts://host:8883` or `mqtt://host:1883`"
+MQTT = "mqtt"
+MQTTS = "mqtts"
+
+
+def broker_url(url: str) -> str:
+    """Accept the address of an MQTT broker without anything secret in it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong("wrong-value", "not the address of a broker", URL_HELP) from None
+    if parts.username is not None or parts.password is not None:
+        raise wrong(
+            "secret-in-file", "a broker's address holds a login", "use `username` and `password`"
+        )
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if parts.scheme not in {MQTT, MQTTS} or not parts.hostname or not bare or port == 0:
+        raise wrong("wrong-value", f"`{url}` is not the address of a broker", URL_HELP)
+    return url
+
+
+class CredentialName(Entry):
+    """A secret by name; it lies in the credential directory, never in a file like this."""
+
+    credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    """File name in the credential directory."""
+
+
+def a_credential(value: Any) -> Any:
+    """Refuse a secret that stands in the file, without repeating it."""
+    if isinstance(value, str | int | float):
+        help_ = "write `{credential: NAME}` and put it into the credential directory"
+        raise wrong("secret-in-file", "a secret does not stand in a file", help_)
+    return value
+
+
+class TlsEntry(Entry):
+    """How the broker proves who it is, and how we do."""
+
+    ca: File
+    """Certificates (PEM) that sign the broker's; the system's own are not trusted."""
+    certificate: File | None = None
+    """Our certificate (PEM), for mutual TLS."""
+    key: File | CredentialName | None = None
+    """Its private key (PEM): a file, or a credential."""
+    server_name: Name | None = None
+    """Name the broker's certificate is for, where it is not the address."""
+
+
+class BatchEntry(Entry):
+    """How large one message may become."""
+
+    max_points: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Samples in one message."""
+    max_kb: Annotated[int, Field(ge=1, le=262_144)] = 256
+    """Kilobytes of one message."""
+
+
+class BusForm(Entry):
+    """`bus/<conduit>.yaml`: where one conduit publishes, and as whom."""
+
+    config_version: Version
+    """The format of this file: 1."""
+    conduit: Id
+    """The conduit of the policy that is published."""
+    brokers: Annotated[
+        list[Annotated[str, AfterValidator(broker_url)]],
+        Field(min_length=1, max_length=16, examples=[["mqtts://broker.example:8883"]]),
+    ]
+    """Brokers, tried in this order."""
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
+    """MQTT client id; made from gateway and conduit when absent."""
+    username: Name | None = None
+    password: Annotated[CredentialName | None, BeforeValidator(a_credential)] = None
+    """By the name of a credential; a secret never stands in a file."""
+    credentials: File | None = None
+    """Credential directory that only its owner reads; systemd's goes first."""
+    tls: TlsEntry | None = None
+    """Needed for `mqtts`."""
+    plain: Literal["accepted"] | None = None
+    """`accepted` says that unencrypted `mqtt` to another host is meant."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """MQTT version; `auto` tries 5 first. In quotes: `\"5\"`."""
+    root: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "otgate"
+    """First level of every topic."""
+    spool: File | None = None
+    """Directory of the conduit's spool, from this file; `../spool/<conduit>` when absent."""
+    state: File | None = None
+    """Directory of the reader's cursor, from this file; `../state/bus/<conduit>` when absent."""
+    keepalive_s: Annotated[int, Field(ge=1, le=3600)] = 5
+    """Seconds; a dead broker is noticed within twice that."""
+    window: Annotated[int, Field(ge=1, le=65_535)] = 20
+    """Messages in flight."""
+    window_kb: Annotated[int, Field(ge=1, le=1 << 20)] = 4096
+    """Kilobytes in flight."""
+    batch: BatchEntry = BatchEntry()
+    compress: Literal["none", "zstd"] = "none"
+    """How payloads are compressed."""
+    last: Switch = "off"
+    """`on` keeps the last value of each device retained at the broker."""
+    replay_s: Annotated[float, Field(ge=0, le=3600)] = 3.0
+    """Seconds published again after a reconnect, because an acknowledgement is not durable."""

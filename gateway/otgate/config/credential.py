@@ -1,0 +1,87 @@
+"""Secrets by name: from systemd, from a directory with safe modes, or from the environment."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from otgate.errors import Refused
+
+MAX_BYTES = 64 << 10
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret and where it came from. Neither `repr` nor a message shows it."""
+
+    text: str
+    path: Path | None = None
+    """The file it was read from; None for the environment."""
+    warning: str = ""
+
+    def __repr__(self) -> str:
+        return f"Secret(path={self.path!r}, warning={self.warning!r})"
+
+
+def resolve(
+    name: str, directory: Path | None, environment: Mapping[str, str] = os.environ
+) -> Secret:
+    """Find a credential: systemd's directory, then ``directory``, then the environment.
+
+    Raises:
+        Refused: there is none, or others than its owner can read it.
+    """
+    if not NAME.fullmatch(name) or name in {".", ".."}:
+        raise Refused(f"`{name}` cannot be the name of a credential")
+    if given := environment.get("CREDENTIALS_DIRECTORY"):
+        path = Path(given) / name
+        if path.exists():
+            return Secret(content(path), path)
+    if directory is not None and (directory / name).exists():
+        refuse_shared(directory)
+        refuse_shared(directory / name)
+        return Secret(content(directory / name), directory / name)
+    variable = variable_of(name)
+    if variable in environment:
+        warning = f"credential `{name}` comes from the environment; use a credential directory"
+        return Secret(environment[variable], None, warning)
+    looked = f"`{directory}`" if directory is not None else "a `credentials` directory"
+    raise Refused(f"credential `{name}` is neither in {looked} nor systemd's")
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that may hold a credential."""
+    return "OTGATE_CREDENTIAL_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def content(path: Path) -> str:
+    """Return a small text file without its last line end.
+
+    Raises:
+        Refused: it cannot be read, is too large, or is no text.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"cannot read credential `{path}`: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise Refused(f"credential `{path}` is larger than {MAX_BYTES >> 10} kB")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(f"credential `{path}` is not UTF-8 text") from None
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def refuse_shared(path: Path) -> None:
+    """Refuse what its group or others may read or write.
+
+    Raises:
+        Refused: they may.
+    """
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise Refused(f"`{path}` is open to others (mode {mode:o}); run `chmod go= {path}`")

@@ -1,0 +1,210 @@
+"""The devices of a site file: their settings, points and plans."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from otgate.config.diagnostic import Diagnostics, Place
+from otgate.config.nearest import did_you_mean
+from otgate.config.point_map import Ground, PointMap, read_points
+from otgate.config.policy import PolicyReading
+from otgate.config.site_file import DefaultsEntry, DeviceEntry, ReportingEntry
+from otgate.config.source import MAX_CSV_BYTES, Source, read_source
+from otgate.config.validate import partial, whole
+from otgate.config.yaml_text import Tree
+from otgate.driver import Driver
+from otgate.errors import Mistake, Mistakes
+from otgate.model import Device, Reporting, Scan, Sensitivity
+
+
+class DeviceReading:
+    """Reads the devices one by one; each one's mistakes leave the others alone."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        directory: Path,
+        defaults: DefaultsEntry,
+        policy: PolicyReading | None,
+        found: Diagnostics,
+    ) -> None:
+        self.tree = tree
+        self.directory = directory
+        self.defaults = defaults
+        self.policy = policy
+        self.found = found
+        self.complete: list[Device] = []
+        self.plans: dict[str, Sequence[Scan]] = {}
+        self.sources: dict[str, Source | None] = {}
+        self.maps: dict[Any, PointMap | None] = {}
+        self.ids: dict[str, Place] = {}
+
+    def check_defaults(self) -> None:
+        """Check the default tags against the policy's vocabulary."""
+        vocabulary = self.policy.tags if self.policy else None
+        for number, tag in enumerate(self.defaults.tags):
+            if vocabulary is not None and tag not in vocabulary:
+                place = self.tree.at("defaults", "tags", number)
+                help_ = did_you_mean(tag, vocabulary, otherwise="declared")
+                message = f"tag `{tag}` is not in the policy's vocabulary"
+                self.found.say("unknown-tag", place, message, help_)
+
+    def read(
+        self,
+        number: int,
+        raw: Mapping[str, Any],
+        drivers: Mapping[str, Driver],
+        overrides: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Read one device; keep it if everything needed for a plan is there."""
+        path = ("devices", number)
+        name = raw.get("driver")
+        besides = name if isinstance(name, str) else ""
+        given = partial(DeviceEntry, self.tree, path, self.found, besides=besides)
+        self.check_id(number, given)
+        self.check_zone(number, given)
+        driver = self.driver(number, given, drivers)
+        points = self.points(number, given)
+        if driver is None:
+            return
+        block = {**as_mapping(raw.get(besides)), **overrides.get(given.get("id", ""), {})}
+        settings = self.settings(number, driver, besides, raw, block)
+        whole_entry = all(field in given for field in DeviceEntry.model_fields)
+        if settings is not None and points is not None and whole_entry:
+            self.plan(number, driver, device_of(given, points, settings, self.defaults), points)
+
+    def check_id(self, number: int, given: Mapping[str, Any]) -> None:
+        """Refuse a second device of the same id."""
+        if "id" not in given:
+            return
+        place = self.tree.at("devices", number, "id")
+        first = self.ids.setdefault(given["id"], place)
+        if first is not place:
+            message = f"device `{given['id']}` is declared twice"
+            help_ = f"it is first declared on line {first.line}"
+            self.found.say("duplicate-id", place, message, help_)
+
+    def check_zone(self, number: int, given: Mapping[str, Any]) -> None:
+        """Refuse a zone that the policy does not declare."""
+        zones = self.policy.zones if self.policy else None
+        zone = given.get("zone")
+        if zones is not None and zone is not None and zone not in zones:
+            place = self.tree.at("devices", number, "zone")
+            help_ = did_you_mean(zone, zones, otherwise="declared")
+            self.found.say("unknown-zone", place, f"the policy declares no zone `{zone}`", help_)
+
+    def driver(
+        self, number: int, given: Mapping[str, Any], drivers: Mapping[str, Driver]
+    ) -> Driver | None:
+        """Return the device's driver if it is installed."""
+        name = given.get("driver")
+        if name is None or name in drivers:
+            return drivers.get(name or "")
+        place = self.tree.at("devices", number, "driver")
+        help_ = did_you_mean(name, drivers, otherwise="installed")
+        self.found.say("unknown-driver", place, f"no driver `{name}` is installed", help_)
+        return None
+
+    def settings(
+        self, number: int, driver: Driver, name: str, raw: Mapping[str, Any], block: Any
+    ) -> Any:
+        """Return the checked settings of the driver."""
+        path = ("devices", number)
+        needs = [key for key, one in driver.settings.model_fields.items() if one.is_required()]
+        if name not in raw and needs and not block:
+            keys = ", ".join(f"`{key}`" for key in needs)
+            message = f"missing key `{name}`"
+            help_ = f"the driver needs {keys} there"
+            self.found.say("missing-key", self.tree.key(*path), message, help_)
+            return None
+        value = block if isinstance(raw.get(name, {}), dict) else raw[name]
+        return whole(driver.settings, value, self.tree, (*path, name), self.found)
+
+    def points(self, number: int, given: Mapping[str, Any]) -> PointMap | None:
+        """Return the points of a device; devices that agree on everything share them."""
+        if "points" not in given:
+            return None
+        place = self.tree.at("devices", number, "points")
+        ground = self.ground(given)
+        key = (given["points"], ground.zone, tuple(ground.scans.items()))
+        if key not in self.maps:
+            source = self.source(given["points"], place)
+            self.maps[key] = None if source is None else read_points(source, ground, self.found)
+            self.check_default_age(self.maps[key], ground)
+        return self.maps[key]
+
+    def source(self, name: str, place: Place) -> Source | None:
+        """Read a point map file once, however many devices name it."""
+        if name not in self.sources:
+            path = self.directory / name
+            self.sources[name] = read_source(path, MAX_CSV_BYTES, self.found, place)
+        return self.sources[name]
+
+    def ground(self, given: Mapping[str, Any]) -> Ground:
+        """Return what holds for every point of a device."""
+        return Ground(
+            zone=given.get("zone", ""),
+            scans=given.get("scans", {}),
+            vocabulary=self.policy.tags if self.policy else None,
+            sensitivity=Sensitivity[self.defaults.sensitivity.upper()],
+            tags=frozenset(self.defaults.tags),
+            max_age_s=self.defaults.max_age_s,
+            owner=self.defaults.owner,
+        )
+
+    def check_default_age(self, read: PointMap | None, ground: Ground) -> None:
+        """Warn, once per scan class, where the default age is shorter than the period."""
+        age_s = ground.max_age_s
+        slow = {name for name, period_s in ground.scans.items() if 0 < age_s < period_s}
+        if not slow or read is None:
+            return
+        for scan in sorted({one.scan for one in read.points if one.max_age_s == age_s} & slow):
+            period_s = ground.scans[scan]
+            message = f"stale after {age_s:g} s, but scan `{scan}` reads each {period_s:g} s"
+            help_ = f"give points of `{scan}` a `max_age_s` of at least {2 * period_s:g}"
+            place = self.tree.at("defaults", "max_age_s")
+            self.found.say("max-age-too-short", place, message, help_)
+
+    def plan(self, number: int, driver: Driver, device: Device, points: PointMap) -> None:
+        """Keep a device and its plan, or say what the driver found wrong with it."""
+        self.complete.append(device)
+        try:
+            self.plans[device.id] = driver.plan(device)
+        except Mistakes as wrong:
+            numbers = {point.id: at for at, point in enumerate(device.points)}
+            for mistake in wrong.mistakes:
+                place = self.place(number, mistake, points, numbers)
+                self.found.say(mistake.code, place, mistake.message, mistake.help)
+
+    def place(
+        self, number: int, mistake: Mistake, points: PointMap, numbers: Mapping[str, int]
+    ) -> Place:
+        """Return the cell or the key that a driver's mistake speaks of."""
+        if mistake.point is not None and mistake.point in numbers:
+            return points.place(numbers[mistake.point], mistake.field)
+        steps = (mistake.field or "").split(".")
+        keys = (int(step) if step.isdecimal() else step for step in steps if step)
+        return self.tree.at("devices", number, *keys)
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, and nothing of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def device_of(
+    given: Mapping[str, Any], points: PointMap, settings: Any, defaults: DefaultsEntry
+) -> Device:
+    """Return the device that an entry stands for."""
+    reporting: ReportingEntry = given["reporting"] or defaults.reporting
+    return Device(
+        id=given["id"],
+        driver=given["driver"],
+        zone=given["zone"],
+        points=points.points,
+        scans=given["scans"],
+        settings=settings,
+        reporting=Reporting(**reporting.model_dump()),
+        time_zone=given["time_zone"],
+        maintenance=given["maintenance"] == "on",
+    )

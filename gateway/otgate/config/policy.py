@@ -1,0 +1,75 @@
+"""A policy file read, with its places kept for what is found wrong with its meaning."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path as FilePath
+
+from otgate.config.diagnostic import Diagnostics, Place, Severity
+from otgate.config.policy_file import PolicyFile, policy_of
+from otgate.config.source import MAX_YAML_BYTES, read_source
+from otgate.config.validate import partial, value_at
+from otgate.config.yaml_text import Path, Tree, read_yaml
+from otgate.model import Device, ValueType
+from otgate.policy.checks import findings
+from otgate.policy.language import Policy
+
+
+@dataclass(slots=True)
+class PolicyReading:
+    """A policy as far as it could be read. None stands for what could not."""
+
+    tree: Tree
+    policy: Policy | None = None
+    tags: Collection[str] | None = None
+    zones: Collection[str] | None = None
+    conduits: Collection[str] | None = None
+    hash: str = ""
+
+    def judge(
+        self,
+        devices: Sequence[Device],
+        types: Mapping[str, Sequence[ValueType]],
+        found: Diagnostics,
+    ) -> None:
+        """Say what the policy's meaning has wrong; with devices, what does nothing for them."""
+        if self.policy is None:
+            return
+        for finding in findings(self.policy, devices, types):
+            weight = Severity(str(finding.severity))
+            place = self.place(finding.where)
+            found.say(finding.code, place, finding.message, finding.help, weight)
+
+    def place(self, where: Path) -> Place:
+        """Return the place of an entry; a word below a list is the item of that value."""
+        path: Path = ()
+        for step in where:
+            value = value_at(self.tree, path)
+            if isinstance(value, list) and step in value:
+                path = (*path, value.index(step))
+            elif (*path, step) in self.tree.values:
+                path = (*path, step)
+            else:
+                break
+        inside = isinstance(value_at(self.tree, path), dict | list)
+        return self.tree.key(*path) if inside else self.tree.at(*path)
+
+
+def read_policy(path: FilePath, named_at: Place, found: Diagnostics) -> PolicyReading | None:
+    """Read a policy file, or say why it cannot be read."""
+    source = read_source(path, MAX_YAML_BYTES, found, named_at)
+    tree = None if source is None else read_yaml(source, found)
+    if tree is None:
+        return None
+    before = found.errors
+    given = partial(PolicyFile, tree, (), found)
+    reading = PolicyReading(
+        tree,
+        tags=frozenset(given["vocabulary"].tags) if "vocabulary" in given else None,
+        zones=given.get("zones"),
+        conduits=given.get("conduits"),
+        hash=sha256(tree.source.text.encode()).hexdigest(),
+    )
+    if found.errors == before:
+        reading.policy = policy_of(PolicyFile.model_construct(**given))
+    return reading

@@ -1,0 +1,224 @@
+"""The form of ``policy.yaml``: what the security people write, and its plain values."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, Field
+
+from otgate.config.forms import Entry, Id, Name, NotYet, Seconds, Version, wrong
+from otgate.config.site_file import SensitivityName
+from otgate.model import Kind, Sensitivity
+from otgate.policy.language import (
+    Conduit,
+    Direction,
+    Effect,
+    Limits,
+    Match,
+    Policy,
+    Rule,
+    Strip,
+    UnderTest,
+    Zone,
+)
+
+KindName = Literal["measurement", "status", "counter", "event", "text", "setting", "control"]
+StripName = Literal["name", "description", "place", "owner", "external_id", "device_address"]
+T = TypeVar("T")
+
+
+def a_date(text: str) -> str:
+    """Accept a day as YYYY-MM-DD."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise wrong("wrong-value", f"`{text}` is not a date", "write `YYYY-MM-DD`") from None
+    return text
+
+
+Day = Annotated[str, AfterValidator(a_date)]
+Glob = Annotated[str, Field(pattern=r"^[a-z0-9_*?/-]{1,130}$")]
+
+
+class TitleEntry(Entry):
+    """What the policy is called."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    """Raised with every change."""
+    valid_until: NotYet = None
+    """Day after which nothing crosses. Not supported yet."""
+
+
+class VocabularyEntry(Entry):
+    """The words that point maps and rules may use."""
+
+    tags: list[Id] = Field(default_factory=list)
+    """Every tag there is."""
+
+
+class ZoneEntry(Entry):
+    """A segment of the plant (IEC 62443-3-2)."""
+
+    purdue: Annotated[float | None, Field(ge=0, le=5)] = None
+    """Level in the Purdue model."""
+
+
+class LimitsEntry(Entry):
+    """Restrictions on what crosses; they only restrict, and they join."""
+
+    min_interval_s: Seconds = 0.0
+    """A point crosses at most this often (seconds)."""
+    quantize: Annotated[float, Field(ge=0)] = 0.0
+    """Values are rounded to multiples of this step (engineering units); 0 is off."""
+    strip: list[StripName] = Field(default_factory=list)
+    """Attributes that do not cross."""
+    kinds: Annotated[list[KindName] | None, Field(min_length=1)] = None
+    """Kinds that `min_interval_s` and `quantize` apply to: measurements and counters."""
+    delay_s: NotYet = None
+    """Seconds by which everything is held back. Not supported yet."""
+
+
+class ConduitEntry(Entry):
+    """The only way between two zones."""
+
+    from_: Annotated[list[Id], Field(alias="from", min_length=1)]
+    """Zones whose points may enter it."""
+    to: Id
+    """The zone it leads to."""
+    direction: Literal["out"] = "out"
+    """Only outward conduits exist."""
+    ceiling: SensitivityName = "public"
+    """The most sensitive classification that may enter."""
+    limits: LimitsEntry = LimitsEntry()
+    """Restrictions on everything that crosses here."""
+    test: Literal["drop", "pass"] = "drop"
+    """What happens to data under test."""
+
+
+class MatchEntry(Entry):
+    """Which points a rule speaks of: every attribute given has to hold."""
+
+    kind: Annotated[list[KindName] | None, Field(min_length=1)] = None
+    tags_all: list[Id] = Field(default_factory=list, examples=[["feeder"]])
+    """The point has all of these."""
+    tags_any: Annotated[list[Id] | None, Field(min_length=1)] = None
+    """The point has at least one of these."""
+    tags_none: list[Id] = Field(default_factory=list)
+    """The point has none of these."""
+    zone: Annotated[list[Id] | None, Field(min_length=1)] = None
+    sensitivity: Annotated[list[SensitivityName] | None, Field(min_length=1)] = None
+    device: Annotated[list[Glob] | None, Field(min_length=1)] = None
+    """Device ids; `*` and `?` stand for any."""
+    point: Annotated[list[Glob] | None, Field(min_length=1)] = None
+    """`device/point`; `*` and `?` stand for any."""
+
+
+class RuleEntry(Entry):
+    """One allow or deny. Any deny beats every allow; order means nothing."""
+
+    name: Id
+    effect: Literal["allow", "deny"]
+    conduits: Annotated[list[Id], Field(min_length=1)] | Literal["all"] = "all"
+    """Conduits it speaks of."""
+    match: MatchEntry
+    limits: LimitsEntry = LimitsEntry()
+    """Restrictions on what this rule allows."""
+    why: Name
+    """The reason, for whoever audits it."""
+    owner: str = ""
+    ticket: str = ""
+    approved_by: str = ""
+    review_by: Day = ""
+    """Day by which somebody looks at it again, YYYY-MM-DD."""
+
+
+class PolicyFile(Entry):
+    """`policy.yaml`: zones, conduits, and which points may cross. What no rule allows stays."""
+
+    config_version: Version
+    """The format of this file: 1."""
+    policy: TitleEntry
+    vocabulary: VocabularyEntry = VocabularyEntry()
+    zones: Annotated[dict[Id, ZoneEntry | None], Field(min_length=1)]
+    """Every zone, the devices' and those that conduits lead to."""
+    conduits: Annotated[dict[Id, ConduitEntry], Field(min_length=1)]
+    rules: list[RuleEntry] = Field(default_factory=list)
+    assertions: NotYet = None
+    """What must hold for any conceivable point. Not supported yet."""
+
+
+def policy_of(file: PolicyFile) -> Policy:
+    """Return the plain values that a policy file stands for."""
+    return Policy(
+        name=file.policy.name,
+        version=file.policy.version,
+        tags=frozenset(file.vocabulary.tags),
+        zones={
+            name: Zone(name, entry.purdue if entry else None) for name, entry in file.zones.items()
+        },
+        conduits={name: conduit_of(name, entry) for name, entry in file.conduits.items()},
+        rules=tuple(map(rule_of, file.rules)),
+    )
+
+
+def conduit_of(name: str, entry: ConduitEntry) -> Conduit:
+    """Return the conduit that an entry stands for."""
+    return Conduit(
+        id=name,
+        from_zones=frozenset(entry.from_),
+        to=entry.to,
+        direction=Direction(entry.direction),
+        ceiling=Sensitivity[entry.ceiling.upper()],
+        limits=limits_of(entry.limits),
+        test=UnderTest(entry.test),
+    )
+
+
+def rule_of(entry: RuleEntry) -> Rule:
+    """Return the rule that an entry stands for."""
+    return Rule(
+        name=entry.name,
+        effect=Effect(entry.effect),
+        match=match_of(entry.match),
+        why=entry.why,
+        conduits=None if entry.conduits == "all" else frozenset(entry.conduits),
+        limits=limits_of(entry.limits),
+        owner=entry.owner,
+        ticket=entry.ticket,
+        approved_by=entry.approved_by,
+        review_by=entry.review_by,
+    )
+
+
+def match_of(entry: MatchEntry) -> Match:
+    """Return the match that an entry stands for."""
+    return Match(
+        kind=given(entry.kind, Kind),
+        tags_all=frozenset(entry.tags_all),
+        tags_any=given(entry.tags_any, str),
+        tags_none=frozenset(entry.tags_none),
+        zone=given(entry.zone, str),
+        sensitivity=given(entry.sensitivity, lambda name: Sensitivity[name.upper()]),
+        device=tuple(entry.device) if entry.device else None,
+        point=tuple(entry.point) if entry.point else None,
+    )
+
+
+def limits_of(entry: LimitsEntry) -> Limits:
+    """Return the limits that an entry stands for."""
+    limits = Limits(
+        min_interval_s=entry.min_interval_s,
+        quantize=entry.quantize,
+        strip=frozenset(map(Strip, entry.strip)),
+    )
+    if entry.kinds is None:
+        return limits
+    return Limits(
+        limits.min_interval_s, limits.quantize, limits.strip, frozenset(map(Kind, entry.kinds))
+    )
+
+
+def given(names: Iterable[Any] | None, form: Callable[[Any], T]) -> frozenset[T] | None:
+    """Return a set of what is named, or None where nothing is asked."""
+    return None if names is None else frozenset(map(form, names))

@@ -1,0 +1,74 @@
+"""JSON Schemas of the files that users write, generated from their forms."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from otgate.config.bus_file import BusForm
+from otgate.config.columns import COLUMNS, KINDS, SENSITIVITIES
+from otgate.config.forms import ID_PATTERN
+from otgate.config.policy_file import PolicyFile
+from otgate.config.site_file import SiteFile
+from otgate.driver import Driver
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+CELLS: Mapping[str, Mapping[str, Any]] = {
+    "id": {"type": "string", "pattern": ID_PATTERN},
+    "kind": {"enum": list(KINDS)},
+    "sensitivity": {"enum": ["", *SENSITIVITIES]},
+    "address": {"type": "string", "minLength": 1},
+}
+"""Columns whose cells are more than text."""
+
+
+def file_schemas(drivers: Mapping[str, Driver]) -> dict[str, dict[str, Any]]:
+    """Return the schema of every file a user writes, by name."""
+    return {
+        "site": site_schema(drivers),
+        "policy": model_schema(PolicyFile),
+        "bus": model_schema(BusForm),
+        "points": points_schema(),
+    }
+
+
+def model_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a form, as the file spells its keys."""
+    return {"$schema": DIALECT, **model.model_json_schema(by_alias=True)}
+
+
+def site_schema(drivers: Mapping[str, Driver]) -> dict[str, Any]:
+    """Return the schema of a site file, with a block per installed driver."""
+    schema = model_schema(SiteFile)
+    definitions = schema["$defs"]
+    device = definitions["DeviceEntry"]
+    device["properties"]["driver"]["enum"] = sorted(drivers)
+    for name, driver in sorted(drivers.items()):
+        template = f"#/$defs/{name}_{{model}}"
+        own = driver.settings.model_json_schema(ref_template=template)
+        for inner, definition in own.pop("$defs", {}).items():
+            definitions[f"{name}_{inner}"] = definition
+        definitions[name] = own
+        device["properties"][name] = {"$ref": f"#/$defs/{name}"}
+    return schema
+
+
+def points_schema() -> dict[str, Any]:
+    """Return the schema of one row of a point map, every cell being text."""
+    properties = {
+        name: {
+            **CELLS.get(name, {"type": "string"}),
+            "description": column.about,
+            "examples": [column.example],
+        }
+        for name, column in COLUMNS.items()
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "PointMapRow",
+        "description": "One row of `points/*.csv`, by the names of its header.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": [name for name, column in COLUMNS.items() if column.required],
+        "properties": properties,
+    }

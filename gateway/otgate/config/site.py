@@ -1,0 +1,155 @@
+"""A site as its files describe it, or everything that is wrong with them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from otgate.config.device import DeviceReading
+from otgate.config.diagnostic import Diagnostic, Diagnostics
+from otgate.config.policy import PolicyReading, read_policy
+from otgate.config.site_bus import check_buses
+from otgate.config.site_file import DefaultsEntry, SiteOutline, SpoolEntry
+from otgate.config.source import MAX_YAML_BYTES, read_source
+from otgate.config.validate import partial
+from otgate.config.yaml_text import Tree, read_yaml
+from otgate.driver import Driver, planned_types
+from otgate.model import Device, Scan
+from otgate.policy.language import Policy
+
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Device ids to keys that replace those of its driver's block."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPlace:
+    """Where the spools lie, one directory per conduit, and how much each keeps."""
+
+    directory: Path
+    size_mb: int
+    age_h: float
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that the field side is told. Devices carry points and checked settings."""
+
+    id: str
+    name: str
+    gateway: str
+    path: Path
+    devices: Sequence[Device]
+    plans: Mapping[str, Sequence[Scan]]
+    policy: Policy
+    policy_hash: str
+    map_hash: str
+    spool: SpoolPlace
+    state_directory: Path
+    control_directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of loading a site. ``site`` is None if there is any error."""
+
+    site: Site | None
+    diagnostics: Sequence[Diagnostic]
+
+
+def load_site(
+    path: Path, drivers: Mapping[str, Driver], *, overrides: Overrides | None = None
+) -> Loaded:
+    """Read a site file and everything it names. Needs no device and no network."""
+    found = Diagnostics()
+    reading = SiteReading(path, drivers, overrides or {}, found)
+    return Loaded(reading.site(), found.sorted())
+
+
+def check_site(path: Path, drivers: Mapping[str, Driver]) -> Loaded:
+    """Do the same and look at the bus files beside the site file too."""
+    found = Diagnostics()
+    reading = SiteReading(path, drivers, {}, found)
+    site = reading.site()
+    check_buses(path.parent, reading.policy, found)
+    return Loaded(None if found.errors else site, found.sorted())
+
+
+class SiteReading:
+    """One reading of a site's files."""
+
+    def __init__(
+        self, path: Path, drivers: Mapping[str, Driver], overrides: Overrides, found: Diagnostics
+    ) -> None:
+        self.path = path
+        self.drivers = drivers
+        self.overrides = overrides
+        self.found = found
+        self.policy: PolicyReading | None = None
+
+    def site(self) -> Site | None:
+        """Return the site if nothing is wrong."""
+        source = read_source(self.path, MAX_YAML_BYTES, self.found)
+        tree = None if source is None else read_yaml(source, self.found)
+        if tree is None:
+            return None
+        given = partial(SiteOutline, tree, (), self.found)
+        if "policy" in given:
+            self.policy = read_policy(
+                self.path.parent / given["policy"], tree.at("policy"), self.found
+            )
+        devices = self.devices(tree, given)
+        if self.policy is not None:
+            self.judge(self.policy, devices)
+        if self.found.errors or self.policy is None or self.policy.policy is None:
+            return None
+        return self.built(tree, given, devices, self.policy.policy)
+
+    def devices(self, tree: Tree, given: Mapping[str, Any]) -> DeviceReading:
+        """Read every device with its points and plan it."""
+        defaults = given.get("defaults", DefaultsEntry())
+        reading = DeviceReading(tree, self.path.parent, defaults, self.policy, self.found)
+        reading.check_defaults()
+        for number, raw in enumerate(given.get("devices", ())):
+            reading.read(number, raw, self.drivers, self.overrides)
+        return reading
+
+    def judge(self, policy: PolicyReading, devices: DeviceReading) -> None:
+        """Judge the policy; by the points only if all of them could be read."""
+        if self.found.errors:
+            policy.judge((), {}, self.found)
+            return
+        plans = devices.plans
+        types = {one.id: planned_types(one, plans[one.id]) for one in devices.complete}
+        policy.judge(devices.complete, types, self.found)
+
+    def built(
+        self, tree: Tree, given: Mapping[str, Any], devices: DeviceReading, policy: Policy
+    ) -> Site:
+        """Put the parts together."""
+        here = self.path.parent
+        spool: SpoolEntry = given["spool"]
+        identity = given["site"]
+        return Site(
+            id=identity.id,
+            name=identity.name,
+            gateway=identity.gateway,
+            path=self.path,
+            devices=tuple(devices.complete),
+            plans=devices.plans,
+            policy=policy,
+            policy_hash=self.policy.hash if self.policy else "",
+            map_hash=map_hash(tree, devices),
+            spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h),
+            state_directory=here / given["state"],
+            control_directory=here / "run",
+        )
+
+
+def map_hash(tree: Tree, devices: DeviceReading) -> str:
+    """Return a hash over the site file and every point map."""
+    digest = sha256(tree.source.text.encode())
+    for name, source in sorted(devices.sources.items()):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(b"" if source is None else source.text.encode())
+    return digest.hexdigest()

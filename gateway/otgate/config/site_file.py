@@ -1,0 +1,125 @@
+"""The form of ``site.yaml``: what the OT people write."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from otgate.config.forms import (
+    DeviceId,
+    Entry,
+    File,
+    Id,
+    Name,
+    Period,
+    Seconds,
+    Switch,
+    Version,
+    wrong,
+)
+from otgate.config.time_zones import known_zone
+
+SensitivityName = Literal["public", "internal", "restricted", "bcsi"]
+
+
+class IdentityEntry(Entry):
+    """Which site and gateway this is; both stand in every topic."""
+
+    id: Id
+    """The site, as topics name it."""
+    name: Name = ""
+    """The site, as people name it."""
+    gateway: Id
+    """This box, as topics name it; unique within the site."""
+
+
+class ReportingEntry(Entry):
+    """How often points of a device are sent; 0 is off."""
+
+    min_interval_s: Seconds = 0.0
+    """A point is sent at most this often (seconds); the newest value is held meanwhile."""
+    max_interval_s: Seconds = 0.0
+    """A point is sent at least this often (seconds), changed or not."""
+    refresh_s: Seconds = 0.0
+    """Every point is sent again this often (seconds)."""
+
+
+def time_zone(name: str) -> str:
+    """Accept the IANA name of a time zone."""
+    if not known_zone(name):
+        raise wrong(
+            "wrong-value", f"no time zone is named `{name}`", "e.g. `Europe/Zurich` or `UTC`"
+        )
+    return name
+
+
+Scans = Annotated[dict[Id, Period], Field(min_length=1, examples=[{"fast": 0.5, "normal": 2}])]
+DEFAULT_SCANS = {"normal": 2.0}
+
+
+class DeviceEntry(Entry):
+    """A device. Its driver's settings stand under the driver's name."""
+
+    id: DeviceId
+    """The device, as topics name it; unique within the site."""
+    driver: Name
+    """The field protocol; `otgate check` says which are installed."""
+    zone: Id
+    """The zone it stands in; the policy declares the zones."""
+    points: File
+    """The point map, a CSV file beside the site file."""
+    scans: Scans = DEFAULT_SCANS
+    """Scan classes: name and period in seconds."""
+    reporting: ReportingEntry | None = None
+    """How often its points are sent; replaces `defaults.reporting`."""
+    time_zone: Annotated[str, AfterValidator(time_zone)] = ""
+    """The IANA zone of a device that stamps in local time."""
+    maintenance: Switch = "off"
+    """`on` marks everything the device says as under test."""
+
+
+class DefaultsEntry(Entry):
+    """What holds for every point or device that does not say otherwise."""
+
+    sensitivity: SensitivityName = "bcsi"
+    """Classification of points whose cell is empty; unclassified is `bcsi` and cannot leave."""
+    tags: list[Id] = Field(default_factory=list)
+    """Tags of points whose cell is empty."""
+    max_age_s: Seconds = 0.0
+    """Seconds without a read after which a point is stale; 0 is never."""
+    owner: str = ""
+    """Who answers for points whose cell is empty."""
+    reporting: ReportingEntry = ReportingEntry()
+    """How often points of a device are sent."""
+
+
+class SpoolEntry(Entry):
+    """Where the spools lie and how much they keep, for each conduit."""
+
+    directory: File = "spool"
+    """Directory with one spool per conduit, beside the site file."""
+    size_mb: Annotated[int, Field(ge=1, le=1 << 20)] = 1024
+    """Megabytes kept of each conduit."""
+    age_h: Annotated[float, Field(gt=0, le=87_600)] = 168.0
+    """Hours kept of each conduit."""
+
+
+class SiteFile(Entry):
+    """`site.yaml`: the devices of a site and the files that belong to it."""
+
+    config_version: Version
+    """The format of this file: 1."""
+    site: IdentityEntry
+    devices: Annotated[list[DeviceEntry], Field(min_length=1)]
+    """What the gateway reads."""
+    defaults: DefaultsEntry = DefaultsEntry()
+    spool: SpoolEntry = SpoolEntry()
+    policy: File
+    """The policy file; without one nothing could cross."""
+    state: File = "state"
+    """Directory for what drivers remember of their devices."""
+
+
+class SiteOutline(SiteFile):
+    """`SiteFile` with devices unread, so that one device's mistakes leave the others."""
+
+    devices: Annotated[list[dict[str, Any]], Field(min_length=1)]  # type: ignore[assignment]
