@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from policies import allow, conduit, deny, device, point, policy
 ONLY_VENDOR = frozenset({"vendor"})
 
 
-def only(held: Policy, *given: object) -> Finding:
-    found = findings(held, *given)  # type: ignore[arg-type]  # devices and value types
+def only(held: Policy, *given: Any) -> Finding:
+    found = findings(held, *given)
     assert len(found) == 1, found
     return found[0]
 
@@ -22,7 +23,7 @@ def of_rule(rule: Rule, conduits: Sequence[Conduit] = (conduit(),)) -> Finding:
     return only(policy(rule, conduits=conduits))
 
 
-def of_conduit(**given: object) -> Finding:
+def of_conduit(**given: Any) -> Finding:
     return only(policy(allow(), conduits=[conduit(**given)]))
 
 
@@ -38,7 +39,8 @@ def test_a_sound_policy_has_no_findings() -> None:
 
 @pytest.mark.parametrize("key", ["tags_all", "tags_any", "tags_none"])
 def test_a_tag_outside_the_vocabulary_is_an_error_at_the_tag(key: str) -> None:
-    found = of_rule(allow(**{key: frozenset({"feeder", "protectoin"})}))
+    match: dict[str, Any] = {key: frozenset({"feeder", "protectoin"})}
+    found = of_rule(allow(**match))
     assert (found.code, found.severity) == ("unknown-tag", Weight.ERROR)
     assert found.where == ("rules", 0, "match", key, "protectoin")
     assert found.help == "did you mean `protection`?"
@@ -117,7 +119,7 @@ def test_limits_on_a_deny_restrict_nothing() -> None:
     ],
 )
 def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
-    match: dict[str, object], key: str
+    match: dict[str, Any], key: str
 ) -> None:
     found = of_rule(deny(**match))
     assert (found.code, found.where) == ("impossible-match", ("rules", 0, "match", key))
@@ -133,7 +135,7 @@ def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
     ],
 )
 def test_an_allow_that_a_guard_always_stops_is_a_warning(
-    match: dict[str, object], guard: str
+    match: dict[str, Any], guard: str
 ) -> None:
     found = of_rule(allow(**match))
     assert (found.code, found.severity) == ("blocked-rule", Weight.WARNING)

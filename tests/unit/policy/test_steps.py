@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_steps_on_different_conduits_do_not_meet() -> None:
     ],
 )
 def test_rules_that_share_no_conceivable_point_do_not_meet(
-    one: dict[str, object], other: dict[str, object]
+    one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert found(allow("a", HALVES, **one), allow("b", THIRDS, **other)) == []
     assert found(allow("a", HALVES, **other), allow("b", THIRDS, **one)) == []
@@ -78,7 +79,7 @@ def test_rules_that_share_no_conceivable_point_do_not_meet(
     ],
 )
 def test_rules_that_may_share_a_point_meet(
-    one: dict[str, object], other: dict[str, object]
+    one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     assert found(allow("a", HALVES, **one), allow("b", THIRDS, **other))
 
