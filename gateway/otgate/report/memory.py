@@ -1,0 +1,157 @@
+"""What is known of each point of a device, as columns over all its points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from otgate.model import Batch, Index, Mask, Nanoseconds, Values, ValueType, Words
+from otgate.quality import VALIDITY_MASK, Quality
+from otgate.report.change import Changed
+
+NOT_YET_READ = int(Quality.NOT_YET_READ | Quality.NO_VALUE | Quality.INVALID)
+NEVER_SENT = 0xFFFF_FFFF
+"""No quality has every bit, so that the first sample of a point is always a change."""
+
+Rows = slice | NDArray[np.signedinteger]
+"""Which points a column is about; a slice where they are consecutive, which copies nothing."""
+
+
+def rows_of(index: Index) -> Rows:
+    """Return ``index`` as a slice where its points are consecutive."""
+    count = len(index)
+    if count and np.array_equal(index, np.arange(index[0], index[0] + count, dtype=np.int32)):
+        return slice(int(index[0]), int(index[0]) + count)
+    return index.astype(np.intp)
+
+
+@dataclass(slots=True, eq=False)
+class Column:
+    """The points that a session emits together, and the newest reply about them.
+
+    ``values`` and ``quality`` are the very arrays that were emitted last, or None where the next
+    emission has to be looked at whatever it is.
+    """
+
+    number: int
+    index: Index
+    rows: Rows
+    changed: Changed
+    paced: Mask | None
+    """Which of its points a minimum interval holds back; None where none is."""
+    values: Values | None = None
+    quality: Words | None = None
+    received_ns: int = 0
+    source_ns: Nanoseconds | None = None
+    noted: bool = True
+    """False while a newer time of an unchanged reply is here and not yet in the memory."""
+    holding: bool = False
+    """Whether the newest reply had changes that wait for their interval to end."""
+
+    def says_again(self, batch: Batch) -> bool:
+        """Say whether ``batch`` is the very reply that was looked at last."""
+        same = self.values is batch.values and self.quality is batch.quality
+        return same and not self.holding
+
+
+@dataclass(slots=True, eq=False)
+class Memory:
+    """Per point: the newest read and what was sent last."""
+
+    value_types: NDArray[np.uint8]
+    quality: Words
+    """Of the newest read."""
+    mark: Words
+    """What the gateway found since then: failed, lost, stale."""
+    time_ns: Nanoseconds
+    """Of the newest value: the device's where it has one, else when it was read; 0 is none yet."""
+    read_ns: Nanoseconds
+    """When the point was read last."""
+    sent_quality: Words
+    sent_ns: Nanoseconds
+    held: Mask
+    """Changed, and waiting for the minimum interval to end."""
+    owner: NDArray[np.int32]
+    """The number of the column that said each point's newest read."""
+    values: dict[ValueType, Values] = field(default_factory=dict)
+    sent_values: dict[ValueType, Values] = field(default_factory=dict)
+    device_time: bool = False
+    """Whether the device stamps its samples itself."""
+
+    @classmethod
+    def of(cls, value_types: Sequence[ValueType]) -> "Memory":
+        """Know nothing yet about points of these types."""
+        count = len(value_types)
+        memory = cls(
+            np.array(value_types, np.uint8),
+            np.full(count, NOT_YET_READ, np.uint32),
+            np.zeros(count, np.uint32),
+            np.zeros(count, np.int64),
+            np.zeros(count, np.int64),
+            np.full(count, NEVER_SENT, np.uint32),
+            np.zeros(count, np.int64),
+            np.zeros(count, np.bool_),
+            np.full(count, -1, np.int32),
+        )
+        for value_type in set(value_types):
+            memory.room(value_type)
+        return memory
+
+    def room(self, value_type: ValueType) -> None:
+        """Make room for values of one type."""
+        for columns in (self.values, self.sent_values):
+            fill = "" if value_type is ValueType.TEXT else 0
+            columns[value_type] = np.full(len(self.quality), fill, value_type.dtype)
+
+    def note(self, batch: Batch, rows: Rows) -> None:
+        """Take ``batch`` as the newest read of its points."""
+        if batch.value_type not in self.values:
+            self.room(batch.value_type)
+        self.quality[rows] = batch.quality
+        self.mark[rows] = 0
+        self.read_ns[rows] = batch.received_ns
+        time_ns: Nanoseconds | int = batch.received_ns
+        if batch.source_ns is not None:
+            self.device_time = True
+            time_ns = batch.source_ns
+        empty = batch.quality & Quality.NO_VALUE if batch.quality.any() else None
+        if empty is None or not empty.any():
+            self.values[batch.value_type][rows] = batch.values
+            self.time_ns[rows] = time_ns
+        else:
+            there = empty == 0
+            numbers = batch.index[there]
+            self.values[batch.value_type][numbers] = batch.values[there]
+            self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
+
+    def note_time(self, column: Column) -> None:
+        """Take the time of a reply that did not change what ``column`` said before."""
+        column.noted = True
+        self.read_ns[column.rows] = column.received_ns
+        time_ns = column.received_ns if column.source_ns is None else column.source_ns
+        if column.quality is None or not column.quality.any():
+            self.time_ns[column.rows] = time_ns
+        else:
+            there = column.quality & Quality.NO_VALUE == 0
+            numbers = column.index[there]
+            self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
+
+    def note_sent(self, batch: Batch, numbers: Rows) -> None:
+        """Take ``batch`` as what was sent last about the points ``numbers``."""
+        self.sent_values[batch.value_type][numbers] = batch.values
+        self.sent_quality[numbers] = batch.quality
+        self.sent_ns[numbers] = batch.received_ns
+        self.held[numbers] = False
+
+    def shift(self, step_ns: int) -> None:
+        """Move every time of our own by ``step_ns``: the clock was set."""
+        self.read_ns[self.read_ns != 0] += step_ns
+        self.sent_ns += step_ns
+        if not self.device_time:
+            self.time_ns[self.time_ns != 0] += step_ns
+
+    def answered(self) -> Mask:
+        """Say which points' newest read gave a value that is not invalid."""
+        good: Mask = self.quality & VALIDITY_MASK != Quality.INVALID
+        return good

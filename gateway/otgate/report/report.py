@@ -1,0 +1,292 @@
+"""Of one device's samples pass what is news: a change, an edge of quality, a refresh.
+
+A point's newest read and its last sending are columns over all points (`Memory`). A session that
+emits the same arrays again says that nothing changed; their identity is all that is compared, and
+the times of such replies are written down only when somebody asks for them. ADR 0007.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from otgate.model import Batch, Device, Index, Mask, Nanoseconds, Origin, ValueType
+from otgate.quality import Quality
+from otgate.report.change import comparison, deadbands, max_ages_ns, paced
+from otgate.report.memory import Column, Memory, rows_of
+
+FAILED = int(Quality.INVALID | Quality.FAILURE)
+LOST = int(Quality.INVALID | Quality.COMM_LOST)
+STALE = int(Quality.QUESTIONABLE | Quality.STALE)
+
+COLUMNS = 1024
+"""Index arrays remembered at once: a session that makes new ones for ever costs no memory."""
+
+STEP_NS = 1_000_000_000
+"""A clock that goes back further than this was set."""
+
+NEVER = 1 << 62
+
+
+class Report:
+    """Report by exception for one device."""
+
+    def __init__(self, device: Device, value_types: Sequence[ValueType]) -> None:
+        self.passed = 0
+        """Samples that went on."""
+        self.suppressed = 0
+        """Polled samples that were no news."""
+        self._device = device
+        self._test = int(Quality.TEST) if device.maintenance else 0
+        self._memory = Memory.of(value_types)
+        self._bands = deadbands(device)
+        self._max_age_ns = max_ages_ns(device.points)
+        ages = self._max_age_ns[self._max_age_ns > 0]
+        self._least_age_ns = int(ages.min()) if len(ages) else NEVER
+        self._min_ns = round(device.reporting.min_interval_s * 1e9)
+        self._max_ns = round(device.reporting.max_interval_s * 1e9)
+        self._refresh_ns = round(device.reporting.refresh_s * 1e9)
+        self._paced = paced(device) if self._min_ns else None
+        self._columns: dict[int, Column] = {}
+        self._latest_ns = 0
+        self._refreshed_ns = 0
+        self._due_ns = 0
+
+    def pass_(self, batch: Batch) -> Batch | None:
+        """Return what of ``batch`` is news, or None. All origins but POLL pass whole."""
+        if batch.received_ns < self._latest_ns - STEP_NS or not self._latest_ns:
+            self._set_clock(batch.received_ns)
+        self._latest_ns = max(self._latest_ns, batch.received_ns)
+        if batch.origin is not Origin.POLL:
+            return self._pass_whole(batch)
+        column = self._columns.get(id(batch.index))
+        if column is None:
+            column = self._column(batch)
+        elif column.says_again(batch):
+            column.received_ns = batch.received_ns
+            column.source_ns = batch.source_ns
+            column.noted = False
+            self.suppressed += len(batch)
+            return None
+        return self._pass_changed(batch, column)
+
+    def failed(self, points: Sequence[int], now_ns: int) -> list[Batch]:
+        """Mark ``points`` invalid: the slot in which they were due brought no answer."""
+        self._look(now_ns)
+        asked = np.zeros(len(self._bands), np.bool_)
+        asked[np.asarray(points, np.intp)] = True
+        news = asked & (self._memory.mark & (Quality.FAILURE | Quality.COMM_LOST) == 0)
+        self._memory.mark[news] |= FAILED
+        return self._send(news, Origin.POLL, now_ns)
+
+    def lost(self, now_ns: int) -> list[Batch]:
+        """Mark every point comm_lost, with its last value and that value's time."""
+        self._look(now_ns)
+        memory = self._memory
+        news = memory.mark & Quality.COMM_LOST == 0
+        memory.mark[:] = (memory.mark & Quality.STALE) | LOST
+        return self._send(news, Origin.POLL, now_ns)
+
+    def tick(self, now_ns: int) -> list[Batch]:
+        """Return what became due by time alone: stale, held back, unchanged for long, a refresh."""
+        if self._latest_ns - STEP_NS <= now_ns < self._due_ns:
+            self._latest_ns = max(self._latest_ns, now_ns)
+            return []
+        self._note_times(now_ns)
+        stale = self._stale(now_ns)
+        if stale.any():
+            self._memory.mark[stale] |= STALE
+            self._forget()
+        news = stale | self._released(now_ns)
+        again = self._repeated(now_ns) & ~news
+        batches = self._send(news, Origin.POLL, now_ns) if news.any() else []
+        if again.any():
+            batches += self._send(again, Origin.REFRESH, now_ns)
+        self._due_ns = self._next_due_ns()
+        return batches
+
+    # What a poll says
+
+    def _column(self, batch: Batch) -> Column:
+        if len(self._columns) >= COLUMNS:
+            self._note_times(self._latest_ns)
+            self._columns.clear()
+            self._memory.owner[:] = -1
+        rows = rows_of(batch.index)
+        hold = None if self._paced is None else self._paced[rows]
+        column = Column(
+            len(self._columns),
+            batch.index,
+            rows,
+            comparison(batch.value_type, self._bands[rows]),
+            hold if hold is not None and hold.any() else None,
+        )
+        self._columns[id(batch.index)] = column
+        return column
+
+    def _pass_changed(self, batch: Batch, column: Column) -> Batch | None:
+        memory = self._memory
+        if (memory.owner[column.rows] != column.number).any():
+            self._forget()
+            memory.owner[column.rows] = column.number
+        column.values, column.quality, column.noted = batch.values, batch.quality, True
+        memory.note(batch, column.rows)
+        self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
+        news = batch.quality != memory.sent_quality[column.rows]
+        moved = column.changed(batch.values, memory.sent_values[batch.value_type][column.rows])
+        if batch.quality.any():
+            moved &= batch.quality & Quality.NO_VALUE == 0
+        if column.paced is not None:
+            moved = self._hold(batch, column, news, moved)
+        news |= moved
+        count = int(np.count_nonzero(news))
+        self.suppressed += len(batch) - count
+        if not count:
+            return None
+        if count == len(batch):
+            memory.note_sent(batch, column.rows)
+            return self._out(batch)
+        kept = batch.kept(news)
+        memory.note_sent(kept, kept.index)
+        return self._out(kept)
+
+    def _hold(self, batch: Batch, column: Column, edges: Mask, moved: Mask) -> Mask:
+        """Hold back what was sent within the minimum interval; return what moved and may go."""
+        memory = self._memory
+        ends_ns = memory.sent_ns[column.rows] + self._min_ns
+        hold = moved & ~edges & (batch.received_ns < ends_ns)
+        if column.paced is not None:
+            hold &= column.paced
+        memory.held[column.rows] = hold
+        column.holding = bool(hold.any())
+        if column.holding:
+            self._due_ns = min(self._due_ns, int(ends_ns[hold].min()))
+        return moved & ~hold
+
+    def _pass_whole(self, batch: Batch) -> Batch:
+        rows = rows_of(batch.index)
+        self._memory.note(batch, rows)
+        self._memory.note_sent(batch, rows)
+        self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
+        self._forget()
+        return self._out(batch)
+
+    # What time says
+
+    def _stale(self, now_ns: int) -> Mask:
+        memory = self._memory
+        waiting = (self._max_age_ns > 0) & (memory.mark & Quality.STALE == 0) & memory.answered()
+        aged: Mask = waiting & (now_ns - memory.read_ns > self._max_age_ns)
+        return aged
+
+    def _released(self, now_ns: int) -> Mask:
+        released: Mask = self._memory.held & (now_ns - self._memory.sent_ns >= self._min_ns)
+        return released
+
+    def _repeated(self, now_ns: int) -> Mask:
+        if self._refresh_ns and now_ns - self._refreshed_ns >= self._refresh_ns:
+            elapsed = now_ns - self._refreshed_ns
+            self._refreshed_ns += elapsed - elapsed % self._refresh_ns
+            return np.ones(len(self._bands), np.bool_)
+        if self._max_ns:
+            long_ago: Mask = now_ns - self._memory.sent_ns >= self._max_ns
+            return long_ago
+        return np.zeros(len(self._bands), np.bool_)
+
+    def _next_due_ns(self) -> int:
+        memory = self._memory
+        due = [NEVER]
+        waiting = (self._max_age_ns > 0) & (memory.mark & Quality.STALE == 0) & memory.answered()
+        if waiting.any():
+            due.append(int((memory.read_ns + self._max_age_ns)[waiting].min()) + 1)
+        if memory.held.any():
+            due.append(int(memory.sent_ns[memory.held].min()) + self._min_ns)
+        if self._max_ns and len(memory.sent_ns):
+            due.append(int(memory.sent_ns.min()) + self._max_ns)
+        if self._refresh_ns:
+            due.append(self._refreshed_ns + self._refresh_ns)
+        return min(due)
+
+    def _look(self, now_ns: int) -> None:
+        """Bring the memory up to date, and look at every next poll whatever it says."""
+        self._note_times(now_ns)
+        self._forget()
+
+    def _note_times(self, now_ns: int) -> None:
+        for column in self._columns.values():
+            if not column.noted:
+                self._memory.note_time(column)
+        if now_ns < self._latest_ns - STEP_NS or not self._latest_ns:
+            self._set_clock(now_ns)
+        self._latest_ns = max(self._latest_ns, now_ns)
+
+    def _forget(self) -> None:
+        for column in self._columns.values():
+            if not column.noted:
+                self._memory.note_time(column)
+            column.values = None
+
+    def _set_clock(self, now_ns: int) -> None:
+        """Begin, or go on after the clock was set back, with every age as it was."""
+        if not self._latest_ns:
+            self._memory.sent_ns[:] = now_ns
+            self._refreshed_ns = now_ns
+        else:
+            for column in self._columns.values():
+                if not column.noted:
+                    self._memory.note_time(column)
+            step_ns = now_ns - self._latest_ns
+            self._memory.shift(step_ns)
+            self._refreshed_ns += step_ns
+        self._latest_ns = now_ns
+        self._due_ns = 0
+
+    # What goes on
+
+    def _out(self, batch: Batch) -> Batch:
+        self.passed += len(batch)
+        if self._test:
+            batch = batch.kept(np.ones(len(batch), np.bool_))
+            batch.quality |= np.uint32(self._test)
+        return batch
+
+    def _send(self, which: Mask, origin: Origin, now_ns: int) -> list[Batch]:
+        """Send the newest value of ``which`` again, with its own time and marks."""
+        memory = self._memory
+        batches = []
+        for value_type in memory.values:
+            numbers = np.flatnonzero(which & (memory.value_types == value_type)).astype(np.int32)
+            for part, received_ns, source_ns in self._timed(numbers, now_ns):
+                quality = memory.quality[part] | memory.mark[part]
+                values = memory.values[value_type][part]
+                batch = Batch(
+                    self._device.id,
+                    value_type,
+                    origin,
+                    part,
+                    values,
+                    quality,
+                    received_ns,
+                    source_ns,
+                )
+                memory.note_sent(batch, part)
+                memory.sent_ns[part] = now_ns
+                batches.append(self._out(batch))
+        return batches
+
+    def _timed(
+        self, numbers: Index, now_ns: int
+    ) -> Iterator[tuple[Index, int, Nanoseconds | None]]:
+        """Split points so that every value goes with its own time.
+
+        A value as it was read has the time of that read. One that the gateway marked is sent
+        for what happened now, so its own time goes along as the source's.
+        """
+        memory = self._memory
+        aged = (memory.mark[numbers] != 0) | memory.device_time
+        for moment in np.unique(memory.read_ns[numbers[~aged]]).tolist():
+            part = numbers[~aged & (memory.read_ns[numbers] == moment)]
+            yield part, moment or now_ns, None
+        if aged.any():
+            times = memory.time_ns[numbers[aged]]
+            times = np.where(times == 0, now_ns, times) if times.any() else None
+            yield numbers[aged], now_ns, times
