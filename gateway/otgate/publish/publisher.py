@@ -123,6 +123,8 @@ class Publisher:
                         self._catalogs.learn(item)
             if self._catalogs.newest is None:
                 await self._reader.changed(1.0)
+        spoken_for = self._catalogs.newest.labels.catalog
+        self._settings = self._settings.identified(spoken_for.gateway, spoken_for.conduit)
 
     async def _always_connected(self) -> NoReturn:
         attempt = self._retry.first()

@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from otgate.errors import Refused
@@ -84,6 +85,7 @@ class BusSettings:
     brokers: Sequence[Broker]
     """Tried in turn, the first one first."""
     client_id: str
+    """Empty: made from gateway and conduit once the spool has told them."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls | None = None
@@ -110,6 +112,11 @@ class BusSettings:
             raise Refused("the window holds at least one message")
         if self.tls is None and any(b.transport is Transport.TLS for b in self.brokers):
             raise Refused("an mqtts broker needs tls with a ca")
+
+    def identified(self, gateway: str, conduit: str) -> Self:
+        """Return the settings with a client id."""
+        made = self.client_id or client_id("otgate", gateway, conduit)
+        return replace(self, client_id=made)
 
 
 def client_id(*parts: str) -> str:
