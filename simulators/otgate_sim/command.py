@@ -1,6 +1,6 @@
 """The verbs that come with the simulator: `otgate sim` and `otgate lab`."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from pathlib import Path
 
 from otgate.cli.command import Command
@@ -45,7 +45,7 @@ def sim_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--port-base", type=int, default=0, metavar="N", help="first port")
     parser.add_argument("--control", type=Path, metavar="PATH", help="unix socket for faults")
     parser.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds of a fault")
-    parser.add_argument("--parent", type=int, help="stop when this process is gone")
+    parser.add_argument("--parent", type=int, help=SUPPRESS)
 
 
 def run_sim(options: Namespace) -> int:

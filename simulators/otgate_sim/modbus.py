@@ -4,9 +4,9 @@ One endpoint per distinct address of the site, with every unit identifier that s
 connection is served one request at a time, in order, however the client sends them.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pymodbus.constants import ExcCodes
 from pymodbus.datastore import ModbusServerContext
@@ -134,14 +134,14 @@ class Connection(ServerRequestHandler):
 
     def send_late(self, data: bytes) -> None:
         """Send a reply that was held, if the client is still there."""
-        if isinstance(self.transport, asyncio.Transport) and not self.transport.is_closing():
+        if not self.is_closing and self.is_active():
             super().send(data)
 
     def hang_up(self) -> None:
         """Close the connection at once."""
         self.waiting.clear()
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.abort()
+        transport: Any = self.transport
+        transport.abort()
 
 
 class Endpoint(ModbusTcpServer):
@@ -165,10 +165,8 @@ class Endpoint(ModbusTcpServer):
             await self.serve_forever(background=True)
         except RuntimeError as refusal:
             raise OSError(f"port {self.comm_params.source_address} is taken") from refusal
-        server = self.transport
-        if not isinstance(server, asyncio.Server):
-            raise OSError("pymodbus opened no listening socket")
-        port: int = server.sockets[0].getsockname()[1]
+        listening: Any = self.transport  # a server: asyncio's or uvloop's
+        port: int = listening.sockets[0].getsockname()[1]
         return port
 
     async def stop(self) -> None:

@@ -4,17 +4,16 @@ import asyncio
 import json
 import logging
 import os
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from otgate.config.render import rendered
-from otgate.config.site import load_site
-
+from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import FAILED, OK, USAGE
 from otgate.cli.loading import site_file
+from otgate.config.render import rendered
+from otgate.config.site import load_site
 from otgate.driver import installed
 from otgate.errors import Refused
 from otgate.model import Device
@@ -23,17 +22,11 @@ from otgate_sim.faults import Fault
 from otgate_sim.simulation import Settings, Simulation
 
 FASTEST = 10_000.0
-LOOK_S = 0.5
-"""How often the parent's life is looked at."""
 
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    try:
-        return fault(options) if options.site == "fault" else serve(options)
-    except Refused as refused:
-        print(f"otgate sim: {refused}", file=sys.stderr)
-        return FAILED
+    return fault(options) if options.site == "fault" else serve(options)
 
 
 def fault(options: Namespace) -> int:
@@ -60,11 +53,12 @@ def serve(options: Namespace) -> int:
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     settings = Settings(options.seed, options.speed, options.port_base)
     control = options.control or free_path(default_path())
+    if options.parent is not None:
+        die_with_parent(options.parent)
     try:
-        asyncio.run(until_stopped(Simulation(devices, settings), control, options))
+        return run(serving(Simulation(devices, settings), control, options.map))
     except OSError as error:
         raise Refused(str(error)) from error
-    return OK
 
 
 def devices_of(given: Path) -> Sequence[Device] | None:
@@ -76,32 +70,14 @@ def devices_of(given: Path) -> Sequence[Device] | None:
     return loaded.site.devices
 
 
-async def until_stopped(simulation: Simulation, control: Path, options: Namespace) -> None:
-    """Serve until SIGINT, SIGTERM, or the end of the parent process."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+async def serving(simulation: Simulation, control: Path, map_file: Path | None) -> int:
+    """Serve until cancelled."""
     async with simulation.serving() as urls, listening(control, simulation.answer):
-        if options.map is not None:
-            await asyncio.to_thread(write_map, options.map, urls)
+        if map_file is not None:
+            await asyncio.to_thread(write_map, map_file, urls)
         print(listed(simulation.devices, urls, control), flush=True)
-        while not stop.is_set() and is_alive(options.parent):
-            await first_of(stop, LOOK_S)
-
-
-async def first_of(stop: asyncio.Event, seconds: float) -> None:
-    """Return when ``stop`` is set, at the latest after ``seconds``."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
-
-
-def is_alive(parent: int | None) -> bool:
-    """Whether the process that started this one is still its parent."""
-    return parent is None or os.getppid() == parent
+        await asyncio.get_running_loop().create_future()
+    return OK
 
 
 def write_map(path: Path, urls: Mapping[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""The lab: the whole product on one machine, watched by an independent subscriber."""
