@@ -4,7 +4,6 @@ Requests are the four reads; a write cannot be spelled here. Clauses: Modbus App
 V1.1b3 ("AP") and Modbus Messaging on TCP/IP Implementation Guide V1.0b ("MG").
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from struct import Struct
@@ -92,14 +91,15 @@ class Codec:
         """Wait for nothing any more: whatever is still answered is late."""
         self._pending.clear()
 
-    def feed(self, data: bytes) -> Iterator[Ask]:
-        """Take received bytes and yield each ask whose answer they complete.
+    def feed(self, data: bytes) -> list[Ask]:
+        """Take received bytes and return each ask whose answer they complete.
 
         Raises:
             FramingLost: they are no Modbus TCP; drop the link.
         """
         if self._rest:
             data = self._rest + data
+        answered: list[Ask] = []
         at, end = 0, len(data)
         while end - at >= 6:
             transaction, protocol, length = HEAD.unpack_from(data, at)
@@ -115,8 +115,9 @@ class Codec:
                 continue
             ask.answer = self._checked(ask, data[start + 6 : at])
             self._settle(ask)
-            yield ask
+            answered.append(ask)
         self._rest = data[at:] if at else data
+        return answered
 
     def _checked(self, ask: Ask, body: bytes) -> Answer:
         """Judge a reply, from its unit id on, that came under the ask's transaction id."""

@@ -69,6 +69,8 @@ class Spot:
         if encoding.form is Form.TEXT:
             order = wire_order(self.reading.order, 2)
             return [self.offset + (at & ~1) + order[at & 1] for at in range(encoding.size)]
+        if encoding.form is Form.BITS:
+            return [self.offset + 1, self.offset]
         order = wire_order(self.reading.order, encoding.size)
         return [self.offset + at for at in reversed(order)]
 

@@ -81,6 +81,8 @@ class ModbusSession:
         for planned in sheet.in_order():
             group = await self._read(sheet, planned, probes, poll)
             groups.append(group)
+            for line in planned.lines:
+                line.note_silence()
             if group.heard:
                 self._emit(group, emit)
             else:

@@ -48,7 +48,7 @@ class Line:
         return int(verdict(self.ask.answer).quality)
 
     def note_silence(self) -> None:
-        """Count silence, so that a block that never answers is asked last."""
+        """Count a poll's silence, so that a block that never answers is asked last."""
         if self.ask.answer is Missing.SILENT:
             self.silent += 1
         elif self.ask.answer is not Missing.NOT_ASKED:
@@ -88,7 +88,6 @@ class Group:
         states, received = [], []
         for line in self.lines:
             answer = line.ask.answer
-            line.note_silence()
             states.append(line.quality)
             if isinstance(answer, bytes):
                 replies.append(answer)
