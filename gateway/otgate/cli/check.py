@@ -11,7 +11,7 @@ from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.cli.loading import site_file
 from otgate.config.diagnostic import Diagnostic, Severity
 from otgate.config.render import Colour, Form, counted, rendered
-from otgate.config.site import Site, check_site
+from otgate.config.site import Site, check_sites
 from otgate.driver import installed
 
 DESCRIPTION = """\
@@ -48,8 +48,7 @@ def run(options: Namespace) -> int:
         if not path.is_file():
             print(f"otgate check: no file `{path}`", file=sys.stderr)
             return USAGE
-    drivers = installed()
-    checked = [check_site(path, drivers) for path in sites]
+    checked = check_sites(sites, installed())
     said = sorted({one for each in checked for one in each.diagnostics}, key=in_order)
     if options.strict:
         said = [replace(one, severity=Severity.ERROR) for one in said]

@@ -59,7 +59,8 @@ class DeviceReading:
         """Read one device; keep it if everything needed for a plan is there."""
         path = ("devices", number)
         name = raw.get("driver")
-        besides = name if isinstance(name, str) else ""
+        block_key = name if isinstance(name, str) else ""
+        besides = {block_key} if block_key in drivers else {block_key, *drivers}
         given = partial(DeviceEntry, self.tree, path, self.found, besides=besides)
         self.check_id(number, given)
         self.check_zone(number, given)
@@ -67,8 +68,8 @@ class DeviceReading:
         points = self.points(number, given)
         if driver is None:
             return
-        block = {**as_mapping(raw.get(besides)), **overrides.get(given.get("id", ""), {})}
-        settings = self.settings(number, driver, besides, raw, block)
+        block = {**as_mapping(raw.get(block_key)), **overrides.get(given.get("id", ""), {})}
+        settings = self.settings(number, driver, block_key, raw, block)
         whole_entry = all(field in given for field in DeviceEntry.model_fields)
         if settings is not None and points is not None and whole_entry:
             self.plan(number, driver, device_of(given, points, settings, self.defaults), points)

@@ -71,4 +71,4 @@ Period = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=31_536_000)]
 Switch = Literal["on", "off"]
-NotYet = Annotated[Any, AfterValidator(not_yet), Field(deprecated="not supported yet: refused")]
+NotYet = Annotated[Any, AfterValidator(not_yet), Field(json_schema_extra={"const": None})]

@@ -14,7 +14,7 @@ from otgate.config.columns import (
     tags_reader,
 )
 from otgate.config.diagnostic import Diagnostics, Place
-from otgate.config.nearest import did_you_mean
+from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.source import Source
 from otgate.config.table import Row, Table, table_of
 from otgate.model import Kind, Point, Sensitivity
@@ -101,12 +101,15 @@ def read_header(head: Row, table: Table, found: Diagnostics) -> Sequence[str] | 
         elif name not in COLUMNS:
             help_ = did_you_mean(name, COLUMNS, otherwise="columns")
             found.say("unknown-column", place, f"unknown column `{name}`", help_)
+            meant = nearest(name, COLUMNS)
+            header[number] = meant if meant and meant not in header else name
         elif name in header[:number]:
             found.say("duplicate-column", place, f"column `{name}` is given twice", "delete one")
     for name, column in COLUMNS.items():
         if column.required and name not in header:
             place = table.source.place(head.line, 1)
-            found.say("missing-column", place, f"missing column `{name}`", column.about)
+            about = column.about.rstrip(".")
+            found.say("missing-column", place, f"missing column `{name}`", about)
     return header if found.errors == before or readable(header) else None
 
 

@@ -9,6 +9,8 @@ from otgate.config.nearest import did_you_mean
 Words = tuple[str, str, str]
 """Code, message, help."""
 
+QUOTE = "'"
+IN_QUOTES = "text that looks like something else needs quotes"
 TYPES = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -43,7 +45,6 @@ LENGTHS = {
     "too_short": ("at least", "min_length", "entry"),
     "too_long": ("at most", "max_length", "entry"),
 }
-QUOTE = 'put it in quotes: `"{}"`'
 
 
 def in_our_words(error: Any, path: Sequence[str | int], known: Sequence[str]) -> Words:
@@ -74,7 +75,7 @@ def wrong_type(kind: str, key: str, value: Any) -> Words:
     """Say what was expected and what stands there."""
     help_ = ""
     if kind == "string_type" and isinstance(value, int | float):
-        help_ = QUOTE.format(str(value).lower() if isinstance(value, bool) else value)
+        help_ = IN_QUOTES
     return "wrong-type", f"{key}expected {TYPES[kind]}, found {shown(value)}", help_
 
 
@@ -95,8 +96,11 @@ def wrong_value(kind: str, key: str, error: Any) -> Words:
     if kind == "string_pattern_mismatch" and context.get("pattern") == ID_PATTERN:
         return "bad-id", f"{key}{shown(value)} is not an id", ID_HELP
     if kind in {"literal_error", "enum"}:
-        expected = str(context.get("expected", "")).replace("'", "`")
-        return "wrong-value", f"{key}{shown(value)} is not possible here", f"one of {expected}"
+        expected = str(context.get("expected", ""))
+        help_ = f"{'one of' if ' or ' in expected else 'write'} {expected.replace(QUOTE, '`')}"
+        if not isinstance(value, str) and f"'{value}'" in expected:
+            help_ = IN_QUOTES
+        return "wrong-value", f"{key}{shown(value)} is not possible here", help_
     if kind == "string_pattern_mismatch":
         pattern = context.get("pattern", "")
         return (

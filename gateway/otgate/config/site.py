@@ -10,7 +10,7 @@ from otgate.config.device import DeviceReading
 from otgate.config.diagnostic import Diagnostic, Diagnostics
 from otgate.config.policy import PolicyReading, read_policy
 from otgate.config.site_bus import check_buses
-from otgate.config.site_file import DefaultsEntry, SiteOutline, SpoolEntry
+from otgate.config.site_file import DefaultsEntry, IdentityEntry, SiteOutline, SpoolEntry
 from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial
 from otgate.config.yaml_text import Tree, read_yaml
@@ -66,12 +66,26 @@ def load_site(
     return Loaded(reading.site(), found.sorted())
 
 
-def check_site(path: Path, drivers: Mapping[str, Driver]) -> Loaded:
-    """Do the same and look at the bus files beside the site file too."""
+def check_sites(paths: Sequence[Path], drivers: Mapping[str, Driver]) -> list[Loaded]:
+    """Do the same for many, look at their bus files too, and compare their topics."""
+    published: dict[tuple[str, str], Path] = {}
+    return [check_site(path, drivers, published) for path in dict.fromkeys(paths)]
+
+
+def check_site(
+    path: Path, drivers: Mapping[str, Driver], published: dict[tuple[str, str], Path]
+) -> Loaded:
+    """Check one site against those before it, by site and gateway."""
     found = Diagnostics()
     reading = SiteReading(path, drivers, {}, found)
     site = reading.site()
     check_buses(path.parent, reading.policy, found)
+    if reading.identity is not None and reading.tree is not None:
+        first = published.setdefault((reading.identity.id, reading.identity.gateway), path)
+        if first != path:
+            message = f"publishes the same topics as `{first}`"
+            help_ = "give the site or the gateway another id"
+            found.say("topic-collision", reading.tree.key("site", "gateway"), message, help_)
     return Loaded(None if found.errors else site, found.sorted())
 
 
@@ -86,6 +100,8 @@ class SiteReading:
         self.overrides = overrides
         self.found = found
         self.policy: PolicyReading | None = None
+        self.tree: Tree | None = None
+        self.identity: IdentityEntry | None = None
 
     def site(self) -> Site | None:
         """Return the site if nothing is wrong."""
@@ -94,6 +110,7 @@ class SiteReading:
         if tree is None:
             return None
         given = partial(SiteOutline, tree, (), self.found)
+        self.tree, self.identity = tree, given.get("site")
         if "policy" in given:
             self.policy = read_policy(
                 self.path.parent / given["policy"], tree.at("policy"), self.found

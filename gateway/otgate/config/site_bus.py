@@ -1,21 +1,27 @@
 """The bus files beside a site file, against the site's policy."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from otgate.config.bus import read_bus
 from otgate.config.diagnostic import Diagnostics
 from otgate.config.nearest import did_you_mean
 from otgate.config.policy import PolicyReading
+from otgate.config.validate import value_at
 
 
 def check_buses(directory: Path, policy: PolicyReading | None, found: Diagnostics) -> None:
     """Check every bus file; where there are some, every conduit should have one."""
     served: dict[tuple[str, str], str] = {}
+    named: list[object] = []
     conduits = policy.conduits if policy else None
     files = sorted((directory / "bus").glob("*.yaml"))
     for path in files:
         tree, bus = read_bus(path, found)
-        if tree is None or bus is None:
+        if tree is None:
+            return
+        named.append(value_at(tree, ("conduit",)) if ("conduit",) in tree.values else None)
+        if bus is None:
             continue
         place = tree.at("conduit")
         if conduits is not None and bus.conduit not in conduits:
@@ -27,13 +33,13 @@ def check_buses(directory: Path, policy: PolicyReading | None, found: Diagnostic
             message = f"publishes the same topics as `{first}`"
             found.say("topic-collision", place, message, "one conduit, one bus file")
     if files and policy is not None:
-        say_unserved(policy, {conduit for _, conduit in served}, found)
+        say_unserved(policy, named, found)
 
 
-def say_unserved(policy: PolicyReading, served: set[str], found: Diagnostics) -> None:
+def say_unserved(policy: PolicyReading, named: Collection[object], found: Diagnostics) -> None:
     """Warn of conduits that no bus file publishes."""
     for conduit in policy.conduits or ():
-        if conduit not in served:
+        if conduit not in named:
             place = policy.tree.key("conduits", conduit)
             message = f"no bus file publishes conduit `{conduit}`"
             found.say("missing-bus-file", place, message, f"write `bus/{conduit}.yaml`")

@@ -43,7 +43,7 @@ class ReportingEntry(Entry):
     """Every point is sent again this often (seconds)."""
 
 
-def time_zone(name: str) -> str:
+def a_time_zone(name: str) -> str:
     """Accept the IANA name of a time zone."""
     if not known_zone(name):
         raise wrong(
@@ -71,7 +71,7 @@ class DeviceEntry(Entry):
     """Scan classes: name and period in seconds."""
     reporting: ReportingEntry | None = None
     """How often its points are sent; replaces `defaults.reporting`."""
-    time_zone: Annotated[str, AfterValidator(time_zone)] = ""
+    time_zone: Annotated[str, AfterValidator(a_time_zone)] = ""
     """The IANA zone of a device that stamps in local time."""
     maintenance: Switch = "off"
     """`on` marks everything the device says as under test."""

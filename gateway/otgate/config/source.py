@@ -74,7 +74,7 @@ def read_source(
 def read_capped(path: Path, cap_bytes: int) -> bytes:
     """Read at most one byte more than ``cap_bytes`` of a regular file."""
     if path.exists() and not path.is_file():
-        raise OSError(0, "not a regular file")
+        raise OSError(0, "not a file")
     with path.open("rb") as file:
         return file.read(cap_bytes + 1)
 

@@ -3,7 +3,7 @@
 One key's mistake leaves the others readable, so that everything wrong is said at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
@@ -18,11 +18,16 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def partial(
-    model: type[BaseModel], tree: Tree, path: Path, found: Diagnostics, *, besides: str = ""
+    model: type[BaseModel],
+    tree: Tree,
+    path: Path,
+    found: Diagnostics,
+    *,
+    besides: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the fields of ``model`` that are right, defaults included; say what is not.
 
-    ``besides`` is a key that is read elsewhere.
+    ``besides`` are keys that are read elsewhere.
     """
     raw = value_at(tree, path)
     if not isinstance(raw, dict):
@@ -30,7 +35,9 @@ def partial(
         say = f"{name} has to be a mapping, this is {form_of(raw)}"
         found.say("wrong-type", tree.at(*path), say, "write `name: value` lines")
         return {}
-    mine = {key: value for key, value in raw.items() if key != besides or key in model.model_fields}
+    mine = {
+        key: value for key, value in raw.items() if key not in besides or key in model.model_fields
+    }
     try:
         entry = model.model_validate(mine)
     except ValidationError as error:
@@ -145,7 +152,8 @@ def missing_help(error: Any, form: Any) -> str:
     for model in models_at(form, error["loc"][:-1]):
         for name, field in model.model_fields.items():
             if key == (field.alias or name) and field.description:
-                return f"{key}: {field.description.splitlines()[0]}"
+                about = field.description.splitlines()[0]
+                return about[:1].lower() + about[1:].rstrip(".")
     return ""
 
 

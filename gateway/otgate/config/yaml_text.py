@@ -60,9 +60,10 @@ class Tree:
         return self.keys.get(known) or self.values.get(known) or self.source.place(1, 1)
 
     def at(self, *path: str | int) -> Place:
-        """Return the place of a value; of its key where the value spans lines."""
+        """Return the place of a value; of its key where the value begins on another line."""
         known = self.known(path)
-        return self.values.get(known) or self.key(*known)
+        key, value = self.keys.get(known), self.values.get(known)
+        return value if value and (key is None or key.line == value.line) else self.key(*known)
 
     def known(self, path: Path) -> Path:
         """Return the longest beginning of ``path`` that is in the file."""
@@ -82,13 +83,14 @@ def read_yaml(source: Source, found: Diagnostics) -> Tree | None:
         found.say("empty-file", source.place(1, 1), f"`{source.name}` is empty")
         return None
     try:
-        Reading(tree, found).document(yaml.parse(source.text, Loader=LOADER))
+        reading = Reading(tree, found)
+        reading.document(yaml.parse(source.text, Loader=LOADER))
     except yaml.YAMLError as error:
         in_our_words(source, error, found)
         return None
     except Stop:
         return None
-    return tree
+    return None if reading.aliases else tree
 
 
 class Reading:
@@ -98,6 +100,7 @@ class Reading:
         self.tree = tree
         self.found = found
         self.nodes = 0
+        self.aliases = 0
         self.events: Iterator[Any] = iter(())
 
     def document(self, events: Iterator[Any]) -> None:
@@ -143,6 +146,7 @@ class Reading:
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             mark = "*" if isinstance(event, yaml.AliasEvent) else "&"
             message = f"`{mark}{event.anchor}`: anchors and aliases are not used here"
+            self.aliases += isinstance(event, yaml.AliasEvent)
             self.say("yaml-alias", event, message, "write the value out, or use `defaults:`")
         elif event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")

@@ -7,10 +7,11 @@ import yaml
 from otgate.config.diagnostic import Diagnostics
 from otgate.config.source import Source
 
+COLON = "put text that holds `: ` in quotes; keys of one entry begin in the same column"
 QUOTE = "put text that holds `: ` or `#`, or begins with one of `@ % & * ! [ {`, in quotes"
 ALIGN = "keys of one entry begin in the same column, as do the `-` of one list"
 PHRASES = (
-    ("mapping values are not allowed", "a `:` that belongs to no key here", f"{ALIGN}; {QUOTE}"),
+    ("mapping values are not allowed", "a `:` that belongs to no key here", COLON),
     ("unexpected end of stream", "a quote that is never closed", "close it with the same quote"),
     ("',' or ']'", "a list in `[ ]` that is not closed", "separate with `,` and close with `]`"),
     ("',' or '}'", "an entry in `{ }` that is not closed", "separate with `,` and close with `}`"),
@@ -24,8 +25,9 @@ PHRASES = (
 
 def in_our_words(source: Source, error: yaml.YAMLError, found: Diagnostics) -> None:
     """Translate a parser's error, at the parser's mark."""
-    mark: Any = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", None) or "not YAML")
+    opened = "end of stream" in problem
+    mark: Any = getattr(error, "context_mark" if opened else "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     place = source.place(min(line, len(source.lines)), column, column + 1)
     if is_tab(source, line, column) or "tab character" in problem:
