@@ -51,13 +51,14 @@ class LaneCursor:
     """
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self.last_ns = 0
-        """When the last sample walked over was spooled."""
         self._clock_s = clock_s
+        self.last_ns: int
+        """When the last sample walked over was spooled; 0 before the first."""
         self.clear()
 
     def clear(self) -> None:
         """Stand before everything, as a reader that has never read."""
+        self.last_ns = 0
         self.stand_at(Place(0, 0), 0)
 
     def stand_at(self, place: Place, base: int) -> None:

@@ -172,7 +172,11 @@ class LaneReader:
                 self._damage = size > opened.at
             self.close()
             return True
-        opened.last_look = any(each > opened.start.id for each in self._segments())
+        found = self._segments()
+        if _began_again(found, opened.start.id):
+            self._wiped()
+            return True
+        opened.last_look = bool(found) and found[-1] > opened.start.id
         return opened.last_look
 
     def _segments(self) -> list[SegmentId]:
@@ -204,10 +208,13 @@ class LaneReader:
 
     def _next_segments(self) -> list[SegmentId]:
         found = self._segments()
-        if self._last is not None:
-            last = self._last
-            return [each for each in found if each > last]
-        return found[self._located(found) :]
+        last = self._last
+        if last is None:
+            return found[self._located(found) :]
+        if _began_again(found, last):
+            self._wiped()
+            return found
+        return [each for each in found if each > last]
 
     def _located(self, found: list[SegmentId]) -> int:
         """Return which of ``found`` to begin with: the one that holds the place we stand at."""
@@ -230,8 +237,7 @@ class LaneReader:
             "reading starts at its oldest sample."
         )
         self._cursor.clear()
-        self._at = self._cursor.floor
-        self._cursor.last_ns = 0
+        self.rewind()
 
     def _first_seq(self, segment: SegmentId, otherwise: int) -> int:
         try:
@@ -288,6 +294,11 @@ class LaneReader:
             self._missed(items, previous_end, start.created_ns)
         self._cursor.next_epoch(self._at.epoch, self._at.seq, start.id.epoch, start.epoch_base)
         self._at = Place(start.id.epoch, 0)
+
+
+def _began_again(found: list[SegmentId], last: SegmentId) -> bool:
+    """Return whether the spool was emptied: a writer keeps a segment of its epoch always."""
+    return bool(found) and found[-1].epoch < last.epoch
 
 
 def _announcement(lane: Lane, opened: Opened) -> Epoch:

@@ -40,6 +40,8 @@ class Ranges:
 
     def remove(self, start: int, stop: int) -> None:
         """Take [start, stop) out."""
+        if start >= stop:
+            return
         kept = [
             part
             for low, high in self

@@ -1,0 +1,209 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from otgate.model import Lane
+from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place
+from spools import FaultyFiles
+
+
+class Seconds:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def cursor(seconds: Seconds) -> LaneCursor:
+    cursor = LaneCursor(seconds)
+    cursor.stand_at(Place(5, 0), 100)
+    return cursor
+
+
+def test_acknowledged_in_order_the_floor_follows(cursor: LaneCursor) -> None:
+    cursor.acknowledge(5, 0, 10)
+    cursor.acknowledge(5, 10, 12)
+    assert cursor.floor == Place(5, 12)
+
+
+def test_the_floor_waits_for_a_hole(cursor: LaneCursor) -> None:
+    cursor.acknowledge(5, 10, 12)
+    assert cursor.floor == Place(5, 0)
+    assert cursor.missing(5, 0, 20) == [(0, 10), (12, 20)]
+    cursor.acknowledge(5, 0, 10)
+    assert cursor.floor == Place(5, 12)
+
+
+def test_the_floor_enters_the_next_epoch_once_its_own_is_done(cursor: LaneCursor) -> None:
+    cursor.next_epoch(5, 10, 8, 110)
+    cursor.acknowledge(8, 0, 3)
+    assert cursor.floor == Place(5, 0)
+    cursor.acknowledge(5, 0, 10)
+    assert cursor.floor == Place(8, 3)
+    assert cursor.base(8) == 110
+
+
+def test_an_empty_epoch_is_done_at_once(cursor: LaneCursor) -> None:
+    cursor.next_epoch(5, 0, 6, 100)
+    cursor.next_epoch(6, 0, 8, 100)
+    assert cursor.floor == Place(8, 0)
+
+
+def test_what_lies_behind_the_floor_changes_nothing(cursor: LaneCursor) -> None:
+    cursor.next_epoch(5, 0, 6, 100)
+    cursor.changed = False
+    cursor.acknowledge(5, 0, 9)
+    cursor.acknowledge(6, 4, 4)
+    assert cursor.floor == Place(6, 0)
+    assert not cursor.changed
+
+
+def test_rewind_takes_back_the_last_seconds_only(cursor: LaneCursor, seconds: Seconds) -> None:
+    cursor.acknowledge(5, 0, 10)
+    seconds.now += 5
+    cursor.acknowledge(5, 10, 20)
+    cursor.rewind(3)
+    assert cursor.floor == Place(5, 10)
+
+
+def test_rewind_leaves_what_was_acknowledged_earlier_out_of_order(
+    cursor: LaneCursor, seconds: Seconds
+) -> None:
+    cursor.acknowledge(5, 10, 20)
+    seconds.now += 5
+    cursor.acknowledge(5, 0, 10)
+    cursor.rewind(3)
+    assert cursor.floor == Place(5, 0)
+    assert cursor.missing(5, 0, 20) == [(0, 10)]
+
+
+def test_rewind_goes_back_over_epochs(cursor: LaneCursor, seconds: Seconds) -> None:
+    cursor.acknowledge(5, 0, 4)
+    seconds.now += 5
+    cursor.acknowledge(5, 4, 10)
+    cursor.next_epoch(5, 10, 6, 110)
+    cursor.next_epoch(6, 0, 8, 110)
+    cursor.acknowledge(8, 0, 3)
+    cursor.rewind(1)
+    assert cursor.floor == Place(5, 4)
+    cursor.acknowledge(5, 4, 10)
+    cursor.acknowledge(8, 0, 3)
+    assert cursor.floor == Place(8, 3)
+
+
+def test_history_is_bounded(cursor: LaneCursor, seconds: Seconds) -> None:
+    for n in range(500):
+        cursor.acknowledge(5, n, n + 1)
+        seconds.now += 1
+    cursor.rewind(10_000)
+    assert cursor.floor.seq >= 500 - HISTORY_S - 2
+
+
+def test_a_burst_is_one_piece_of_history(cursor: LaneCursor) -> None:
+    for n in range(500):
+        cursor.acknowledge(5, n, n + 1)
+    assert len(cursor._history) == 1
+
+
+def test_epochs_left_long_ago_are_forgotten(cursor: LaneCursor, seconds: Seconds) -> None:
+    for epoch in range(5, 300):
+        cursor.acknowledge(epoch, 0, 1)
+        cursor.next_epoch(epoch, 1, epoch + 1, epoch)
+        seconds.now += 10
+    assert len(cursor._acked) < 12
+    assert len(cursor._bases) < 12
+
+
+def test_a_cursor_survives_its_file(cursor: LaneCursor, tmp_path: Path) -> None:
+    cursor.acknowledge(5, 0, 7)
+    cursor.acknowledge(5, 9, 12)
+    cursor.acknowledge(8, 0, 2)
+    cursor.last_ns = 77
+    assert CursorFile(tmp_path, FaultyFiles()).save({Lane.DATA: cursor})
+    again = LaneCursor()
+    assert CursorFile(tmp_path, FaultyFiles()).load({Lane.DATA: again})
+    assert (again.floor, again.base(5), again.last_ns) == (Place(5, 7), 100, 77)
+    assert again.missing(5, 7, 20) == [(7, 9), (12, 20)]
+    assert again.missing(8, 0, 3) == [(2, 3)]
+
+
+def test_without_a_file_a_cursor_stands_before_everything(tmp_path: Path) -> None:
+    cursor = LaneCursor()
+    assert CursorFile(tmp_path, FaultyFiles()).load({Lane.DATA: cursor})
+    assert cursor.floor == Place(0, 0)
+
+
+GOOD = {
+    "epoch": "00000005",
+    "complete_through": 7,
+    "samples_before_epoch": 0,
+    "last_spooled_ns": 0,
+    "acknowledged": [["00000005", 9, 12]],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '"x"',
+        '{"format": 2, "lanes": {}}',
+        '{"format": 1}',
+        '{"format": 1, "lanes": {"data": null}}',
+        '{"format": 1, "lanes": {"data": {}}}',
+        *(
+            json.dumps({"format": 1, "lanes": {"data": GOOD | bad}})
+            for bad in (
+                {"epoch": 5},
+                {"epoch": "x"},
+                {"complete_through": -1},
+                {"complete_through": "7"},
+                {"samples_before_epoch": True},
+                {"acknowledged": [[1, 2, 3]]},
+                {"acknowledged": [["00000005", 2]]},
+                {"acknowledged": None},
+            )
+        ),
+        "\x00" * 40,
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_cursor_is_put_aside_and_said(text: str, tmp_path: Path) -> None:
+    (tmp_path / "cursor.json").write_text(text)
+    file, cursor = CursorFile(tmp_path, FaultyFiles()), LaneCursor()
+    assert not file.load({Lane.DATA: cursor})
+    assert cursor.floor == Place(0, 0)
+    assert (tmp_path / "cursor.damaged").read_text() == text
+    assert "put aside as cursor.damaged" in file.problem
+
+
+def test_a_failed_save_leaves_the_old_file(cursor: LaneCursor, tmp_path: Path) -> None:
+    files = FaultyFiles()
+    file = CursorFile(tmp_path, files)
+    assert file.save({Lane.DATA: cursor})
+    before = (tmp_path / "cursor.json").read_bytes()
+    cursor.acknowledge(5, 0, 7)
+    for operation in ("create", "write", "sync", "rename"):
+        files.faults = {operation: errno.ENOSPC}
+        assert not file.save({Lane.DATA: cursor})
+        assert "No space left" in file.problem
+        assert (tmp_path / "cursor.json").read_bytes() == before
+    files.faults = {}
+    files.short_writes = 1
+    assert not file.save({Lane.DATA: cursor})
+    assert file.save({Lane.DATA: cursor})
+    assert file.problem == ""

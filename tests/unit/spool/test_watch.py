@@ -1,0 +1,69 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from otgate.spool.files import OS
+from otgate.spool.watch import Watch
+
+
+@pytest.fixture
+async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
+    (tmp_path / "data").mkdir()
+    watch = Watch([tmp_path / "data", tmp_path / "absent"], OS)
+    await watch.changed(0)
+    yield watch
+    watch.close()
+
+
+async def took_s(watch: Watch, timeout_s: float) -> float:
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    await watch.changed(timeout_s)
+    return loop.time() - start_s
+
+
+async def test_nothing_new_waits_for_the_timeout(watch: Watch) -> None:
+    assert 0.04 < await took_s(watch, 0.05) < 1
+
+
+async def test_a_write_is_noticed_at_once(watch: Watch, tmp_path: Path) -> None:
+    waiting = asyncio.create_task(took_s(watch, 30))
+    await asyncio.sleep(0)
+    (tmp_path / "data" / "x").write_bytes(b"1")
+    assert await waiting < 0.5
+
+
+async def test_what_changed_before_the_call_is_not_missed(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "data" / "x").write_bytes(b"1")
+    assert await took_s(watch, 30) < 0.5
+
+
+async def test_a_rename_is_noticed(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"1")
+    (tmp_path / "x").rename(tmp_path / "data" / "x")
+    assert await took_s(watch, 30) < 0.5
+
+
+async def test_a_directory_that_appears_later_is_watched(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "x").write_bytes(b"1")
+    assert await took_s(watch, 30) < 3
+    (tmp_path / "absent" / "x").write_bytes(b"2")
+    assert await took_s(watch, 30) < 0.5
+
+
+async def test_without_inotify_the_listing_notices(watch: Watch, tmp_path: Path) -> None:
+    watch.close()
+    (tmp_path / "data" / "x").write_bytes(b"1")
+    assert await took_s(watch, 30) < 3
+
+
+async def test_a_cancelled_wait_leaves_no_reader_behind(watch: Watch, tmp_path: Path) -> None:
+    waiting = asyncio.create_task(watch.changed(30))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    (tmp_path / "data" / "x").write_bytes(b"1")
+    assert await took_s(watch, 30) < 0.5

@@ -1,0 +1,252 @@
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from otgate.errors import SpoolUnusable
+from otgate.model import Lane, ValueType
+from otgate.spool.reader import Epoch, SpoolReader
+from otgate.spool.segment import Log, segments
+from otgate.spool.writer import Retention, SpoolState, SpoolWriter
+from spools import (
+    AMPLE,
+    NOW_NS,
+    QUICK,
+    QuickFiles,
+    batch,
+    catalog,
+    committed,
+    everything,
+    frames,
+    future,
+    gaps,
+    values,
+)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def opened(spool: Path, retention: Retention = AMPLE, **other: object) -> SpoolWriter:
+    return SpoolWriter.open(
+        spool,
+        catalog(),
+        retention,
+        files=QuickFiles(),
+        pace=QUICK,
+        **other,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def writer(spool: Path) -> Iterator[SpoolWriter]:
+    writer = opened(spool)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def reader(spool: Path, tmp_path: Path) -> Iterator[SpoolReader]:
+    reader = SpoolReader.open(spool, tmp_path / "state")
+    yield reader
+    reader.close()
+
+
+def test_what_is_appended_and_committed_is_read(writer: SpoolWriter, reader: SpoolReader) -> None:
+    writer.append(Lane.DATA, batch([1.0, 2.0]))
+    assert committed(writer, writer.append(Lane.DATA, batch([3.0])))
+    assert values(everything(reader)) == [1.0, 2.0, 3.0]
+
+
+def test_lanes_are_numbered_apart(writer: SpoolWriter, reader: SpoolReader) -> None:
+    writer.append(Lane.DATA, batch([1.0, 2.0]))
+    assert committed(writer, writer.append(Lane.EVENT, batch([1], ValueType.I64)))
+    assert [frame.seq for frame in frames(everything(reader, Lane.EVENT))] == [0]
+
+
+def test_tickets_rise_with_every_batch(writer: SpoolWriter) -> None:
+    first = writer.append(Lane.DATA, batch([1.0]))
+    assert writer.append(Lane.EVENT, batch([1.0])) > first
+
+
+def test_an_empty_batch_takes_nothing(writer: SpoolWriter, reader: SpoolReader) -> None:
+    ticket = writer.append(Lane.DATA, batch([1.0]))
+    assert writer.append(Lane.DATA, batch([])) == ticket
+    assert committed(writer, ticket)
+    assert values(everything(reader)) == [1.0]
+
+
+def test_a_durable_ticket_is_answered_at_once(writer: SpoolWriter) -> None:
+    ticket = writer.append(Lane.DATA, batch([1.0]))
+    assert committed(writer, ticket)
+    answered: list[int] = []
+    writer.wait_durable(ticket, lambda: answered.append(threading.get_ident()))
+    assert answered == [threading.get_ident()]
+
+
+def test_a_waiter_whose_loop_is_gone_does_not_end_the_committer(writer: SpoolWriter) -> None:
+    def gone() -> None:
+        raise RuntimeError("Event loop is closed")
+
+    writer.wait_durable(writer.append(Lane.DATA, batch([1.0])), gone)
+    assert committed(writer, writer.append(Lane.DATA, batch([2.0])))
+
+
+def test_what_nobody_waits_for_is_synced_soon(writer: SpoolWriter) -> None:
+    before = writer.status().syncs
+    writer.append(Lane.DATA, batch([1.0]))
+    for _ in range(500):
+        if writer.status().syncs > before and not writer.status().buffered_bytes:
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("not synced")
+
+
+def test_close_keeps_what_was_appended(spool: Path, reader: SpoolReader) -> None:
+    writer = opened(spool)
+    writer.append(Lane.DATA, batch(range(10)))
+    writer.close()
+    assert values(everything(reader)) == list(range(10))
+
+
+def test_every_start_begins_an_epoch_and_says_where_the_last_ended(
+    spool: Path, reader: SpoolReader
+) -> None:
+    first = opened(spool)
+    first.append(Lane.DATA, batch([1.0, 2.0]))
+    first.close()
+    second = opened(spool)
+    second.close()
+    epoch = [item for item in everything(reader) if isinstance(item, Epoch)][-1]
+    assert epoch.epoch == second.epoch > first.epoch == epoch.previous_epoch
+    assert (epoch.previous_end, epoch.samples_before) == (2, 2)
+    assert epoch.catalog == catalog()
+
+
+def test_epochs_rise_though_the_clock_goes_back(spool: Path) -> None:
+    first = opened(spool, clock=lambda: NOW_NS)
+    first.close()
+    second = opened(spool, clock=lambda: NOW_NS - 10**18)
+    second.close()
+    assert second.epoch == first.epoch + 1
+
+
+def test_old_segments_are_never_modified(spool: Path) -> None:
+    first = opened(spool)
+    first.append(Lane.DATA, batch([1.0, 2.0]))
+    first.close()
+    old = {path: path.read_bytes() for path in (spool / "data").iterdir()}
+    second = opened(spool)
+    second.append(Lane.DATA, batch([3.0]))
+    second.close()
+    assert {path: path.read_bytes() for path in old} == old
+
+
+def test_a_second_writer_is_refused_in_a_plain_sentence(writer: SpoolWriter, spool: Path) -> None:
+    with pytest.raises(SpoolUnusable, match="has a writer already"):
+        opened(spool)
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
+
+
+def test_a_closed_spool_can_be_opened_again(spool: Path) -> None:
+    opened(spool).close()
+    opened(spool).close()
+
+
+def test_the_group_may_read_and_nobody_else_write(writer: SpoolWriter, spool: Path) -> None:
+    paths = [spool, *spool.rglob("*")]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_dir()}
+    assert modes == {0o750}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_file()} == {0o640}
+
+
+def test_the_group_of_a_setgid_directory_is_kept(tmp_path: Path) -> None:
+    parent = tmp_path / "shared"
+    parent.mkdir()
+    parent.chmod(0o2750)
+    opened(parent / "analytics").close()
+    assert (parent / "analytics" / "data").stat().st_mode & stat.S_ISGID
+
+
+def test_foreign_files_are_left_alone(spool: Path) -> None:
+    (spool / "data").mkdir(parents=True)
+    foreign = spool / "data" / "README.new"
+    foreign.write_text("mine")
+    writer = opened(spool, Retention(1, 1))
+    writer.close()
+    assert foreign.read_text() == "mine"
+
+
+def test_leftovers_of_a_crash_are_removed(spool: Path) -> None:
+    (spool / "data").mkdir(parents=True)
+    leftover = spool / "data" / "01JD3K7Q-00000000.new"
+    leftover.write_bytes(b"otgspo")
+    opened(spool).close()
+    assert not leftover.exists()
+
+
+def test_a_spool_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpoolUnusable, match="cannot be written"):
+        opened(tmp_path / "file" / "spool")
+
+
+def test_a_segment_of_a_later_format_is_refused(spool: Path) -> None:
+    (spool / "data").mkdir(parents=True)
+    (spool / "data" / "01JD3K7Q-00000000.seg").write_bytes(future(7))
+    with pytest.raises(SpoolUnusable, match="format 7"):
+        opened(spool)
+
+
+def test_a_large_batch_is_split_into_frames(spool: Path, reader: SpoolReader) -> None:
+    writer = SpoolWriter.open(
+        spool, catalog(400_000), AMPLE, files=QuickFiles(), buffer_bytes=64 << 20
+    )
+    quality = np.arange(400_000, dtype=np.uint32)
+    writer.append(Lane.DATA, batch(np.arange(400_000.0), quality=quality))
+    writer.close()
+    items = everything(reader)
+    assert len(frames(items)) == 2
+    assert values(items) == list(range(400_000))
+
+
+def test_a_text_beyond_any_frame_is_a_gap(writer: SpoolWriter, reader: SpoolReader) -> None:
+    writer.append(Lane.DATA, batch(["x" * (5 << 20)], ValueType.TEXT))
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
+    items = everything(reader)
+    assert [(gap.seq, gap.count) for gap in gaps(items)] == [(0, 1)]
+    assert [frame.seq for frame in frames(items)] == [1]
+
+
+def test_segments_rotate_by_size(spool: Path, reader: SpoolReader) -> None:
+    writer = opened(spool, Retention(16 * 20_000, 10**18))
+    for start in range(0, 20_000, 20):
+        writer.append(Lane.DATA, batch(range(start, start + 20)))
+    writer.close()
+    assert len(segments(path.name for path in (spool / "data").iterdir())) > 5
+    assert values(everything(reader)) == list(range(20_000))
+
+
+def test_segments_rotate_by_age(spool: Path) -> None:
+    writer = opened(spool, Retention(64 << 20, 16_000_000))
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
+    threading.Event().wait(0.005)
+    assert committed(writer, writer.append(Lane.DATA, batch([2.0])))
+    writer.close()
+    assert len(list((spool / "data").iterdir())) == 2
+
+
+def test_status_counts(writer: SpoolWriter) -> None:
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0, 2.0])))
+    status = writer.status()
+    assert status.state is SpoolState.WRITING
+    assert status.samples == {Lane.DATA: 2, Lane.EVENT: 0}
+    assert status.dropped == {Lane.DATA: 0, Lane.EVENT: 0}
+    assert status.segments == len(Log)
+    assert status.bytes_written == status.disk_bytes > 0
+    assert (status.error, status.faults) == ("", 0)
