@@ -62,12 +62,13 @@ def execute(options: Namespace) -> int:
 
 def judged(site: Site, path: str) -> list[Verdict] | None:
     """Judge the point at ``path`` on every conduit, or return None where there is no such point."""
+    name, _, wanted = path.partition("/")
     for device in site.devices:
-        for point, value_type in zip(
-            device.points, planned_types(device, site.plans[device.id]), strict=True
-        ):
-            if f"{device.id}/{point.id}" == path:
-                return explain(site.policy, device, point, value_type)
+        if device.id == name:
+            types = planned_types(device, site.plans[device.id])
+            for point, value_type in zip(device.points, types, strict=True):
+                if point.id == wanted:
+                    return explain(site.policy, device, point, value_type)
     return None
 
 

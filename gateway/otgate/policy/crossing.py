@@ -4,6 +4,7 @@ The same judgement as `otgate.policy.decide`, made once per class of points that
 zone, tags and sensitivity; only rules with globs are tried on each point.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,9 +23,8 @@ from otgate.policy.language import Conduit, Effect, Policy, Rule
 
 
 class Crossing(NamedTuple):
-    """One crossing point of a conduit: numbers of device and point, and its joined limits."""
+    """One crossing point of a device on one conduit: its number and its joined limits."""
 
-    device: int
     point: int
     value_type: ValueType
     restriction: Restriction
@@ -43,22 +43,6 @@ class Spoken(NamedTuple):
 
 Outcome = Sequence[tuple[str, Restriction]]
 """The conduits that a point crosses, with its joined limits on each."""
-
-
-def crossings(
-    policy: Policy, devices: Sequence[Device], value_types: Mapping[str, Sequence[ValueType]]
-) -> dict[str, list[Crossing]]:
-    """Return, per conduit, every crossing point in the order of ``devices`` and their points."""
-    found: dict[str, list[Crossing]] = {conduit: [] for conduit in policy.conduits}
-    judge = Judge(policy)
-    for number, device in enumerate(devices):
-        types = value_types[device.id]
-        for point, outcome in enumerate(judge.outcomes(device)):
-            for conduit, restriction in outcome:
-                if restriction.enforceable(types[point]):
-                    crossing = Crossing(number, point, types[point], restriction)
-                    found[conduit].append(crossing)
-    return found
 
 
 class Judge:
@@ -80,6 +64,17 @@ class Judge:
             path = f"{device.id}/{point.id}"
             hold = tuple([rule for rule in to_try if path_holds(rule, path)]) if to_try else ()
             yield self._outcome(seen, hold)
+
+    def crossings(
+        self, device: Device, types: Sequence[ValueType]
+    ) -> Mapping[str, Sequence[Crossing]]:
+        """Return, per conduit, what of ``device`` crosses and can be held to its limits."""
+        found: defaultdict[str, list[Crossing]] = defaultdict(list)
+        for point, outcome in enumerate(self.outcomes(device)):
+            for conduit, restriction in outcome:
+                if restriction.enforceable(types[point]):
+                    found[conduit].append(Crossing(point, types[point], restriction))
+        return found
 
     def _named(self, device: str, seen: Traits) -> tuple[Rule, ...]:
         """Return the rules to try on points of ``device``: those whose device globs hold."""

@@ -48,7 +48,7 @@ def conduit_lines(verdict: Verdict) -> Iterator[str]:
     for rule in (*verdict.denies, *verdict.allows):
         yield f"  {rule.effect} {rule.name}: {reason_given(rule)}"
     if verdict.crosses:
-        yield from (f"  limit {limit}" for limit in limit_lines(verdict.restriction))
+        yield from (f"  limit {limit}" for limit in limit_lines(verdict))
         yield f"  lane {lane(verdict.point)}; data under test: {under_test(verdict)}"
 
 
@@ -89,16 +89,37 @@ def reason_given(rule: Rule) -> str:
     return f"{rule.why} ({rule.ticket})" if rule.ticket else rule.why
 
 
-def limit_lines(restriction: Restriction) -> Iterator[str]:
-    """Write each joined limit, or that there is none."""
-    if restriction.min_interval_s:
-        yield f"min_interval_s {restriction.min_interval_s:g}"
-    if restriction.quantize:
-        yield f"quantize {restriction.quantize:g}"
-    if restriction.strip:
-        yield f"strip {', '.join(sorted(restriction.strip))}"
-    if restriction == Restriction():
+def limit_lines(verdict: Verdict) -> Iterator[str]:
+    """Write each joined limit and who set it, or that there is none."""
+    for key, value in in_force(verdict.restriction).items():
+        said = f"{value:g}" if isinstance(value, float | int) else ", ".join(value)
+        yield f"{key} {said}, set by {' and '.join(set_by(verdict, key))}"
+    if verdict.restriction == Restriction():
         yield "none"
+
+
+def in_force(restriction: Restriction) -> dict[str, float | list[str]]:
+    """Return the limits that restrict something, as a policy file spells them."""
+    limits: dict[str, float | list[str]] = {
+        "min_interval_s": restriction.min_interval_s,
+        "quantize": restriction.quantize,
+        "strip": sorted(restriction.strip),
+    }
+    return {key: value for key, value in limits.items() if value}
+
+
+def set_by(verdict: Verdict, key: str) -> list[str]:
+    """Name the conduit and the rules that a joined limit comes from."""
+    given = {f"conduit {verdict.conduit.id}": verdict.conduit.limits}
+    given |= {f"rule {rule.name}": rule.limits for rule in verdict.allows}
+    joined_to = getattr(verdict.restriction, key)
+    if key == "strip":
+        return [source for source, limits in given.items() if limits.strip]
+    return [
+        source
+        for source, limits in given.items()
+        if getattr(limits, key) == joined_to and verdict.seen.kind in limits.kinds
+    ]
 
 
 def lane(point: Point) -> Lane:
@@ -136,7 +157,7 @@ def conduit_json(verdict: Verdict) -> dict[str, Any]:
         ],
         "denied_by": [rule_json(rule) for rule in verdict.denies],
         "allowed_by": [rule_json(rule) for rule in verdict.allows],
-        "limits": limits_json(verdict.restriction) if verdict.crosses else None,
+        "limits": limits_json(verdict) if verdict.crosses else None,
         "lane": str(lane(verdict.point)),
         "under_test": under_test(verdict),
     }
@@ -154,10 +175,12 @@ def rule_json(rule: Rule) -> dict[str, str]:
     return {"name": rule.name, **{key: said for key, said in paperwork.items() if said}}
 
 
-def limits_json(restriction: Restriction) -> dict[str, Any]:
-    """Describe joined limits; 0 is no limit."""
+def limits_json(verdict: Verdict) -> dict[str, Any]:
+    """Describe joined limits, 0 being none, and who set them."""
+    restriction = verdict.restriction
     return {
         "min_interval_s": restriction.min_interval_s,
         "quantize": restriction.quantize,
         "strip": sorted(restriction.strip),
+        "set_by": {key: set_by(verdict, key) for key in in_force(restriction)},
     }

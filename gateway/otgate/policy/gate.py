@@ -5,52 +5,65 @@ cross, their catalog numbers, lanes, steps and intervals. A sample of another va
 its point's does not cross.
 """
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import overload
 
 import numpy as np
 
 from otgate.model import EVENT_KINDS, Batch, Device, Index, Lane, Mask, ValueType
-from otgate.policy.crossing import Crossing, crossings
+from otgate.policy.crossing import Crossing, Judge
 from otgate.policy.language import Conduit, Policy, Strip, UnderTest
 from otgate.policy.pace import Pace
 from otgate.policy.rounding import Steps
 from otgate.quality import Quality
 
 UNDER_TEST = np.uint32(Quality.TEST)
-Numbered = tuple[int, Crossing]
-"""A catalog number and the crossing point that it stands for."""
 
 
 def compile_gates(
     policy: Policy, devices: Sequence[Device], value_types: Mapping[str, Sequence[ValueType]]
 ) -> dict[str, "Gate"]:
     """Compile ``policy`` to a gate per conduit; ``value_types`` has one per point, by device id."""
-    return {
-        conduit: Gate(policy.conduits[conduit], devices, found)
-        for conduit, found in crossings(policy, devices, value_types).items()
-    }
+    gates = {name: Gate(conduit) for name, conduit in policy.conduits.items()}
+    judge = Judge(policy)
+    for number, device in enumerate(devices):
+        for name, found in judge.crossings(device, value_types[device.id]).items():
+            gates[name].admit(number, device, found)
+    return gates
 
 
 class Gate:
     """One conduit's gate. Plain calls on columns; state only for points that are limited."""
 
-    def __init__(
-        self, conduit: Conduit, devices: Sequence[Device], found: Sequence[Crossing]
-    ) -> None:
+    def __init__(self, conduit: Conduit) -> None:
         self.conduit = conduit
-        self.crossing: Sequence[tuple[int, int]] = Places(found)
+        self.crossing = Places()
         """Catalog number to (number of the device, number of the point)."""
-        self.strips: Sequence[frozenset[Strip]] = [point.restriction.strip for point in found]
+        self.strips: list[frozenset[Strip]] = []
         """What of each crossing point's description stays behind, by catalog number."""
         self.withheld = 0
         """Samples that did not cross: denied, or of another type than their point's."""
         self.under_test = 0
         """Samples under test that were dropped."""
-        self._parts = parts(devices, found)
-        self._paces = [(part, part.pace) for part in self._parts.values() if part.pace is not None]
+        self._parts: dict[tuple[str, ValueType], Part] = {}
+        self._paces: list[tuple[Part, Pace]] = []
         self._drops_tests = conduit.test is UnderTest.DROP
+
+    def admit(self, number: int, device: Device, found: Sequence[Crossing]) -> None:
+        """Add what crosses of another device, at the end of the catalog."""
+        first = len(self.crossing)
+        self.crossing.extend(number, [crossing.point for crossing in found])
+        self.strips.extend(crossing.restriction.strip for crossing in found)
+        for value_type in dict.fromkeys(crossing.value_type for crossing in found):
+            share = {
+                catalog_number: crossing
+                for catalog_number, crossing in enumerate(found, first)
+                if crossing.value_type is value_type
+            }
+            part = self._parts[device.id, value_type] = Part(device, value_type, share)
+            if part.pace is not None:
+                self._paces.append((part, part.pace))
 
     @property
     def suppressed(self) -> int:
@@ -101,17 +114,19 @@ class Gate:
 class Part:
     """The crossing points of one device and value type, numbered from 0 as slots."""
 
-    def __init__(self, device: Device, value_type: ValueType, found: Sequence[Numbered]) -> None:
-        points = [crossing.point for _, crossing in found]
-        limits = [crossing.restriction for _, crossing in found]
+    def __init__(
+        self, device: Device, value_type: ValueType, found: Mapping[int, Crossing]
+    ) -> None:
+        points = [crossing.point for crossing in found.values()]
+        limits = [crossing.restriction for crossing in found.values()]
         steps = [limit.quantize for limit in limits]
         intervals_s = [limit.min_interval_s for limit in limits]
         self.slots = np.full(len(device.points), -1, np.int32)
         """Slot of each of the device's points; -1 has none."""
         self.slots[points] = np.arange(len(points))
         self.whole = len(points) == len(device.points)
-        self.numbers = np.array([number for number, _ in found], np.int32)
-        self.events = np.array([device.points[p].kind in EVENT_KINDS for p in points], np.bool_)
+        self.numbers = np.fromiter(found, np.int32)
+        self.events = np.array([device.points[p].kind in EVENT_KINDS for p in points])
         self.steps = Steps(steps, value_type) if any(steps) else None
         self.pace = Pace(device.id, value_type, intervals_s) if any(intervals_s) else None
         self.lane = one_lane(self.events)
@@ -127,19 +142,6 @@ class Part:
         if lane is not None:
             return [(lane, numbered)]
         return [(Lane.EVENT, numbered.kept(events)), (Lane.DATA, numbered.kept(~events))]
-
-
-def parts(
-    devices: Sequence[Device], found: Sequence[Crossing]
-) -> dict[tuple[str, ValueType], Part]:
-    """Group crossing points by device id and value type."""
-    shares: defaultdict[tuple[int, ValueType], list[Numbered]] = defaultdict(list)
-    for numbered in enumerate(found):
-        shares[numbered[1].device, numbered[1].value_type].append(numbered)
-    return {
-        (devices[device].id, value_type): Part(devices[device], value_type, share)
-        for (device, value_type), share in shares.items()
-    }
 
 
 def one_lane(events: Mask) -> Lane | None:
@@ -166,15 +168,19 @@ def replaced_index(batch: Batch, index: Index) -> Batch:
 class Places(Sequence[tuple[int, int]]):
     """Pairs of device and point number, held in eight bytes each."""
 
-    def __init__(self, found: Sequence[Crossing]) -> None:
-        pairs = [(crossing.device, crossing.point) for crossing in found]
-        self._pairs = np.array(pairs, np.int32).reshape(-1, 2)
+    def __init__(self) -> None:
+        self._devices, self._points = array("i"), array("i")
+
+    def extend(self, device: int, points: Sequence[int]) -> None:
+        """Add points of one device."""
+        self._devices.extend([device] * len(points))
+        self._points.extend(points)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._points)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return ((device, point) for device, point in self._pairs.tolist())
+        return zip(self._devices, self._points, strict=True)
 
     @overload
     def __getitem__(self, number: int) -> tuple[int, int]: ...
@@ -183,5 +189,4 @@ class Places(Sequence[tuple[int, int]]):
     def __getitem__(self, number: int | slice) -> tuple[int, int] | Sequence[tuple[int, int]]:
         if isinstance(number, slice):
             return list(self)[number]
-        device, point = self._pairs[number].tolist()
-        return device, point
+        return self._devices[number], self._points[number]

@@ -134,9 +134,7 @@ def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
         ({"sensitivity": frozenset({Sensitivity.RESTRICTED})}, "sensitivity"),
     ],
 )
-def test_an_allow_that_a_guard_always_stops_is_a_warning(
-    match: dict[str, Any], guard: str
-) -> None:
+def test_an_allow_that_a_guard_always_stops_is_a_warning(match: dict[str, Any], guard: str) -> None:
     found = of_rule(allow(**match))
     assert (found.code, found.severity) == ("blocked-rule", Weight.WARNING)
     assert f"the {guard} guard" in found.message

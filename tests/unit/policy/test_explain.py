@@ -36,9 +36,9 @@ analytics: crosses, allowed by feeder-loads
   guard kind         holds  measurement; direction out
   guard sensitivity  holds  internal; ceiling internal
   allow feeder-loads: load forecasting (CR-1190)
-  limit min_interval_s 60
-  limit quantize 0.5
-  limit strip name, owner
+  limit min_interval_s 60, set by rule feeder-loads
+  limit quantize 0.5, set by rule feeder-loads
+  limit strip name, owner, set by conduit analytics
   lane data; data under test: dropped\
 """)
 
@@ -74,6 +74,14 @@ def test_a_crossing_without_limits_says_so() -> None:
     assert "  limit none\n" in text(policy(allow()), point())
 
 
+def test_a_joined_limit_names_everyone_who_set_it() -> None:
+    minute, slower = Limits(min_interval_s=60), Limits(min_interval_s=5)
+    statuses = Limits(min_interval_s=60, kinds=frozenset({Kind.STATUS}))
+    rules = allow("a", minute), allow("b", slower), allow("c", statuses)
+    held = policy(*rules, conduits=[conduit(limits=minute)])
+    assert "limit min_interval_s 60, set by conduit analytics and rule a\n" in text(held, point())
+
+
 def test_a_conduit_that_carries_tests_says_so() -> None:
     held = policy(allow(), conduits=[conduit(test=UnderTest.PASS)])
     assert text(held, point()).endswith("data under test: passed")
@@ -85,7 +93,12 @@ def test_the_program_reads_rules_with_their_paperwork() -> None:
     assert said["allowed_by"] == [
         {"name": "feeder-loads", "why": "load forecasting", "ticket": "CR-1190"}
     ]
-    assert said["limits"] == {"min_interval_s": 60, "quantize": 0.5, "strip": []}
+    assert said["limits"] == {
+        "min_interval_s": 60,
+        "quantize": 0.5,
+        "strip": [],
+        "set_by": {"min_interval_s": ["rule feeder-loads"], "quantize": ["rule feeder-loads"]},
+    }
 
 
 def test_the_program_reads_guards_and_no_limits_of_what_stays() -> None:

@@ -78,9 +78,7 @@ def test_rules_that_share_no_conceivable_point_do_not_meet(
         ({"point": ("f3/*",)}, {"device": ("f4",)}),
     ],
 )
-def test_rules_that_may_share_a_point_meet(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
+def test_rules_that_may_share_a_point_meet(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert found(allow("a", HALVES, **one), allow("b", THIRDS, **other))
 
 
