@@ -128,6 +128,8 @@ class Report:
         if (memory.owner[column.rows] != column.number).any():
             self._forget()
             memory.owner[column.rows] = column.number
+        if not column.noted and batch.quality.any():
+            memory.note_time(column)  # a point without a value keeps the time of its last one
         column.values, column.quality, column.noted = batch.values, batch.quality, True
         memory.note(batch, column.rows)
         self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)

@@ -85,6 +85,14 @@ def test_the_device_s_own_time_is_kept() -> None:
     assert times(only(bench.report.lost(START_NS + S))) == [START_NS - 7, START_NS - 9]
 
 
+def test_a_value_is_as_old_as_the_last_reply_that_had_it() -> None:
+    bench = Bench()
+    bench.poll(1.0)
+    bench.after(2).again()
+    bench.after(1).poll(0.0, quality=ILLEGAL)
+    assert times(only(bench.report.lost(START_NS + 9 * S))) == [START_NS + 2 * S]
+
+
 def test_a_device_is_lost_once() -> None:
     bench = Bench()
     bench.poll(1.0)
