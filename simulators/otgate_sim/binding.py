@@ -129,7 +129,7 @@ class Binding:
         if unit in CURRENTS:
             return self.scaled(self.current(), CURRENTS[unit], bay.rating.current_a)
         if unit in VOLTAGES:
-            return self.scaled(self.voltage(), VOLTAGES[unit], bay.rating.voltage_kv)
+            return self.voltage(VOLTAGES[unit])
         for table, power in ((POWERS, "p_kw"), (REACTIVE, "q_kvar"), (APPARENT, "s_kva")):
             if unit in table:
                 return self.scaled(partial(getattr, bay, power), table[unit], rated_kva(bay))
@@ -145,10 +145,12 @@ class Binding:
             return lambda: abs(self.bay.unbalance[2] - 1.0) * self.bay.current_a(None)
         return partial(self.bay.current_a, phase_of(self.point))
 
-    def voltage(self) -> Callable[[], float]:
+    def voltage(self, factor: float) -> Read:
         """Return the voltage to earth of the point's phase, or the one between phases."""
         phase = None if is_line_voltage(self.point) else phase_of(self.point)
-        return partial(self.bay.voltage_kv, phase)
+        line_kv = self.bay.rating.voltage_kv
+        nominal_kv = line_kv if phase is None else line_kv / math.sqrt(3.0)
+        return self.scaled(partial(self.bay.voltage_kv, phase), factor, nominal_kv)
 
     def temperature(self) -> Read:
         """Return winding, oil or ambient temperature, as the point's words say."""

@@ -1,6 +1,7 @@
 """Points show the quantity that their unit, kind and names speak of."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def number(read: Read) -> float:
     return float(value)
 
 
-def status(point_id: str, **cells: object) -> Point:
+def status(point_id: str, **cells: Any) -> Point:
     return point(point_id, kind=Kind.STATUS, **cells)
 
 
@@ -64,6 +65,11 @@ def test_volts_without_a_level_are_low_voltage() -> None:
 def test_a_quantity_too_big_for_the_range_is_drawn_into_it() -> None:
     _, reads = bound(point("vab", unit="V", eu_hi=120.0, place=("", "11 kV", "", "", "")))
     assert 80.0 < number(reads["vab"]) < 120.0
+
+
+def test_a_range_made_for_a_phase_holds_its_voltage_unscaled() -> None:
+    _, reads = bound(point("va", unit="V", eu_hi=300.0, place=("", "0.4 kV", "", "", "a")))
+    assert number(reads["va"]) == pytest.approx(230.0, rel=0.1)
 
 
 def test_points_of_one_bay_agree_across_devices() -> None:

@@ -1,6 +1,7 @@
 """The simulator's own encoder, against bytes written by hand and against `struct`."""
 
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from otgate_sim.registers import Table, read_address, slot_of
 from simulated import point
 
 
-def words(type_: str, value: float | str, order: str = "ABCD", **cells: object) -> list[int]:
+def words(type_: str, value: float | str, order: str = "ABCD", **cells: Any) -> list[int]:
     return slot_of(point("p", "hr 10", type_, **cells), 0, order).words(value)
 
 
@@ -134,12 +135,12 @@ def test_a_scale_is_undone() -> None:
 
 
 def test_a_live_zero_range_is_undone() -> None:
-    ends = {"raw_lo": 4000.0, "raw_hi": 20000.0, "eu_lo": -20.0, "eu_hi": 140.0}
+    ends: dict[str, Any] = {"raw_lo": 4000.0, "raw_hi": 20000.0, "eu_lo": -20.0, "eu_hi": 140.0}
     assert words("u16", 60.0, **ends) == [12000]
 
 
 def test_a_value_outside_a_live_zero_range_stays_at_its_end() -> None:
-    ends = {"raw_lo": 4000.0, "raw_hi": 20000.0, "eu_lo": 0.0, "eu_hi": 100.0}
+    ends: dict[str, Any] = {"raw_lo": 4000.0, "raw_hi": 20000.0, "eu_lo": 0.0, "eu_hi": 100.0}
     assert words("u16", -5.0, **ends) == [4000]
 
 

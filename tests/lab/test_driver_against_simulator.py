@@ -1,0 +1,122 @@
+"""Every point of the lab site, read by the driver, is what the plant says: two codecs agree."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otgate.config.site import Site, load_site
+from otgate.driver import Link, Receipt, installed
+from otgate.model import Batch, Device, Kind, Point
+from otgate.quality import Quality
+from otgate_sim.simulation import Simulation
+from simulated import Ticking
+
+LAB = Path(__file__).parents[2] / "config" / "lab" / "site.yaml"
+FINEST = 1e-4
+
+
+class NoReceipt:
+    async def durable(self, limit_s: float = 5.0) -> None:
+        return
+
+
+class Memory:
+    def get(self, key: str) -> Any:
+        return None
+
+    def put(self, key: str, value: Any) -> None:
+        return
+
+
+class Collected:
+    def __init__(self) -> None:
+        self.values: dict[int, Any] = {}
+        self.quality: dict[int, int] = {}
+
+    def __call__(self, batch: Batch) -> Receipt:
+        self.values |= zip(batch.index.tolist(), batch.values.tolist(), strict=True)
+        self.quality |= zip(batch.index.tolist(), batch.quality.tolist(), strict=True)
+        return NoReceipt()
+
+
+@pytest.fixture
+async def simulation() -> AsyncIterator[Simulation]:
+    loaded = load_site(LAB, installed())
+    assert loaded.site is not None, loaded.diagnostics
+    running = Simulation(loaded.site.devices, clock=Ticking())
+    async with running.serving():
+        yield running
+
+
+def pointed(urls: Mapping[str, str]) -> Site:
+    overrides = {device: {"url": url} for device, url in urls.items()}
+    site = load_site(LAB, installed(), overrides=overrides).site
+    assert site is not None
+    return site
+
+
+async def scanned(site: Site, device: Device) -> Collected:
+    found = Collected()
+    driver = installed()[device.driver]
+    link = Link([device], {device.id: site.plans[device.id]}, {device.id: Memory()})
+    async with driver.connect(link) as sessions:
+        for scan in site.plans[device.id]:
+            await sessions[device.id].scan(scan, found)
+    return found
+
+
+def step(point: Point) -> float:
+    """Return the change in engineering units that one raw count makes."""
+    ends = (point.raw_lo, point.raw_hi, point.eu_lo, point.eu_hi)
+    if None in ends:
+        return point.scale
+    raw_lo, raw_hi, eu_lo, eu_hi = (end for end in ends if end is not None)
+    return (eu_hi - eu_lo) / (raw_hi - raw_lo)
+
+
+async def test_the_driver_reads_every_point_as_the_plant_has_it(simulation: Simulation) -> None:
+    site = pointed(simulation.urls)
+    for device in site.devices:
+        found = await scanned(site, device)
+        for number, point in enumerate(device.points):
+            truth = simulation.reads[device.id][number]()
+            seen = found.values[number]
+            place = f"{device.id}/{point.id}"
+            assert found.quality[number] == Quality.GOOD, place
+            if isinstance(truth, str):
+                assert seen == truth[: len(seen)] and seen, place  # noqa: PT018  one claim
+            else:
+                assert seen == pytest.approx(truth, rel=1e-6, abs=step(point) + FINEST), place
+
+
+async def test_the_lab_site_looks_like_a_substation(simulation: Simulation) -> None:
+    reads = {
+        f"{device.id}/{point.id}": read
+        for device in simulation.devices
+        for point, read in zip(device.points, simulation.reads[device.id], strict=True)
+    }
+    expected = {
+        "f1/ia": (50, 500), "f1/vab": (10.5, 11.6), "f1/p": (1000, 9000), "f1/f": (49.8, 50.2),
+        "f1/pf": (0.9, 1), "f1/cb": (2, 2), "f1/es_line": (0, 0), "f1/sf6": (5, 7),
+        "t1/oil_top": (15, 90), "t1/winding_lv": (20, 110), "t1/tap": (1, 17), "t1/p": (3, 25),
+        "m2/va": (215, 245), "m2/battery_v": (95, 130), "p1/trip": (0, 0),
+    }  # fmt: skip
+    for name, (low, high) in expected.items():
+        assert low <= float(reads[name]()) <= high, name
+
+
+async def test_nearly_all_points_of_the_lab_site_move(simulation: Simulation) -> None:
+    def seen() -> dict[str, Any]:
+        return {
+            f"{device.id}/{point.id}": simulation.reads[device.id][number]()
+            for device in simulation.devices
+            for number, point in enumerate(device.points)
+            if point.kind is Kind.MEASUREMENT
+        }
+
+    before = seen()
+    simulation.plant.advance(simulation.plant.start_ns + 60 * 10**9)
+    moved = [name for name, value in seen().items() if value != before[name]]
+    assert len(moved) > 0.9 * len(before)
