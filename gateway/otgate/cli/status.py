@@ -19,6 +19,9 @@ not, or none runs.
   otgate status --control /run/otgate --format json
 """
 
+SILENT = "does not answer"
+"""Stands in for the status of a side that gives none."""
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -45,7 +48,7 @@ def execute(options: Namespace) -> int:
         print(json.dumps(answers, indent=2))
     else:
         print("\n\n".join("\n".join(lines(name, said)) for name, said in answers.items()))
-    return FAILED if any("error" in said for said in answers.values()) else OK
+    return FAILED if any(SILENT in said for said in answers.values()) else OK
 
 
 def answer(path: Path) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def answer(path: Path) -> dict[str, Any]:
     try:
         return ask(path, "status")
     except Refused as refused:
-        return {"error": str(refused)}
+        return {SILENT: str(refused)}
 
 
 def lines(name: str, said: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The administration socket of a running side: one JSON line in, one JSON line out.
 
-A request is ``{"verb": ...}`` of at most `MAX_REQUEST` bytes. The socket lies in a directory that
+A request is ``{"verb": ...}`` of at most `MAX_REQUEST` bytes; a reply is ``{"answer": ...}`` or
+``{"refused": why}``. The socket lies in a directory that
 only its owner and group enter, and the peer's credentials are checked besides.
 """
 
@@ -98,13 +99,13 @@ async def answered(
     """Read one request and compute its reply."""
     peer = writer.get_extra_info("socket")
     if not permitted(peer):
-        return {"error": "not permitted: be root, this side's user, or in group otgate-admin"}
+        return {"refused": "not permitted: be root, this side's user, or in group otgate-admin"}
     try:
         request = json.loads(await reader.readuntil(b"\n"))
         verb = verbs[request["verb"]]
     except (ValueError, KeyError, TypeError):
-        return {"error": f"unknown request; verbs are {', '.join(sorted(verbs))}"}
-    return verb()
+        return {"refused": f"unknown request; verbs are {', '.join(sorted(verbs))}"}
+    return {"answer": verb()}
 
 
 def permitted(peer: socket.socket) -> bool:
@@ -131,9 +132,10 @@ def ask(path: Path, verb: str, *, timeout_s: float = 5.0) -> dict[str, Any]:
             connection.connect(name)
             connection.sendall(json.dumps({"verb": verb}).encode() + b"\n")
             with connection.makefile("rb") as stream:
-                reply: dict[str, Any] = json.loads(stream.readline(MAX_REPLY))
+                reply = json.loads(stream.readline(MAX_REPLY))
     except (OSError, ValueError) as error:
         raise Refused(f"nobody answers at {path}: {error}") from error
-    if "error" in reply:
-        raise Refused(str(reply["error"]))
-    return reply
+    if "refused" in reply:
+        raise Refused(str(reply["refused"]))
+    answer: dict[str, Any] = reply["answer"]
+    return answer

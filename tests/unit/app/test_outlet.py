@@ -1,0 +1,122 @@
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from otgate.app.outlet import NOBODY, Taken, Way, Ways
+from otgate.errors import NotDurable
+from otgate.model import Batch, Device, Kind, Lane, Origin, Point, Sensitivity, ValueType
+from otgate.policy.gate import compile_gates
+from otgate.policy.language import Conduit, Effect, Match, Policy, Rule, Zone
+from otgate.spool.items import Frame
+from otgate.spool.reader import SpoolReader
+from otgate.spool.writer import SpoolWriter
+from spools import AMPLE, QuickFiles, catalog
+
+POINTS = tuple(
+    Point(id=f"p{n}", kind=kind, zone="bay", sensitivity=Sensitivity.INTERNAL)
+    for n, kind in enumerate([Kind.MEASUREMENT, Kind.STATUS, Kind.SETTING])
+)
+DEVICE = Device("f3", "modbus", "bay", POINTS, {"normal": 1.0}, None)
+POLICY = Policy(
+    "test",
+    1,
+    frozenset(),
+    {"bay": Zone("bay"), "it": Zone("it")},
+    {"analytics": Conduit("analytics", frozenset({"bay"}), "it", ceiling=Sensitivity.INTERNAL)},
+    (Rule("all", Effect.ALLOW, Match(), "a test"),),
+)
+
+
+class HeldFiles(QuickFiles):
+    """A disk that does not finish a sync until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = False
+
+    def sync(self, descriptor: int) -> None:
+        while self.held:
+            time.sleep(0.001)
+        super().sync(descriptor)
+
+
+class Side:
+    """One conduit's way into a real spool."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files = HeldFiles()
+        types = {"f3": [ValueType.F64] * len(POINTS)}
+        gate = compile_gates(POLICY, [DEVICE], types)["analytics"]
+        self.spool = SpoolWriter.open(directory, catalog(2, ["f3"]), AMPLE, files=self.files)
+        self.ways = Ways([Way("analytics", gate, self.spool)], time.time_ns)
+
+    def read(self, lane: Lane) -> list[Frame]:
+        reader = SpoolReader.open(self.directory, self.directory.parent / "state")
+        try:
+            return [item for item in reader.read(lane) if isinstance(item, Frame)]
+        finally:
+            reader.close()
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Iterator[Side]:
+    made = Side(tmp_path / "spool")
+    yield made
+    made.files.held = False
+    made.spool.close()
+
+
+def batch(*points: int) -> Batch:
+    index = np.array(points, np.int32)
+    quality = np.zeros(len(points), np.uint32)
+    values = index.astype(np.float64)
+    return Batch("f3", ValueType.F64, Origin.POLL, index, values, quality, time.time_ns())
+
+
+async def test_a_durable_receipt_means_that_the_samples_can_be_read(side: Side) -> None:
+    receipt = side.ways(batch(0, 1))
+    await receipt.durable()
+    assert [frame.batch.values.tolist() for frame in side.read(Lane.DATA)] == [[0.0]]
+    assert [frame.batch.values.tolist() for frame in side.read(Lane.EVENT)] == [[1.0]]
+
+
+async def test_what_no_conduit_takes_is_durable_at_once(side: Side) -> None:
+    receipt = side.ways(batch(2))
+    assert receipt is NOBODY
+    await receipt.durable(limit_s=0)
+
+
+async def test_a_disk_that_hangs_makes_a_receipt_not_durable(side: Side) -> None:
+    side.files.held = True
+    with pytest.raises(NotDurable):
+        await side.ways(batch(0)).durable(limit_s=0.05)
+
+
+async def test_a_sync_that_comes_after_the_limit_disturbs_nobody(side: Side) -> None:
+    side.files.held = True
+    first = side.ways(batch(0))
+    with pytest.raises(NotDurable):
+        await first.durable(limit_s=0.02)
+    side.files.held = False
+    await side.ways(batch(0)).durable()
+
+
+async def test_many_receipts_wait_side_by_side(side: Side) -> None:
+    receipts = [side.ways(batch(0)) for _ in range(50)]
+    await asyncio.gather(*(receipt.durable() for receipt in receipts))
+    assert sum(len(frame.batch) for frame in side.read(Lane.DATA)) == 50
+
+
+async def test_a_cancelled_wait_leaves_the_spool_working(side: Side) -> None:
+    side.files.held = True
+    waiting = asyncio.ensure_future(side.ways(batch(0)).durable())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    side.files.held = False
+    await side.ways(batch(0)).durable()
+    assert isinstance(NOBODY, Taken)
