@@ -1,0 +1,181 @@
+"""One device as the supervisor sees it: its report, its state, and each edge said once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import structlog
+
+from otgate.driver import Receipt, planned_types
+from otgate.model import Batch, Device, Index, Scan
+from otgate.quality import VALIDITY_MASK, Quality
+from otgate.report import Report
+from otgate.supervisor.status import DeviceStatus, State
+
+Outlet = Callable[[Batch], Receipt]
+Clock = Callable[[], int]
+
+log = structlog.get_logger()
+
+
+class Nothing:
+    """The receipt of samples that were no news: there is nothing to make durable."""
+
+    async def durable(self, limit_s: float = 5.0) -> None:
+        """Return at once."""
+
+
+NOTHING = Nothing()
+
+
+class Watch:
+    """What is known of one device, and its way to the outlet."""
+
+    def __init__(self, device: Device, plan: Sequence[Scan], outlet: Outlet, clock: Clock) -> None:
+        self.device = device
+        self.plan = plan
+        self.row = 0
+        """Failures in a row."""
+        self.took_s = 0.0
+        """How long its last answered scan took."""
+        self._report = Report(device, planned_types(device, plan))
+        self._outlet = outlet
+        self._clock = clock
+        self._status = DeviceStatus(since_ns=clock())
+        self._lost_s = 0.0
+
+    @property
+    def state(self) -> State:
+        """Where the device stands."""
+        return self._status.state
+
+    @property
+    def smallest(self) -> Scan:
+        """The scan that asks least, which probes a lost device."""
+        return min(self.plan, key=lambda scan: (len(scan.requests), len(scan.points)))
+
+    def status(self) -> DeviceStatus:
+        """Return a copy of the device's status."""
+        report = self._report
+        return replace(self._status, passed=report.passed, suppressed=report.suppressed)
+
+    def take(self, batch: Batch) -> Receipt:
+        """Pass on what of ``batch`` is news."""
+        news = self._report.pass_(batch)
+        return NOTHING if news is None else self._outlet(news)
+
+    def tick(self) -> None:
+        """Pass on what became due by time alone."""
+        self._send(self._report.tick(self._clock()))
+
+    def skipped(self, slots: int) -> None:
+        """Count slots that were not served."""
+        self._status.overruns += slots
+
+    def tried(self) -> None:
+        """Count an attempt to get a lost device back."""
+        self._status.attempts += 1
+
+    def answered(self, intake: "Intake", scan: Scan, now_s: float) -> None:
+        """Note that the device answered ``scan``; what it left out has failed."""
+        self.row = 0
+        self._status.scans += 1
+        if intake.samples < len(scan.points):
+            self._send(self._report.failed(intake.missing(scan), self._clock()))
+        if intake.good_ns:
+            self._status.last_good_ns = intake.good_ns
+            self._become(State.GOOD, now_s)
+        elif self.state is State.LOST:
+            self._become(State.FAILING, now_s, "the device answers, without a usable value")
+
+    def missed(self, intake: "Intake", scan: Scan, error: str, now_s: float) -> None:
+        """Note that the device did not answer ``scan`` in time."""
+        self.row += 1
+        self._status.scans += 1
+        self._status.failures += 1
+        self._send(self._report.failed(intake.missing(scan), self._clock()))
+        if self.state is not State.LOST:
+            self._become(State.FAILING, now_s, error)
+
+    def lost(self, error: str, retry_in_s: float, now_s: float) -> None:
+        """Mark every point comm_lost; say so once."""
+        if self.state in {State.LOST, State.UNUSABLE}:
+            self._status.error = error
+            return
+        self._status.attempts = 0
+        self._become(State.LOST, now_s, error)
+        log.warning(
+            "device_lost", device=self.device.id, error=error, retry_in_s=round(retry_in_s, 1)
+        )
+        self._send(self._report.lost(self._clock()))
+
+    def unusable(self, error: str, now_s: float) -> None:
+        """Leave the device alone until a restart; say so once."""
+        if self.state is not State.UNUSABLE:
+            self._become(State.UNUSABLE, now_s, error)
+            log.error("device_unusable", device=self.device.id, error=error)
+            self._send(self._report.lost(self._clock()))
+
+    def _become(self, state: State, now_s: float, error: str = "") -> None:
+        status = self._status
+        status.error = error
+        if status.state is state:
+            return
+        if status.state is State.LOST and state is not State.UNUSABLE:
+            log.info(
+                "device_back",
+                device=self.device.id,
+                lost_for_s=round(now_s - self._lost_s, 1),
+                attempts=status.attempts,
+            )
+        if state is State.LOST:
+            self._lost_s = now_s
+        status.state, status.since_ns = state, self._clock()
+
+    def _send(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            self._outlet(batch)
+
+
+class Intake:
+    """What one session emits in one scan, or while it listens."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.samples = 0
+        self.good_ns = 0
+        """When the newest batch with a sample that is not invalid was received; 0 is none."""
+        self._watch = watch
+        self._indexes: list[Index] = []
+        self._open = False
+        self._usable: tuple[object, bool] = (None, False)
+
+    def begin(self) -> None:
+        """Take what is emitted from now on."""
+        self.samples = self.good_ns = 0
+        self._indexes.clear()
+        self._open = True
+
+    def end(self) -> None:
+        """Drop what is emitted from now on: its scan is over, or its link is gone."""
+        self._open = False
+
+    def __call__(self, batch: Batch) -> Receipt:
+        """Take ``batch`` to the report."""
+        if not self._open:
+            return NOTHING
+        self.samples += len(batch)
+        self._indexes.append(batch.index)
+        if self._usable[0] is not batch.quality:
+            bad = batch.quality & VALIDITY_MASK == Quality.INVALID
+            self._usable = (batch.quality, not bad.all())
+        if self._usable[1]:
+            self.good_ns = batch.received_ns
+        return self._watch.take(batch)
+
+    def missing(self, scan: Scan) -> Sequence[int]:
+        """Return the points of ``scan`` that were not emitted."""
+        if not self._indexes:
+            return scan.points
+        emitted = np.concatenate(self._indexes)
+        left: list[int] = np.setdiff1d(np.asarray(scan.points, np.int32), emitted).tolist()
+        return left
