@@ -36,6 +36,22 @@ def test_a_device_without_crossing_points_passes_nothing() -> None:
     assert list(held.crossing) == []
 
 
+def test_a_point_denied_by_its_name_has_no_column() -> None:
+    rules = [allow(), deny(point=("*/ib",))]
+    [(_, out)] = gate(point("ia"), point("ib"), rules=rules).pass_(batch([1.0, 66.6]), START)
+    assert out.values.tolist() == [1.0]
+
+
+def test_held_values_leave_by_their_own_lane() -> None:
+    points, slow = [point("ia"), point("cb", Kind.STATUS)], Limits(60, kinds=frozenset(Kind))
+    held = gate(*points, limits=slow)
+    held.pass_(batch([1.0, 2.0]), START)
+    held.pass_(batch([3.0, 4.0]), START + SECOND)
+    lanes = dict(held.release(START + 60 * SECOND))
+    assert lanes[Lane.EVENT].values.tolist() == [4.0]
+    assert lanes[Lane.DATA].values.tolist() == [3.0]
+
+
 def test_what_crosses_whole_keeps_its_columns_times_and_origin() -> None:
     given = batch([1.0, 2.0], [0, 3], origin=Origin.INTEGRITY, source_ns=[START - 5, START - 9])
     [(_, out)] = gate(point("ia"), point("ib")).pass_(given, START + 1)

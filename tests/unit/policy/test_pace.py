@@ -207,6 +207,24 @@ def test_a_clock_set_back_never_lets_a_point_through_early_nor_stops_it_for_long
     assert [out.values.tolist() for out in released(held, 60)] == [[3.0]]
 
 
+def test_a_clock_set_back_while_nothing_arrives_does_not_keep_a_held_value() -> None:
+    held = slow()
+    passed(held, 3600, 1.0)
+    passed(held, 3601, 2.0)
+    assert released(held, 0) == []
+    assert [out.values.tolist() for out in released(held, 60)] == [[2.0]]
+
+
+def test_held_samples_of_several_origins_and_clocks_are_not_mixed() -> None:
+    held = slow("ia", "ib", "ic")
+    passed(held, 0, 1.0, 1.0, 1.0)
+    held.pass_(batch([2.0], index=[0], source_ns=[START]), START)
+    held.pass_(batch([3.0], index=[1]), START)
+    held.pass_(batch([4.0], index=[2], origin=Origin.GI), START)
+    told = {(out.origin, out.source_ns is None): out.index.tolist() for out in released(held, 60)}
+    assert told == {(Origin.POLL, False): [0], (Origin.POLL, True): [1], (Origin.GI, True): [2]}
+
+
 def test_only_what_a_newer_sample_replaced_counts_as_suppressed() -> None:
     held = slow()
     for second in (0, 10, 20, 30):
