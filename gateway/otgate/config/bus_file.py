@@ -81,6 +81,7 @@ class BusForm(Entry):
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
     """MQTT client id; made from gateway and conduit when absent."""
     username: Name | None = None
+    """Who we are to the broker."""
     password: Annotated[CredentialName | None, BeforeValidator(a_credential)] = None
     """By the name of a credential; a secret never stands in a file."""
     credentials: File | None = None
@@ -104,6 +105,7 @@ class BusForm(Entry):
     window_kb: Annotated[int, Field(ge=1, le=1 << 20)] = 4096
     """Kilobytes in flight."""
     batch: BatchEntry = BatchEntry()
+    """How large one message may become."""
     compress: Literal["none", "zstd"] = "none"
     """How payloads are compressed."""
     last: Switch = "off"

@@ -100,6 +100,7 @@ class MatchEntry(Entry):
     """Which points a rule speaks of: every attribute given has to hold."""
 
     kind: Annotated[list[KindName] | None, Field(min_length=1)] = None
+    """The point is of one of these kinds."""
     tags_all: list[Id] = Field(default_factory=list, examples=[["feeder"]])
     """The point has all of these."""
     tags_any: Annotated[list[Id] | None, Field(min_length=1)] = None
@@ -107,7 +108,9 @@ class MatchEntry(Entry):
     tags_none: list[Id] = Field(default_factory=list)
     """The point has none of these."""
     zone: Annotated[list[Id] | None, Field(min_length=1)] = None
+    """The device stands in one of these zones."""
     sensitivity: Annotated[list[SensitivityName] | None, Field(min_length=1)] = None
+    """The point is classified as one of these."""
     device: Annotated[list[Glob] | None, Field(min_length=1)] = None
     """Device ids; `*` and `?` stand for any."""
     point: Annotated[list[Glob] | None, Field(min_length=1)] = None
@@ -139,11 +142,15 @@ class PolicyFile(Entry):
     config_version: Version
     """The format of this file: 1."""
     policy: TitleEntry
+    """What the policy is called."""
     vocabulary: VocabularyEntry = VocabularyEntry()
+    """The words that point maps and rules may use."""
     zones: Annotated[dict[Id, ZoneEntry | None], Field(min_length=1)]
     """Every zone, the devices' and those that conduits lead to."""
     conduits: Annotated[dict[Id, ConduitEntry], Field(min_length=1)]
+    """Every way out; each publishes on its own."""
     rules: list[RuleEntry] = Field(default_factory=list)
+    """Who may cross; any deny beats every allow."""
     assertions: NotYet = None
     """What must hold for any conceivable point. Not supported yet."""
 

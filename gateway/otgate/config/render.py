@@ -98,7 +98,7 @@ class Paint:
 def full(one: Diagnostic, lines: Lines, paint: Paint) -> Iterator[str]:
     """Yield the lines of the form that people read."""
     tone = paint.of(one.severity)
-    head = paint(tone, f"{one.severity}[{one.code}]")
+    head = paint(tone, f"{one.severity}[{visible(one.code)}]")
     yield f"{head}: {paint(BOLD, visible(one.message))}"
     yield f"  {paint(BLUE, '-->')} {visible(one.file)}:{one.line}:{one.column}"
     source = lines(one.file)

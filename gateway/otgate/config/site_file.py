@@ -109,10 +109,13 @@ class SiteFile(Entry):
     config_version: Version
     """The format of this file: 1."""
     site: IdentityEntry
+    """Which site and gateway this is."""
     devices: Annotated[list[DeviceEntry], Field(min_length=1)]
     """What the gateway reads."""
     defaults: DefaultsEntry = DefaultsEntry()
+    """What holds where a point or device does not say otherwise."""
     spool: SpoolEntry = SpoolEntry()
+    """Where the spools lie and how much they keep."""
     policy: File
     """The policy file; without one nothing could cross."""
     state: File = "state"

@@ -58,11 +58,9 @@ class Table:
             number, start = self.after(number, start)
             if start > len(lines[number - 1]):
                 break
-        _, end = self.after(number, start)
-        if start < len(lines[number - 1]) and lines[number - 1][start] == '"':
-            end = max(end, start + 2)
-        stop = min(end, len(lines[number - 1]) + 1)
-        return self.source.place(number, start + 1, max(stop, start + 2))
+        last, end = self.after(number, start)
+        stop = end if last == number else len(lines[number - 1]) + 1
+        return self.source.place(number, start + 1, stop)
 
     def after(self, line: int, start: int) -> tuple[int, int]:
         """Return where the cell after the one at ``line`` and ``start`` begins."""

@@ -13,12 +13,13 @@ from otgate.config.yaml_words import in_our_words
 
 MAX_DEPTH = 32
 MAX_NODES = 200_000
+LONGEST_NUMBER = 100
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Path = tuple[str | int, ...]
 
-INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
-BASED = re.compile(r"0o[0-7]{1,100}|0x[0-9a-fA-F]{1,100}")
+INTEGER = re.compile(r"[-+]?[0-9]+")
+BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 REAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -38,6 +39,8 @@ def resolve(text: str) -> Any:
     """Return what a plain scalar means in the core schema."""
     if text in WORDS:
         return WORDS[text]
+    if len(text) > LONGEST_NUMBER:
+        return text
     if INTEGER.fullmatch(text):
         return int(text)
     if BASED.fullmatch(text):
@@ -134,7 +137,7 @@ class Reading:
         self.refuse_indirection(event)
         self.tree.values[path] = self.place(event)
         if isinstance(event, yaml.MappingStartEvent):
-            return self.mapping(path)
+            return self.mapping(path, event.flow_style)
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(path)
         if isinstance(event, yaml.ScalarEvent):
@@ -161,7 +164,7 @@ class Reading:
             items.append(self.node(event, (*path, len(items))))
         return items
 
-    def mapping(self, path: Path) -> dict[str, Any]:
+    def mapping(self, path: Path, flow: object) -> dict[str, Any]:
         """Read the pairs up to the end of the mapping; the first of equal keys counts."""
         pairs: dict[str, Any] = {}
         for event in self.events:
@@ -174,7 +177,7 @@ class Reading:
                 self.skip(path)
                 continue
             self.tree.keys[here] = self.place(event)
-            if not pairs and self.tree.values[path].line == self.tree.keys[here].line:
+            if not pairs and not flow:
                 self.tree.values[path] = self.tree.keys[here]
             pairs[name] = self.node(next(self.events), here)
         return pairs
