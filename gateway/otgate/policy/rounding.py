@@ -41,10 +41,11 @@ class Steps:
 
     def _floats(self, slots: Index, values: NDArray[np.float64]) -> NDArray[np.float64]:
         upper, lower = self.upper[slots], self.lower[slots]
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             multiples = np.rint(values * lower / upper)
-        kept = ~(np.abs(multiples) < EXACT) | self.off[slots]
-        return np.where(kept, values, multiples * upper / lower + 0.0)
+            rounded = multiples * upper / lower + 0.0
+            kept = ~(np.abs(multiples) < EXACT) | self.off[slots]
+        return np.where(kept, values, rounded)
 
 
 def fraction(step: float) -> Fraction:

@@ -45,8 +45,15 @@ def test_what_is_no_number_stays_what_it_is() -> None:
     assert (plus, minus) == (math.inf, -math.inf)
 
 
+def test_a_signalling_nan_from_the_wire_raises_no_alarm() -> None:
+    column = np.array([0x7FF0000000000001], np.uint64).view(np.float64)
+    steps = Steps([0.5], ValueType.F64)
+    assert np.isnan(steps.rounded(np.zeros(1, np.int32), column)).all()
+
+
 def test_a_value_too_large_for_the_step_stays() -> None:
     assert floats(1e-9, 1.7e308, -1e30) == [1.7e308, -1e30]
+    assert floats(7.0, 1.7e308, -1e30) == [1.7e308, -1e30]
 
 
 def test_a_point_without_a_step_stays() -> None:
