@@ -21,7 +21,6 @@ COPIED = (
     "phase",
     "owner",
     "external_id",
-    "max_age_s",
 )
 """Fields of a catalog point that a meta message repeats."""
 
@@ -74,6 +73,7 @@ def _point(point: CatalogPoint) -> PointMeta:
         id=point.id,
         kind=point.kind,
         type=TYPE_NAMES[ValueType(point.value_type)],
+        max_age_s=point.max_age_s or None,
         states={str(code): label for code, label in point.states.items()},
         **{field: getattr(point, field) for field in COPIED},
     )

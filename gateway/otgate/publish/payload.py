@@ -100,7 +100,7 @@ class PointMeta(Struct, omit_defaults=True, kw_only=True, frozen=True):
     phase: str = ""
     owner: str = ""
     external_id: str = ""
-    max_age_s: float = 0.0
+    max_age_s: float | None = None
 
 
 class DeviceMeta(

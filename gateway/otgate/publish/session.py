@@ -148,7 +148,8 @@ class Session:
         self._over.set()
         self._room.set()
         self.answered.set()
-        self._wire.abort()
+        # Not here and now: paho holds a lock, which is not reentrant, while it calls us.
+        asyncio.get_running_loop().call_soon(self._wire.abort)
 
     def _connected(
         self,

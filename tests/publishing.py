@@ -1,0 +1,199 @@
+"""A spool to publish from, a subscriber that remembers, and a publisher that runs in a test."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otgate.model import Batch, Lane, Origin, ValueType
+from otgate.publish.payload import Samples
+from otgate.publish.publisher import Publisher
+from otgate.publish.settings import BusSettings, read_broker
+from otgate.publish.subscribe import Received, Source, subscribe
+from otgate.publish.topics import MessageClass
+from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
+from otgate.spool.reader import SpoolReader
+from otgate.spool.retention import Retention
+from otgate.spool.writer import SpoolWriter
+from otgate.together import cancelled
+
+RETENTION = Retention(1 << 28, 10**18)
+MEASURED = 100
+"""Points ia0.. of device f3, followed by status cb."""
+
+
+def catalog(points: int = MEASURED, device: str = "f3", conduit: str = "analytics") -> Catalog:
+    """A feeder: measurements and a breaker."""
+    measured = (
+        CatalogPoint(f"ia{n}", 0, "measurement", ValueType.F64, unit="A") for n in range(points)
+    )
+    breaker = CatalogPoint("cb", 0, "status", ValueType.I64, states={1: "open", 2: "closed"})
+    return Catalog(
+        site="sub7",
+        gateway="gw1",
+        conduit=conduit,
+        devices=(CatalogDevice(device, "modbus"),),
+        points=(*measured, breaker),
+    )
+
+
+def floats(numbers: Sequence[float], **columns: Any) -> Batch:
+    """A batch of f3's first points."""
+    count = len(numbers)
+    batch = Batch(
+        "f3",
+        ValueType.F64,
+        Origin.POLL,
+        np.arange(count, dtype=np.int32),
+        np.array(numbers, dtype=np.float64),
+        np.zeros(count, dtype=np.uint32),
+        time.time_ns(),
+    )
+    return replace(batch, **columns)
+
+
+class Feeder:
+    """Writes a spool as the field side does."""
+
+    def __init__(self, directory: Path, what: Catalog | None = None) -> None:
+        self.directory = directory
+        self.catalog = what or catalog()
+        self.writer = SpoolWriter.open(directory, self.catalog, RETENTION)
+
+    def measure(self, times: int = 1, count: int = 10) -> None:
+        """Spool ``times`` scans of ``count`` samples each."""
+        for _ in range(times):
+            self.writer.append(Lane.DATA, floats([float(n) for n in range(count)]))
+
+    def switch(self, code: int) -> None:
+        """Spool a change of the breaker's position."""
+        number = len(self.catalog.points) - 1
+        self.writer.append(
+            Lane.EVENT,
+            Batch(
+                "f3",
+                ValueType.I64,
+                Origin.EVENT,
+                np.array([number], dtype=np.int32),
+                np.array([code], dtype=np.int64),
+                np.zeros(1, dtype=np.uint32),
+                time.time_ns(),
+            ),
+        )
+
+    def live(self, state: str = "good") -> None:
+        self.writer.live({"f3": state})
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class Memory:
+    """A sink that keeps everything and wakes who waits for it."""
+
+    def __init__(self) -> None:
+        self.messages: list[Received] = []
+        self.complaints: list[str] = []
+        self.connections = 0
+        self._news = asyncio.Condition()
+
+    def connected(self) -> None:
+        self.connections += 1
+        self._tell()
+
+    def lost(self, reason: str) -> None:
+        self.complaints.append(reason)
+
+    def malformed(self, topic: str, reason: str) -> None:
+        self.complaints.append(f"{topic}: {reason}")
+
+    def received(self, received: Received) -> None:
+        self.messages.append(received)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._task = asyncio.ensure_future(self._notify())
+
+    async def _notify(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def until(self, condition: Callable[[], bool], limit_s: float = 15.0) -> None:
+        """Return once ``condition`` holds after a message."""
+        async with asyncio.timeout(limit_s), self._news:
+            await self._news.wait_for(condition)
+
+    def of(self, *classes: MessageClass) -> list[Any]:
+        """Payloads of these classes, in the order of their arrival."""
+        return [m.payload for m in self.messages if m.address.message_class in classes]
+
+    @property
+    def samples(self) -> list[Samples]:
+        return [m.payload for m in self.messages if isinstance(m.payload, Samples)]
+
+    def numbers(self, lane: str = "data") -> list[int]:
+        """Sequence numbers of a lane's samples, as they came."""
+        return [
+            samples.seq + n
+            for samples in self.samples
+            if samples.lane == lane
+            for n in range(len(samples.points))
+        ]
+
+
+@asynccontextmanager
+async def subscriber(url: str, **source: Any) -> AsyncIterator[Memory]:
+    """A subscriber that stands."""
+    memory = Memory()
+    wanted = Source(read_broker(url)[0], **source)
+    task = asyncio.ensure_future(subscribe(wanted, memory, clock=time.time_ns))
+    try:
+        await memory.until(lambda: memory.connections > 0)
+        yield memory
+    finally:
+        await cancelled([task])
+
+
+@dataclass
+class Running:
+    """A publisher at work."""
+
+    publisher: Publisher
+    task: asyncio.Task[None]
+
+    async def until(self, condition: Callable[[dict[str, Any]], bool], limit_s: float = 15) -> None:
+        """Return once the publisher's own status meets ``condition``."""
+        async with asyncio.timeout(limit_s):
+            while not condition(self.publisher.status()):  # noqa: ASYNC110  status has no event
+                assert not self.task.done(), self.task
+                await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        await cancelled([self.task])
+
+
+@asynccontextmanager
+async def publishing(
+    spool: Path, state: Path, urls: str | Sequence[str], **settings: Any
+) -> AsyncIterator[Running]:
+    """A publisher of ``spool``, stopped at the end."""
+    addresses = [urls] if isinstance(urls, str) else urls
+    brokers = [read_broker(url)[0] for url in addresses]
+    reader = SpoolReader.open(spool, state)
+    publisher = Publisher(
+        reader,
+        BusSettings(brokers, "otgate-test", **settings),
+        clock=time.time_ns,
+        state=state,
+    )
+    running = Running(publisher, asyncio.ensure_future(publisher.run()))
+    try:
+        yield running
+    finally:
+        await running.stop()
+        reader.close()
