@@ -134,7 +134,8 @@ def _part(reading: Reading) -> bool:
 PARTS = frozenset({Form.BITS, Form.UNSIGNED, Form.SIGNED})
 
 
-def _overlap(device: Device, reading: Reading, other: Reading) -> Mistake:
+def _overlap(device: Device, *pair: Reading) -> Mistake:
+    other, reading = sorted(pair, key=lambda reading: reading.number)
     mine, its = device.points[reading.number], device.points[other.number]
     return Mistake(
         "overlapping-address",

@@ -9,7 +9,7 @@ from otgate_modbus.decode import Layout
 from otgate_modbus.planner import Block, Ground, Learned
 from otgate_modbus.reading import Reading, readings_of
 from otgate_modbus.settings import Settings
-from otgate_modbus.verdict import REFUSED, Course, verdict
+from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 
 SPREAD_NS = 50_000_000
 """Replies further apart than this do not share one received time."""
@@ -45,6 +45,8 @@ class Line:
         """Quality of its points after this poll."""
         if self.block.refused and not isinstance(self.ask.answer, bytes):
             return int(REFUSED)
+        if self.contested:
+            return int(FAILED)
         return int(verdict(self.ask.answer).quality)
 
     def note_silence(self) -> None:
@@ -107,18 +109,18 @@ class Sheet:
 
     def __init__(self, device: Device, settings: Settings, scan: Scan, learned: Learned) -> None:
         self.scan = scan
-        self._device = device.id
-        self.readings = readings_of(device, settings, scan.points, [])
-        self.readings.sort(key=lambda reading: reading[:4])
-        blocks = Ground(settings, learned).pack(self.readings)
+        self._device = device
+        self._settings = settings
+        readings = self._readings(scan.points)
+        blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
-        self.groups = [Group(device.id, self.readings, self._lines)]
+        self.groups = [Group(device.id, readings, self._lines)]
         self.probes: deque[Line] = deque()
         """Refused lines to be tried again in the coming polls."""
 
     def come_apart(self) -> None:
         """From now on emit each reply when it is there."""
-        self.groups = [Group(self._device, self.readings, [line]) for line in self._lines]
+        self.groups = [self.regrouped([line]) for line in self._lines]
 
     def in_order(self) -> list[Group]:
         """Return the groups, those that met silence last."""
@@ -126,9 +128,10 @@ class Sheet:
             self.groups.sort(key=lambda group: group.lines[0].silent)
         return self.groups
 
-    def regrouped(self, lines: Iterable[Line]) -> Group:
-        """Return other lines for the points of a group, for this poll alone."""
-        return Group(self._device, self.readings, list(lines))
+    def regrouped(self, lines: Sequence[Line]) -> Group:
+        """Return a group of these lines."""
+        numbers = [number for line in lines for number in line.block.numbers]
+        return Group(self._device.id, self._readings(numbers), lines)
 
     def probing(self, *, due: bool) -> list[Line]:
         """Return the refused lines to try again in this poll.
@@ -149,5 +152,9 @@ class Sheet:
 
     def members(self, block: Block) -> list[Reading]:
         """Return the readings of a block, sorted by place."""
-        numbers = frozenset(block.numbers)
-        return [reading for reading in self.readings if reading.number in numbers]
+        return self._readings(block.numbers)
+
+    def _readings(self, numbers: Iterable[int]) -> list[Reading]:
+        """Read rows of the point map again: they are many and seldom wanted."""
+        readings = readings_of(self._device, self._settings, numbers, [])
+        return sorted(readings, key=lambda reading: reading[:4])

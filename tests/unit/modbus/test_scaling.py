@@ -1,0 +1,79 @@
+from math import inf
+from typing import Any
+
+import pytest
+
+from modbus_peers import point
+from otgate_modbus.cell import BadCell
+from otgate_modbus.scaling import PLAIN, Scaling, scaling_of
+
+
+def scaled(raw: float, **cells: Any) -> float:
+    scaling = scaling_of(point("a", "hr 0", **cells))
+    return (raw * scaling.times + scaling.plus) / scaling.over
+
+
+@pytest.mark.parametrize(
+    ("raw", "cells", "value"),
+    [
+        (372, {"scale": 0.1}, 37.2),
+        (3, {"scale": 0.1}, 0.3),
+        (57, {"scale": 0.01}, 0.57),
+        (7, {"scale": 0.05}, 0.35),
+        (123, {"scale": 0.3}, 36.9),
+        (-372, {"scale": 0.1}, -37.2),
+        (3, {"scale": 10.0}, 30.0),
+        (372, {"scale": 0.1, "offset": 0.1}, 37.3),
+        (372, {"scale": 0.1, "offset": -40.0}, -2.8),
+        (1, {"scale": 1e-9}, 1e-9),
+        (1, {"offset": 0.1}, 1.1),
+        (20000, {"raw_lo": 0.0, "raw_hi": 32000.0, "eu_lo": 0.0, "eu_hi": 20.0}, 12.5),
+        (4, {"raw_lo": 4.0, "raw_hi": 20.0, "eu_lo": -50.0, "eu_hi": 150.0}, -50.0),
+        (20, {"raw_lo": 4.0, "raw_hi": 20.0, "eu_lo": -50.0, "eu_hi": 150.0}, 150.0),
+        (1, {"raw_lo": 0.0, "raw_hi": 10.0, "eu_lo": 1.0, "eu_hi": 0.0}, 0.9),
+    ],
+)
+def test_a_scaled_value_prints_as_the_decimal_it_is(
+    raw: float, cells: dict[str, Any], value: float
+) -> None:
+    assert scaled(raw, **cells) == value
+
+
+def test_a_scale_that_is_no_short_decimal_multiplies() -> None:
+    third = 0.3333333333333333
+    assert scaling_of(point("a", "hr 0", scale=third)) == Scaling(third, 0.0, 1.0)
+
+
+def test_a_point_without_scale_is_left_as_it_is() -> None:
+    assert scaling_of(point("a", "hr 0", eu_lo=0.0, eu_hi=600.0)) == PLAIN
+    assert not PLAIN.linear
+
+
+def test_a_raw_range_alone_only_bounds() -> None:
+    scaling = scaling_of(point("a", "hr 0", raw_lo=0.0, raw_hi=100.0))
+    assert (scaling.linear, scaling.low, scaling.high) == (False, 0.0, 100.0)
+
+
+def test_a_raw_range_may_run_backwards() -> None:
+    scaling = scaling_of(point("a", "hr 0", raw_lo=100.0, raw_hi=0.0, eu_lo=0.0, eu_hi=1.0))
+    assert (scaling.low, scaling.high) == (0.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("scale", {"scale": 0.0}),
+        ("scale", {"scale": inf}),
+        ("offset", {"offset": inf}),
+        ("raw_hi", {"raw_lo": 1.0}),
+        ("raw_lo", {"raw_hi": 1.0}),
+        ("eu_hi", {"eu_lo": 1.0}),
+        ("raw_hi", {"raw_lo": 1.0, "raw_hi": 1.0}),
+        ("eu_hi", {"eu_lo": 1.0, "eu_hi": 1.0}),
+        ("scale", {"raw_lo": 0.0, "raw_hi": 1.0, "eu_lo": 0.0, "eu_hi": 1.0, "scale": 2.0}),
+    ],
+)
+def test_a_scale_that_leaves_no_value_is_refused(column: str, cells: dict[str, Any]) -> None:
+    with pytest.raises(BadCell) as bad:
+        scaling_of(point("a", "hr 0", **cells))
+    assert (bad.value.code, bad.value.column) == ("bad-scale", column)
