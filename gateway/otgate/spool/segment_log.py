@@ -20,6 +20,9 @@ Entry = tuple[int, int, bytes]
 ENTRY_BYTES = 160
 """What Python needs to hold a frame beside its bytes."""
 
+TRIAL_BYTES = 16 << 10
+UNLIMITED = 1 << 62
+
 FRAMES_A_WRITE = 500
 """Each is two buffers; Linux takes 1024 in one call (IOV_MAX)."""
 
@@ -123,6 +126,9 @@ class SegmentLog:
         self._found = found
         self._catalog = packed_catalog
         self._limits = limits
+        self._trial_bytes = UNLIMITED
+        """What is written between syncs: after a fault little, or a disk with less room than
+        there is to write would never take any of it."""
         self.begun = 0
         self._end = 0
 
@@ -235,13 +241,17 @@ class SegmentLog:
     def _write(self) -> None:
         while self.queue:
             active = self._roomy(self._opened())
-            chunk = self._chunk(self._limits.size_bytes - active.size_bytes)
+            chunk = self._chunk(min(self._limits.size_bytes - active.size_bytes, self._trial_bytes))
             before = active.size_bytes
             active.append(chunk)
             self.undurable_bytes += sum(map(cost_bytes, chunk))
             self.bytes_written += active.size_bytes - before
             self.undurable += chunk
             del self.queue[: len(chunk)]
+            if self.undurable_bytes > self._trial_bytes:
+                self._synced(active)
+                self._trial_bytes *= 2
+        self._trial_bytes = UNLIMITED
 
     def _roomy(self, active: Active) -> Active:
         old = time.monotonic() - active.opened_s > self._limits.age_s
@@ -278,6 +288,7 @@ class SegmentLog:
         """
         self.error = error
         self.faults += 1
+        self._trial_bytes = TRIAL_BYTES
         active, self._active = self._active, None
         self.queue[:0] = self.undurable
         self.undurable.clear()
