@@ -11,10 +11,6 @@ from pathlib import Path
 
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import FAILED, OK, USAGE
-from otgate.cli.loading import site_file
-from otgate.config.render import rendered
-from otgate.config.site import load_site
-from otgate.driver import installed
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.control import ask, default_path, free_path, listening
@@ -47,8 +43,8 @@ def serve(options: Namespace) -> int:
     if options.fault or not 0 < options.speed <= FASTEST or not 0 <= options.port_base < 65536:
         print("otgate sim SITE: see otgate sim --help", file=sys.stderr)
         return USAGE
-    devices = devices_of(Path(options.site))
-    if devices is None:
+    site = loaded(Path(options.site))
+    if site is None:
         return FAILED
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
     settings = Settings(options.seed, options.speed, options.port_base)
@@ -56,18 +52,9 @@ def serve(options: Namespace) -> int:
     if options.parent is not None:
         die_with_parent(options.parent)
     try:
-        return run(serving(Simulation(devices, settings), control, options.map))
+        return run(serving(Simulation(site.devices, settings), control, options.map))
     except OSError as error:
         raise Refused(str(error)) from error
-
-
-def devices_of(given: Path) -> Sequence[Device] | None:
-    """Load a site's devices; print what is wrong and return None where it has errors."""
-    loaded = load_site(site_file(given), installed())
-    if loaded.site is None:
-        print(rendered(loaded.diagnostics), file=sys.stderr)
-        return None
-    return loaded.site.devices
 
 
 async def serving(simulation: Simulation, control: Path, map_file: Path | None) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from otgate.cli.command import FAILED, OK, USAGE, Command
-from otgate.cli.loading import site_file
+from otgate.cli.places import site_file
 from otgate.config.diagnostic import Diagnostic, Severity
 from otgate.config.render import Colour, Form, counted, rendered
 from otgate.config.site import Site, check_sites
@@ -50,9 +50,11 @@ def run(options: Namespace) -> int:
             return USAGE
     checked = check_sites(sites, installed())
     said = sorted({one for each in checked for one in each.diagnostics}, key=in_order)
+    clean_sites = [each.site for each in checked if each.site is not None]
     if options.strict:
         said = [replace(one, severity=Severity.ERROR) for one in said]
-    show(said, Form(options.format), [each.site for each in checked])
+        clean_sites = [each.site for each in checked if each.site and not each.diagnostics]
+    show(said, Form(options.format), clean_sites)
     return FAILED if any(one.severity is Severity.ERROR for one in said) else OK
 
 
@@ -61,15 +63,14 @@ def in_order(one: Diagnostic) -> tuple[str, int, int, str, str]:
     return one.file, one.line, one.column, one.code, one.message
 
 
-def show(said: Sequence[Diagnostic], form: Form, sites: Sequence[Site | None]) -> None:
+def show(said: Sequence[Diagnostic], form: Form, sites: Sequence[Site]) -> None:
     """Print diagnostics, and a line for each site without errors."""
     text = rendered(said, form, colour())
     if text:
         print(text)
     if form is Form.FULL:
         for site in sites:
-            if site is not None:
-                print(clean(site))
+            print(clean(site))
 
 
 def colour() -> Colour:

@@ -2,24 +2,14 @@
 
 import json
 import sys
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from otgate.cli.places import site_file
 from otgate.config.render import rendered
 from otgate.config.site import Site, load_site
 from otgate.driver import installed
 from otgate.errors import Refused
-
-
-def site_argument(parser: ArgumentParser) -> None:
-    """Add the positional ``SITE``: a site file, or the folder that holds a site.yaml."""
-    parser.add_argument("site", metavar="SITE", type=Path, help="site.yaml, or its folder")
-
-
-def site_file(given: Path) -> Path:
-    """Return the site file that ``given`` names."""
-    return given / "site.yaml" if given.is_dir() else given
 
 
 def loaded(given: Path, endpoints: Path | None = None) -> Site | None:

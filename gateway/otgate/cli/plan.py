@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.loading import loaded, site_argument
+from otgate.cli.loading import loaded
+from otgate.cli.places import site_argument
 from otgate.config.site import Site
 from otgate.driver import installed
 from otgate.model import Device, Scan

@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from otgate.cli.command import FAILED, OK, USAGE, Command
-from otgate.cli.loading import loaded, site_argument
+from otgate.cli.loading import loaded
+from otgate.cli.places import site_argument
 from otgate.config.nearest import did_you_mean
 from otgate.config.site import Site
 from otgate.driver import planned_types

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import Command
-from otgate.cli.loading import loaded, site_argument, site_file
+from otgate.cli.places import site_argument, site_file
 from otgate.cli.running import running_arguments, start_logs
 
 DESCRIPTION = """\
@@ -41,7 +41,7 @@ def execute(options: Namespace) -> int:
 
 def both(options: Namespace) -> int:
     """Run the parent of both sides."""
-    from otgate.app.parent import Side, parent  # noqa: PLC0415  the field side needs none of it
+    from otgate.app.parent import Side, parent  # noqa: PLC0415  the field side needs none
 
     start_logs(options, "parent")
     site = site_file(options.site)
@@ -59,11 +59,13 @@ def both(options: Namespace) -> int:
 
 def field(options: Namespace) -> int:
     """Run the field side."""
+    from otgate.app.field import field_side  # noqa: PLC0415  the parent needs none of it
+    from otgate.cli.loading import loaded  # noqa: PLC0415
+    from otgate.driver import installed  # noqa: PLC0415
+
     site = loaded(options.site, options.endpoints)
     if site is None:
         return os.EX_CONFIG
-    from otgate.app.field import field_side  # noqa: PLC0415  a refused site starts nothing
-    from otgate.driver import installed  # noqa: PLC0415
 
     start_logs(options, "field")
     if options.parent is not None:
