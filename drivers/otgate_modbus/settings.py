@@ -44,7 +44,7 @@ def _checked(url: str) -> str:
 class Quirks(BaseModel):
     """What some devices need and the standard does not ask for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     connect_delay_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     """Rest between the connection and the first request."""
@@ -55,21 +55,24 @@ class Quirks(BaseModel):
 class Settings(BaseModel):
     """How one Modbus server is reached and what it can take."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     url: Annotated[str, AfterValidator(_checked)]
+    """Endpoint, `tcp://host` or `tcp://host:port`; devices with the same one share a link."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
+    """Unit identifier of the server behind the endpoint."""
     base: Literal[0, 1, 40001] = 0
     """What the numbers of the point map are: from 0, from 1, or 40001 notation."""
     order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
+    """Order of bytes and words of values wider than a register."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     """One deadline for all requests of a poll, retry included."""
     gap: Annotated[int, Field(ge=0, le=124)] = 16
     """Unused registers that a request may bridge; sixteen times as many bits."""
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
-    """Application Protocol V1.1b3, §6.3."""
+    """Registers in one read (Application Protocol V1.1b3, §6.3)."""
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
-    """Application Protocol V1.1b3, §6.1."""
+    """Bits in one read (Application Protocol V1.1b3, §6.1)."""
     readable: tuple[str, ...] = ()
     """Ranges such as ``hr 0-99``; a table that is named is read nowhere else."""
     forbidden: tuple[str, ...] = ()
