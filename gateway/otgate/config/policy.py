@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 
 from otgate.config.diagnostic import Diagnostics, Place, Severity
 from otgate.config.policy_file import PolicyFile, policy_of
+from otgate.config.policy_names import unknown_names
 from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial, value_at
 from otgate.config.yaml_text import Path, Tree, read_yaml
@@ -35,7 +36,8 @@ class PolicyReading:
         """Say what the policy's meaning has wrong; with devices, what does nothing for them."""
         if self.policy is None:
             return
-        for finding in findings(self.policy, devices, types):
+        named = unknown_names(self.policy, devices) if devices else ()
+        for finding in (*findings(self.policy, devices, types), *named):
             weight = Severity(str(finding.severity))
             place = self.place(finding.where)
             found.say(finding.code, place, finding.message, finding.help, weight)

@@ -3,7 +3,7 @@
 One key's mistake leaves the others readable, so that everything wrong is said at once.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Sequence, Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from otgate.config.diagnostic import Diagnostics
 from otgate.config.forms import Entry
+from otgate.config.nearest import nearest
 from otgate.config.pydantic_words import in_our_words
 from otgate.config.yaml_text import Path, Tree
 
@@ -42,8 +43,8 @@ def partial(
         entry = model.model_validate(mine)
     except ValidationError as error:
         say_all(error, model, tree, path, found)
-        wrong = {one["loc"][0] for one in error.errors(include_url=False, include_context=False)}
-        right = right_part(model, frozenset(map(str, wrong)))
+        wrong = {str(one["loc"][0]) for one in error.errors(include_url=False)}
+        right = right_part(model, frozenset(wrong.intersection(fields_at(model, ()))))
         entry = right.model_validate({key: mine[key] for key in mine if key not in wrong})
     return {name: getattr(entry, name) for name in type(entry).model_fields}
 
@@ -70,12 +71,22 @@ def whole(model: type[M], value: Any, tree: Tree, path: Path, found: Diagnostics
 
 def say_all(error: ValidationError, form: Any, tree: Tree, path: Path, found: Diagnostics) -> None:
     """Say each of pydantic's errors in our words at its place."""
-    for one in error.errors(include_url=False):
+    for one in without_echoes(error.errors(include_url=False), form):
         inner = real_path(tree, path, one["loc"])
         code, message, help_ = in_our_words(one, inner, fields_at(form, one["loc"][:-1]))
         on_key = one["type"] in {"missing", "extra_forbidden"} or one["loc"][-1:] == ("[key]",)
         place = tree.key(*inner) if on_key else tree.at(*inner)
         found.say(code, place, message, help_ or missing_help(one, form))
+
+
+def without_echoes(errors: Sequence[Any], form: Any) -> Iterator[Any]:
+    """Leave out the missing key that an unknown one beside it is a misspelling of."""
+    meant = {
+        (*one["loc"][:-1], nearest(str(one["loc"][-1]), fields_at(form, one["loc"][:-1])))
+        for one in errors
+        if one["type"] == "extra_forbidden"
+    }
+    return (one for one in errors if one["type"] != "missing" or one["loc"] not in meant)
 
 
 def real_path(tree: Tree, path: Path, loc: Iterable[str | int]) -> Path:

@@ -168,3 +168,22 @@ def test_diagnostics_come_by_file_and_line(tmp_path: Path) -> None:
     places = [(one.file, one.line) for one in outcome.diagnostics]
     assert places == sorted(places)
     assert len({file for file, _ in places}) == 3
+
+
+@pytest.mark.parametrize(
+    ("match", "said"),
+    [
+        ("device: [f3]", []),
+        ("device: [f3, f33]", ["unknown-device"]),
+        ('device: ["f9*"]', []),
+        ("point: [f3/ia]", []),
+        ("point: [f3/iaa]", ["unknown-point"]),
+        ("point: [f4/ia]", ["unknown-device"]),
+        ('point: ["f4/*"]', ["unknown-device"]),
+        ('point: ["*/nothing"]', []),
+    ],
+)
+def test_a_policy_names_what_there_is(tmp_path: Path, match: str, said: list[str]) -> None:
+    rule = f"  - {{name: x, effect: deny, match: {{{match}}}, why: reasons}}\n"
+    outcome = loaded(tmp_path, policy=POLICY + rule)
+    assert [code for code in codes(outcome) if code.startswith("unknown")] == said
