@@ -1,5 +1,6 @@
 """Real Mosquitto brokers for tests: started on a free port, killed, stopped, restarted."""
 
+import os
 import shutil
 import signal
 import socket
@@ -165,6 +166,8 @@ class Mosquitto:
             "max_queued_messages 0",
             "max_queued_bytes 0",
         ]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it could not read the test's files
         if users is None:
             lines.append("allow_anonymous true")
         else:

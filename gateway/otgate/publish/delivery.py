@@ -15,6 +15,7 @@ from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
 from otgate.publish.message import Message, Retain
 from otgate.publish.payload import LaneStatus
+from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.session import Session
 from otgate.publish.settings import BusSettings, LastValues
@@ -37,6 +38,7 @@ class Delivery:
         catalogs: Catalogs,
         newest: NewestValues,
         retained: RetainedTopics,
+        refusals: Refusals,
         clock: Callable[[], int],
     ) -> None:
         self._session = session
@@ -45,6 +47,7 @@ class Delivery:
         self._catalogs = catalogs
         self._newest = newest
         self._retained = retained
+        self._refusals = refusals
         self._clock = clock
         self._feed = Feed(reader)
         self._explained: set[str] = set()
@@ -175,6 +178,8 @@ class Delivery:
             yield Message(topic, b"", Retain.YES)
 
     async def _retain(self, message: Message) -> None:
+        if self._refusals.avoids(message):
+            return
         self._retained.add(message.topic)
         await self._session.send(message)
 

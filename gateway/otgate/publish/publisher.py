@@ -207,6 +207,7 @@ class Publisher:
             self._catalogs,
             self._newest,
             self._retained,
+            self._refusals,
             self._clock,
         )
         try:

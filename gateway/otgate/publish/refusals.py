@@ -31,6 +31,15 @@ class Refusals:
         self._path = state / "refused.jsonl"
         self._tries: Counter[Claim | None] = Counter()
         self._said: set[tuple[str, int]] = set()
+        self._avoided: set[str] = set()
+
+    def avoids(self, message: Message) -> bool:
+        """Tell whether ``message`` is a standing one that was refused before.
+
+        Samples are always offered. Some brokers end the connection after a refusal: a refused
+        status or meta, sent anew after each reconnect, would keep samples from ever flowing.
+        """
+        return message.claim is None and message.topic in self._avoided
 
     def worth_retrying(self, message: Message, outcome: Outcome) -> bool:
         """Tell whether the message may pass on another attempt; counts this one."""
@@ -43,6 +52,8 @@ class Refusals:
         """Keep the message in the file; the rest may flow."""
         self.count += 1
         self._tries.pop(message.claim, None)
+        if message.claim is None and len(self._avoided) < SAID_LIMIT:
+            self._avoided.add(message.topic)
         self._say(message, outcome)
         with contextlib.suppress(OSError):  # a full disk must not stop what can be delivered
             self._write(_line(message, outcome, now_ns))

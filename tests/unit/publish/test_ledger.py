@@ -1,0 +1,150 @@
+from typing import Any, Literal
+
+from otgate.publish.ledger import Ages, Ledger
+from otgate.publish.payload import Data, GapNotice, GatewayStatus, LaneStatus, Sample
+from otgate.publish.topics import MessageClass
+
+EPOCH = "01JD3K7Q"
+
+
+def data(seq: int, count: int = 10, **fields: Any) -> Data:
+    said = {
+        "site": "sub7",
+        "gateway": "gw1",
+        "conduit": "analytics",
+        "device": "f3",
+        "lane": "data",
+        "epoch": EPOCH,
+        "seq": seq,
+        "meta": "9f2c41aa",
+        "origin": "poll",
+        "received_us": 0,
+        "spooled_us": 0,
+        "sent_us": 0,
+        "time_us": 0,
+        "points": [Sample("ia", 1.0)] * count,
+        **fields,
+    }
+    return Data(**said)
+
+
+def gap(seq: int, count: int, lane: Literal["data", "event"] = "data") -> GapNotice:
+    return GapNotice(
+        site="sub7",
+        gateway="gw1",
+        conduit="analytics",
+        lane=lane,
+        epoch=EPOCH,
+        seq=seq,
+        count=count,
+        from_us=0,
+        to_us=0,
+        reason="removed",
+        sent_us=0,
+    )
+
+
+def status(lane: LaneStatus) -> GatewayStatus:
+    return GatewayStatus(
+        site="sub7",
+        gateway="gw1",
+        conduit="analytics",
+        bus="alive",
+        field="alive",
+        sent_us=0,
+        lanes={"data": lane},
+    )
+
+
+def booked(*messages: Data | GapNotice | GatewayStatus) -> Ledger:
+    ledger = Ledger()
+    for message in messages:
+        match message:
+            case Data():
+                ledger.samples(message, MessageClass.DATA, 5000)
+            case GapNotice():
+                ledger.gap(message)
+            case GatewayStatus():
+                ledger.status(message)
+    return ledger
+
+
+def test_an_unbroken_stream_loses_nothing() -> None:
+    ledger = booked(*(data(seq) for seq in range(0, 1000, 10)))
+    assert (ledger.received, ledger.lost) == (1000, 0)
+
+
+def test_a_hole_below_the_highest_number_is_a_loss() -> None:
+    ledger = booked(data(100), data(120))
+    (account,) = ledger.accounts.values()
+    assert account.losses() == [(110, 120)]
+    assert ledger.lost == 10
+
+
+def test_what_came_before_the_subscription_is_not_missed() -> None:
+    assert booked(data(5000)).lost == 0
+
+
+def test_an_announced_gap_is_no_loss() -> None:
+    ledger = booked(data(0), gap(10, 7), data(20))
+    assert ledger.lost == 3
+    (account,) = ledger.accounts.values()
+    assert (account.gaps, account.losses()) == (7, [(17, 20)])
+
+
+def test_a_tail_that_the_gateway_says_is_delivered_is_a_loss() -> None:
+    ledger = booked(data(0), status(LaneStatus(epoch=EPOCH, complete_through=15)))
+    assert ledger.lost == 5
+
+
+def test_duplicates_are_counted_and_not_received_twice() -> None:
+    ledger = booked(data(0), data(10), data(5), data(0))
+    (account,) = ledger.accounts.values()
+    assert (account.count, account.duplicates, account.disorder) == (20, 20, 0)
+
+
+def test_a_first_arrival_after_a_later_one_is_disorder() -> None:
+    ledger = booked(data(0), data(20), data(10))
+    (account,) = ledger.accounts.values()
+    assert (account.disorder, account.lost) == (10, 0)
+
+
+def test_lanes_and_epochs_are_accounted_for_apart() -> None:
+    ledger = booked(data(0), data(500, lane="event"), data(0, epoch="01JD3K7R"))
+    assert len(ledger.accounts) == 3
+    assert ledger.lost == 0
+
+
+def test_an_epoch_that_ends_before_our_eyes_must_be_complete() -> None:
+    following = LaneStatus(
+        epoch="01JD3K7R", complete_through=0, previous_epoch=EPOCH, previous_end=25
+    )
+    ledger = booked(status(LaneStatus(epoch=EPOCH, complete_through=0)), data(0), status(following))
+    assert ledger.lost == 15
+
+
+def test_an_epoch_that_begins_before_our_eyes_begins_at_0() -> None:
+    following = LaneStatus(
+        epoch="01JD3K7R", complete_through=0, previous_epoch=EPOCH, previous_end=0
+    )
+    ledger = booked(
+        status(LaneStatus(epoch=EPOCH, complete_through=0)),
+        data(30, epoch="01JD3K7R"),
+        status(following),
+    )
+    assert ledger.lost == 30
+
+
+def test_memory_does_not_grow_with_an_unbroken_stream() -> None:
+    ledger = booked(*(data(seq) for seq in range(0, 10_000, 10)))
+    (account,) = ledger.accounts.values()
+    assert list(account.received) == [(0, 10_000)]
+
+
+def test_percentiles_are_right_within_five_percent() -> None:
+    ages = Ages()
+    for age_ms in range(1, 1001):
+        ages.add(float(age_ms))
+    assert 475 <= (ages.percentile(0.5) or 0) <= 525
+    assert 940 <= (ages.percentile(0.99) or 0) <= 1045
+    assert Ages().percentile(0.5) is None

@@ -1,0 +1,295 @@
+"""The bus side against servers that answer exactly what a test tells them to (MQTT 5.0, 3.1.1)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from publishing import Feeder, Running, publishing
+
+from otgate.publish.errors import BrokerLost
+from otgate.publish.settings import Protocol
+
+CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
+V5, V311 = 5, 4
+ACCEPTED_V5 = bytes.fromhex("20 03 00 00 00")
+ACCEPTED_V311 = bytes.fromhex("20 02 00 00")
+UNACCEPTABLE_VERSION = bytes.fromhex("20 02 00 01")  # 3.1.1 §3.2.2.3
+SERVER_BUSY = bytes.fromhex("20 03 00 89 00")
+RETAIN_NOT_SUPPORTED = bytes.fromhex("20 03 00 9A 00")
+
+Answer = Callable[["Client"], Awaitable[None]]
+
+
+class Client:
+    """One connection, from the server's side."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def packet(self) -> tuple[int, int, bytes]:
+        """Return the next packet's type, flags and rest."""
+        first = (await self._reader.readexactly(1))[0]
+        length, shift = 0, 0
+        while True:
+            byte = (await self._reader.readexactly(1))[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return first >> 4, first & 15, await self._reader.readexactly(length)
+
+    async def version(self) -> int:
+        """Read the CONNECT and return its protocol level."""
+        kind, _, rest = await self.packet()
+        assert kind == CONNECT
+        return rest[6]
+
+    async def sends(self, octets: bytes) -> None:
+        self._writer.write(octets)
+        await self._writer.drain()
+
+    async def serves(self, code: int = 0, hold: int = 0) -> None:
+        """Acknowledge with ``code`` from when ``hold`` publishes are due; answer pings."""
+        due: list[bytes] = []
+        while True:
+            kind, flags, rest = await self.packet()
+            if kind == PINGREQ:
+                await self.sends(bytes.fromhex("D0 00"))
+            if kind != PUBLISH or not flags & 0b0110:
+                continue
+            length = int.from_bytes(rest[:2])
+            due.append(rest[2 + length : 4 + length])
+            if len(due) > hold:
+                await self.sends(b"\x40\x03" + due.pop(0) + bytes([code]))
+
+
+@asynccontextmanager
+async def server(*answers: Answer) -> AsyncIterator[str]:
+    """A server that gives each connection the next answer, the last one for ever."""
+    waiting = list(answers)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        try:
+            await answer(Client(reader, writer))
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"mqtt://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def spool(tmp_path: Path) -> AsyncIterator[Path]:
+    feeder = Feeder(tmp_path / "spool")
+    feeder.measure(times=30)
+    yield feeder.directory
+    feeder.close()
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def versions(seen: list[int], *, refusal: bytes) -> Answer:
+    """A server of 3.1.1 only, which answers MQTT 5 with ``refusal`` and closes."""
+
+    async def answer(client: Client) -> None:
+        seen.append(await client.version())
+        if seen[-1] == V5:
+            await client.sends(refusal)
+            return
+        await client.sends(ACCEPTED_V311)
+        await _serves_v311(client)
+
+    return answer
+
+
+async def _serves_v311(client: Client) -> None:
+    while True:
+        kind, _, rest = await client.packet()
+        if kind == PUBLISH:
+            length = int.from_bytes(rest[:2])
+            await client.sends(b"\x40\x02" + rest[2 + length : 4 + length])
+
+
+async def _accepts(client: Client) -> None:
+    assert await client.version() == V5
+    await client.sends(ACCEPTED_V5)
+    await client.serves()
+
+
+async def _done(running: Running, samples: int = 300) -> None:
+    await running.until(lambda s: s["lanes"]["data"]["complete_through"] == samples)
+
+
+@pytest.mark.parametrize("refusal", [UNACCEPTABLE_VERSION, b""], ids=["code 1", "close"])
+async def test_a_server_of_3_1_1_only_is_spoken_to_in_3_1_1(
+    spool: Path, state: Path, refusal: bytes
+) -> None:
+    seen: list[int] = []
+    async with server(versions(seen, refusal=refusal)) as url:
+        async with publishing(spool, state, url) as running:
+            await _done(running)
+            assert running.publisher.status()["protocol"] == "3.1.1"
+    assert seen == [V5, V311]
+
+
+async def test_3_1_1_is_remembered_once_it_worked(spool: Path, state: Path) -> None:
+    seen: list[int] = []
+    async with server(versions(seen, refusal=b"")) as url:
+        async with publishing(spool, state, url) as running:
+            await _done(running)
+            assert running.publisher._session is not None
+            running.publisher._session.end(BrokerLost("the test says so"))
+            await running.until(lambda status: status["connections"] == 2)
+    assert seen == [V5, V311, V311]
+
+
+async def test_a_restarting_broker_that_closes_is_asked_for_mqtt_5_again(
+    spool: Path, state: Path
+) -> None:
+    async def closes(client: Client) -> None:
+        await client.version()
+
+    async with server(closes, closes, _accepts) as url:
+        async with publishing(spool, state, url) as running:
+            await _done(running)
+            assert running.publisher.status()["protocol"] == "5"
+
+
+async def test_nobody_falls_back_where_the_settings_say_5(spool: Path, state: Path) -> None:
+    seen: list[int] = []
+    async with server(versions(seen, refusal=UNACCEPTABLE_VERSION)) as url:
+        async with publishing(spool, state, url, protocol=Protocol.V5) as running:
+            await running.until(lambda status: status["attempts"] >= 2)
+    assert set(seen) == {V5}
+
+
+async def test_a_busy_server_is_no_reason_to_fall_back(spool: Path, state: Path) -> None:
+    async def busy(client: Client) -> None:
+        assert await client.version() == V5
+        await client.sends(SERVER_BUSY)
+
+    async with server(busy, _accepts) as url, publishing(spool, state, url) as running:
+        await _done(running)
+        assert running.publisher.status()["protocol"] == "5"
+
+
+async def test_a_session_that_was_taken_over_is_not_fought_for(spool: Path, state: Path) -> None:
+    async def takes_over(client: Client) -> None:
+        await client.version()
+        await client.sends(ACCEPTED_V5)
+        await client.packet()
+        await client.sends(bytes.fromhex("E0 01 8E"))  # §3.14.2.1
+
+    async with server(takes_over) as url, publishing(spool, state, url) as running:
+        await running.until(lambda status: status["error"] is not None)
+        assert "took the session over" in running.publisher.status()["error"]
+        await asyncio.sleep(1.5)
+        assert running.publisher.status()["connections"] == 1
+
+
+async def test_no_more_is_in_flight_than_the_receive_maximum(spool: Path, state: Path) -> None:
+    async def narrow(client: Client) -> None:
+        await client.version()
+        await client.sends(bytes.fromhex("20 06 00 00 03 21 00 05"))  # Receive Maximum 5
+        await client.serves(hold=4)
+
+    async with server(narrow) as url, publishing(spool, state, url) as running:
+        await running.until(lambda status: status["samples"] >= 200)
+        assert running.publisher._session is not None
+        assert running.publisher._session.window.most == 5
+
+
+async def test_retained_messages_are_plain_where_the_server_keeps_none(
+    spool: Path, state: Path
+) -> None:
+    retained: list[int] = []
+
+    async def keeps_none(client: Client) -> None:
+        await client.version()
+        await client.sends(bytes.fromhex("20 05 00 00 02 25 00"))  # Retain Available 0
+        while True:
+            kind, flags, rest = await client.packet()
+            if kind == PUBLISH:
+                retained.append(flags & 1)
+                length = int.from_bytes(rest[:2])
+                await client.sends(b"\x40\x03" + rest[2 + length : 4 + length] + b"\0")
+
+    async def refuses_the_will(client: Client) -> None:
+        await client.version()
+        await client.sends(RETAIN_NOT_SUPPORTED)
+
+    async with server(refuses_the_will, keeps_none) as url:
+        async with publishing(spool, state, url) as running:
+            await _done(running)
+    assert retained
+    assert not any(retained)
+
+
+async def test_qos_0_is_used_where_the_server_has_no_more(spool: Path, state: Path) -> None:
+    levels: list[int] = []
+
+    async def only_qos_0(client: Client) -> None:
+        await client.version()
+        await client.sends(bytes.fromhex("20 05 00 00 02 24 00"))  # Maximum QoS 0
+        while True:
+            kind, flags, _ = await client.packet()
+            if kind == PUBLISH:
+                levels.append(flags >> 1 & 3)
+
+    async with server(only_qos_0) as url, publishing(spool, state, url) as running:
+        await _done(running)
+    assert set(levels) == {0}
+
+
+async def test_a_passing_refusal_is_retried_and_nothing_is_lost(spool: Path, state: Path) -> None:
+    async def over_quota(client: Client) -> None:
+        await client.version()
+        await client.sends(ACCEPTED_V5)
+        await client.serves(code=0x97)
+
+    async with server(over_quota, _accepts) as url, publishing(spool, state, url) as running:
+        await _done(running)
+        assert running.publisher.status()["samples"] == 300
+
+
+async def test_a_message_that_is_always_refused_is_set_aside(spool: Path, state: Path) -> None:
+    async def refuses(client: Client) -> None:
+        await client.version()
+        await client.sends(ACCEPTED_V5)
+        await client.serves(code=0x99)
+
+    async with server(refuses) as url, publishing(spool, state, url) as running:
+        await _done(running)
+        assert running.publisher.status()["samples"] == 0
+        assert running.publisher.status()["refused"] >= 30
+    assert len((state / "refused.jsonl").read_text().splitlines()) >= 30
+
+
+@pytest.mark.parametrize("garbage", [b"\xff" * 64, b"\x00" * 64, b"\x20\xff\xff\xff\xff\xff"])
+async def test_garbage_ends_the_connection_and_nothing_else(
+    spool: Path, state: Path, garbage: bytes
+) -> None:
+    async def babbles(client: Client) -> None:
+        await client.version()
+        await client.sends(garbage)
+
+    async with server(babbles, babbles, _accepts) as url, publishing(spool, state, url) as running:
+        await _done(running)
