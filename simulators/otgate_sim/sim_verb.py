@@ -11,6 +11,7 @@ from pathlib import Path
 
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import FAILED, OK, USAGE
+from otgate.cli.loading import loaded
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.control import ask, default_path, free_path, listening

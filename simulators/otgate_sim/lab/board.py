@@ -8,7 +8,6 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from otgate.config.site import Site
 from otgate.model import Point
 from otgate.publish.payload import Samples
 from otgate_sim.lab.tally import Name, Stream, percentile
@@ -36,7 +35,6 @@ class Shown:
 class Board:
     """What arrived last, point by point and conduit by conduit."""
 
-    site: Site
     verdicts: Verdicts
     note: str = ""
     clock: Callable[[], int] = time.time_ns
@@ -65,7 +63,9 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show one page of the table, as many points as the screen has lines for."""
-        rows = [(device.id, point) for device in self.site.devices for point in device.points]
+        rows = [
+            (device.id, point) for device in self.verdicts.site.devices for point in device.points
+        ]
         height = max(5, (options.height or console.height) - FRAME_LINES)
         pages = -(-len(rows) // height)
         page = int(self.clock() / 1e9 / PAGE_S) % pages
@@ -76,12 +76,13 @@ class Board:
 
     def empty_table(self, page: str) -> Table:
         """Return the table's frame: columns, counts and latency."""
+        site = self.verdicts.site
         counts = "  ".join(f"{name} {self.counts.get(name, 0)}" for name in self.verdicts.conduits)
         half, most = (percentile(self.latencies_ms, share) for share in (0.5, 0.99))
         latency = "" if half is None else f"  latency {half} / {most} ms"
         gaps = f"  gaps {self.gaps}" if self.gaps else ""
         table = Table(
-            title=f"{self.site.name or self.site.id}  {self.note}",
+            title=f"{site.name or site.id}  {self.note}",
             caption=f"samples: {counts}{latency}{gaps}  {page}  Ctrl-C stops",
             expand=True,
         )

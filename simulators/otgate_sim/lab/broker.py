@@ -17,7 +17,7 @@ LOOK_S = 0.02
 SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
 
 MOSQUITTO = """\
-listener {port} 127.0.0.1
+{user}listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
 set_tcp_nodelay true
@@ -26,7 +26,8 @@ log_dest stderr
 log_type error
 log_type warning
 """
-"""A subscriber of the lab that lags is never cut off: what it misses would count as loss."""
+"""Unlimited queues, for what a lagging subscriber misses would count as loss; no change of user,
+for that would undo the wish to die with the lab."""
 
 AMQTT = """\
 listeners:
@@ -44,7 +45,9 @@ async def broker(children: Children) -> tuple[str, str]:
     """
     port = free_port()
     if mosquitto := shutil.which("mosquitto", path=SEARCH):
-        conf = written(children.directory / "mosquitto.conf", MOSQUITTO.format(port=port))
+        conf = written(
+            children.directory / "mosquitto.conf", MOSQUITTO.format(port=port, user=getuser())
+        )
         child = await children.start("broker", dying_with_us([mosquitto, "-c", str(conf)]))
         note = "Mosquitto"
     elif find_spec("amqtt"):

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import yaml
 
+from otgate.config.bus import load_bus
+from otgate.config.render import rendered
 from otgate.errors import Refused
+from otgate.spool.segment import Log
 
-RUNNING = ("spool", "state", "run", "*.sock")
-"""What a running gateway leaves in a site's folder; a lab starts without."""
+PREFIX = "otgate-lab-"
+"""What a lab's directory is called."""
+RUNNING = ("spool", "state", "run", "*.sock", f"{PREFIX}*")
+"""What a running gateway or lab leaves in a site's folder; a lab starts without."""
 
 
 def own_site() -> Path:
@@ -63,3 +68,21 @@ def point_at(bus: Path, url: str) -> None:
             bus.write_text(f'{before}["{url}"]\n{after}', encoding="utf-8")
             return
     raise Refused(f"{bus.name} names no brokers")
+
+
+def conduit_of(bus: Path) -> str:
+    """Return the conduit that a bus file publishes.
+
+    Raises:
+        Refused: the file is wrong.
+    """
+    read, diagnostics = load_bus(bus)
+    if read is None:
+        raise Refused(rendered(diagnostics))
+    return read.conduit
+
+
+def make_spool(directory: Path) -> None:
+    """Make a spool's folders, as an installation does before either side starts."""
+    for log in Log:
+        (directory / log).mkdir(parents=True, exist_ok=True)

@@ -28,12 +28,16 @@ class Tally:
 
     crosses: Callable[[str, Name], bool]
     """Whether the policy lets a point through a conduit."""
+    holds: Callable[[str, Name], bool]
+    """Whether the policy holds a point's values back for a while."""
     received: dict[Stream, dict[int, Name]] = field(default_factory=dict)
     spooled: dict[Stream, dict[int, Name]] = field(default_factory=dict)
     announced: dict[Stream, set[int]] = field(default_factory=dict)
     """Numbers that a published gap covers."""
     latencies_ms: list[float] = field(default_factory=list)
-    """One for each sample's first arrival."""
+    """One for each first arrival of a sample that nothing holds back."""
+    held_ms: list[float] = field(default_factory=list)
+    """The same of points that the policy holds back."""
     duplicated: int = 0
     denied: int = 0
 
@@ -46,7 +50,8 @@ class Tally:
                 self.duplicated += 1
                 continue
             seen[number] = name
-            self.latencies_ms.append(age_ms)
+            held = self.holds(stream.conduit, name)
+            (self.held_ms if held else self.latencies_ms).append(age_ms)
 
     def announce(self, stream: Stream, seq: int, count: int) -> None:
         """Book a published gap."""

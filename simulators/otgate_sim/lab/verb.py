@@ -25,10 +25,10 @@ from otgate.together import cancelled
 from otgate_sim.lab.board import Board
 from otgate_sim.lab.broker import broker
 from otgate_sim.lab.children import Child, Children
-from otgate_sim.lab.ground import buses, copied, point_at
+from otgate_sim.lab.ground import PREFIX, buses, conduit_of, copied, make_spool, point_at
 from otgate_sim.lab.spools import count_spools
 from otgate_sim.lab.subscriber import Subscriber
-from otgate_sim.lab.tally import Tally
+from otgate_sim.lab.tally import Tally, percentile
 from otgate_sim.lab.verdicts import Verdicts
 
 START_LIMIT_S = 20.0
@@ -43,7 +43,7 @@ def execute(options: Namespace) -> int:
     if options.for_s is not None and options.for_s <= 0:
         print("otgate lab: --for takes seconds above 0", file=sys.stderr)
         return USAGE
-    with tempfile.TemporaryDirectory(prefix="otgate-lab-") as directory:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as directory:
         site_file = copied(options.site, Path(directory))
         site = loaded(site_file)
         if site is None:
@@ -62,7 +62,7 @@ class Lab:
 
     async def shown(self) -> int:
         """Show the table until the time is over, a process ends, or Ctrl-C."""
-        board = Board(self.site, Verdicts(self.site))
+        board = Board(Verdicts(self.site))
         async with self.running(Subscriber(board)) as (children, _, note):
             board.note = note
             with Live(board, console=Console(), refresh_per_second=4, screen=False):
@@ -71,7 +71,8 @@ class Lab:
 
     async def measured(self) -> int:
         """Run for a while, let the bus drain, and print the comparison as a line of JSON."""
-        tally = Tally(Verdicts(self.site).crosses)
+        verdicts = Verdicts(self.site)
+        tally = Tally(verdicts.crosses, verdicts.holds)
         subscriber = Subscriber(tally)
         async with self.running(subscriber) as (children, field_side, note):
             print(f"broker: {note}", file=sys.stderr)
@@ -80,8 +81,8 @@ class Lab:
             count_spools(tally, self.site.spool.directory, self.directory / "cursors")
             await drained(tally)
         result = tally.result({device.id: device.driver for device in self.site.devices})
-        for line in subscriber.unreadable[:10]:
-            print(f"unreadable: {line}", file=sys.stderr)
+        for line in remarks(tally, subscriber):
+            print(line, file=sys.stderr)
         print(json.dumps(result), flush=True)
         return verdict(tally, subscriber)
 
@@ -108,9 +109,10 @@ class Lab:
             source = Source(read_broker(url)[0])
             listening = asyncio.ensure_future(subscribe(source, subscriber, clock=time.time_ns))
             try:
-                endpoints = await self.simulated(children)
                 await within(subscriber.is_connected.wait(), "the broker takes no subscription")
-                await self.bus_sides(children, url)
+                endpoints, _ = await asyncio.gather(
+                    self.simulated(children), self.bus_sides(children, url)
+                )
                 field_side = await children.otgate(
                     "field side", "run", str(self.site.path), "--field",
                     "--endpoints", str(endpoints),
@@ -136,10 +138,17 @@ class Lab:
         return endpoints
 
     async def bus_sides(self, children: Children, url: str) -> None:
-        """Start one bus side per conduit, pointed at the lab's broker."""
-        for bus in buses(self.site.path):
-            point_at(bus, url)
-            await children.otgate(f"bus side {bus.stem}", "bus", str(bus))
+        """Start one bus side per conduit, pointed at the lab's broker; return when all run."""
+        await asyncio.gather(*(self.bus_side(children, bus, url) for bus in buses(self.site.path)))
+
+    async def bus_side(self, children: Children, bus: Path, url: str) -> None:
+        """Start one bus side and wait for its administration socket."""
+        point_at(bus, url)
+        conduit = conduit_of(bus)
+        make_spool(self.site.spool.directory / conduit)
+        child = await children.otgate(f"bus side {bus.stem}", "bus", str(bus))
+        answering = self.site.control_directory / f"bus-{conduit}.sock"
+        await within(appeared(answering, child), f"no bus side\n{child.last_words()}")
 
 
 async def within(waiting: Awaitable[object], otherwise: str) -> None:
@@ -173,6 +182,15 @@ async def drained(tally: Tally) -> None:
     limit = loop.time() + DRAIN_LIMIT_S
     while tally.lost() and loop.time() < limit:  # noqa: ASYNC110  the tally is a plain value
         await asyncio.sleep(LOOK_S)
+
+
+def remarks(tally: Tally, subscriber: Subscriber) -> list[str]:
+    """Return what a person should know beside the result."""
+    said = [f"unreadable: {line}" for line in subscriber.unreadable[:10]]
+    held_p50, held_p99 = (percentile(tally.held_ms, share) for share in (0.5, 0.99))
+    if held_p50 is not None:
+        said.append(f"held back by min_interval_s: age p50 {held_p50} ms, p99 {held_p99} ms")
+    return said
 
 
 def verdict(tally: Tally, subscriber: Subscriber) -> int:

@@ -10,6 +10,7 @@ class Verdicts:
     """Every point's verdict on every conduit."""
 
     def __init__(self, site: Site) -> None:
+        self.site = site
         self.conduits = list(site.policy.conduits)
         self.of: dict[tuple[str, Name], Verdict] = {}
         for device in site.devices:
@@ -23,3 +24,8 @@ class Verdicts:
         """Whether a point may leave through a conduit; what the site lacks may not."""
         verdict = self.of.get((conduit, name))
         return verdict is not None and verdict.crosses
+
+    def holds(self, conduit: str, name: Name) -> bool:
+        """Whether a limit holds a point's values back, so that their age is the policy's doing."""
+        verdict = self.of.get((conduit, name))
+        return verdict is not None and verdict.restriction.min_interval_s > 0
