@@ -137,5 +137,7 @@ class Codec:
         return Missing.MISMATCHED
 
     def _settle(self, ask: Ask) -> None:
-        for transaction in [at for at, other in self._pending.items() if other is ask]:
-            del self._pending[transaction]
+        """Forget the other transaction id of an ask that was retried."""
+        if self._pending:
+            for transaction in [at for at, other in self._pending.items() if other is ask]:
+                del self._pending[transaction]

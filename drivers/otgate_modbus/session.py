@@ -17,6 +17,9 @@ from otgate_modbus.verdict import verdict
 SILENT_POLLS = 3
 """After this many a poll begins with its smallest read alone."""
 
+OF_PERIOD = 0.9
+"""Share of a scan's period that a poll may take."""
+
 PROBE_AGAIN_S = 3600.0
 """How long a refusal is believed."""
 
@@ -58,7 +61,7 @@ class ModbusSession:
         """
         async with self._wire.turn:
             sheet = self._sheet(scan)
-            poll = Poll(self._loop.time(), self._settings.timeout_s)
+            poll = self._begun(scan)
             if self._silent >= SILENT_POLLS:
                 await self._knock(sheet, poll)
             probes = sheet.probing(due=self._probe_due(scan))
@@ -79,16 +82,16 @@ class ModbusSession:
         """Read and emit group by group; those without any answer wait for the end."""
         groups, unheard = [], []
         for planned in sheet.in_order():
-            group = await self._read(sheet, planned, probes, poll)
+            try:
+                group = await self._read(sheet, planned, probes, poll)
+            finally:
+                planned.note_silence()
             groups.append(group)
-            for line in planned.lines:
-                line.note_silence()
             if group.heard:
                 self._emit(group, emit)
             else:
                 unheard.append(group)
         if len(unheard) == len(groups):
-            self._silent += 1
             raise self._no_answer([line for group in groups for line in group.lines])
         self._silent = 0
         for group in unheard:
@@ -97,7 +100,7 @@ class ModbusSession:
 
     async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
         await self._wire.exchange(group.begin(probes), poll)
-        if not group.contested:
+        if group.sound or not group.contested:
             return group
 
         async def more(asks: Sequence[Ask]) -> bool:
@@ -108,7 +111,7 @@ class ModbusSession:
 
     async def _knock(self, sheet: Sheet, poll: Poll) -> None:
         """Ask a device that has been silent for its smallest block before the rest."""
-        line = sheet.smallest()
+        line = sheet.knock(self._silent - SILENT_POLLS)
         line.ask.answer = Missing.NOT_ASKED
         await self._wire.exchange([line.ask], poll)
         if not line.heard:
@@ -154,8 +157,14 @@ class ModbusSession:
             self._sheets[scan.name] = sheet
         return sheet
 
+    def _begun(self, scan: Scan) -> Poll:
+        """Start a poll that ends in time to say so before its next slot."""
+        limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
+        return Poll(self._loop.time(), limit_s)
+
     def _no_answer(self, lines: Sequence[Line]) -> NoAnswer:
-        """Say why, from the first line that was asked."""
+        """Count a poll without answer and say why, from the first line that was asked."""
+        self._silent += 1
         asked = (line for line in lines if line.ask.answer is not Missing.NOT_ASKED)
         answer = next((line.ask.answer for line in asked), Missing.SILENT)
         return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}")

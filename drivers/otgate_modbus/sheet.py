@@ -63,6 +63,12 @@ class Group:
     def __init__(self, device: str, readings: Sequence[Reading], lines: Sequence[Line]) -> None:
         self.lines = tuple(lines)
         self._layout = Layout(device, readings, [line.block for line in lines])
+        self._good = (0,) * len(self.lines)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every line was answered with data."""
+        return all(type(line.ask.answer) is bytes for line in self.lines)
 
     @property
     def heard(self) -> bool:
@@ -73,6 +79,11 @@ class Group:
     def contested(self) -> bool:
         """Whether a refusal has yet to be traced to its points."""
         return any(line.contested for line in self.lines)
+
+    def note_silence(self) -> None:
+        """Remember which lines met silence, for the order of the next poll."""
+        for line in self.lines:
+            line.note_silence()
 
     def begin(self, probes: Sequence[Line]) -> list[Ask]:
         """Start a poll: return what to send, refused lines only where they are probed."""
@@ -86,22 +97,18 @@ class Group:
 
     def batches(self, now_ns: int) -> list[Batch]:
         """Decode this poll; ``now_ns`` stands in where nothing was received."""
-        replies: list[bytes | None] = []
-        states, received = [], []
-        for line in self.lines:
-            answer = line.ask.answer
-            states.append(line.quality)
-            if isinstance(answer, bytes):
-                replies.append(answer)
-                received.append(line.ask.received_ns)
-            else:
-                replies.append(None)
-        return self._layout.decode(replies, states, min(received, default=now_ns))
+        asks = [line.ask for line in self.lines]
+        replies = [ask.answer if isinstance(ask.answer, bytes) else None for ask in asks]
+        states = self._good if self.sound else tuple(line.quality for line in self.lines)
+        return self._layout.decode(replies, states, min(self._times(), default=now_ns))
 
     def spread_ns(self) -> int:
         """Return the time between the first and the last reply of this poll."""
-        times = [line.ask.received_ns for line in self.lines if isinstance(line.ask.answer, bytes)]
+        times = self._times()
         return max(times) - min(times) if times else 0
+
+    def _times(self) -> list[int]:
+        return [line.ask.received_ns for line in self.lines if type(line.ask.answer) is bytes]
 
 
 class Sheet:
@@ -145,10 +152,13 @@ class Sheet:
         count = 1 if alone else PROBES_PER_POLL
         return [self.probes.popleft() for _ in range(min(count, len(self.probes)))]
 
-    def smallest(self) -> Line:
-        """Return the cheapest question that shows whether the device is there."""
+    def knock(self, turn: int) -> Line:
+        """Return a cheap question that shows whether the device is there.
+
+        The smallest at first, later others in turn: one that never answers must not decide.
+        """
         asked = [line for line in self._lines if not line.block.refused] or self._lines
-        return min(asked, key=lambda line: line.ask.size)
+        return sorted(asked, key=lambda line: line.ask.size)[turn % len(asked)]
 
     def members(self, block: Block) -> list[Reading]:
         """Return the readings of a block, sorted by place."""

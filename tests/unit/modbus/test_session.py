@@ -68,11 +68,10 @@ async def test_a_slow_device_that_falls_silent_keeps_what_it_said() -> None:
 async def test_after_three_silent_polls_the_smallest_block_is_asked_first() -> None:
     async with serving() as server, session(*BLOCKS, port=server.port, timeout_s=0.06) as bench:
         server.answers = lambda asked, writer: None
-        for _ in range(SILENT_POLLS + 1):
-            server.places()
+        for _ in range(SILENT_POLLS):
             with pytest.raises(TimeoutError):
                 await bench.scan()
-        assert server.places() == [(3, 0, 1), (3, 0, 1)]
+        server.places()
         server.answers = lambda asked, writer: writer.write(asked.honest())
         assert [quality for _, quality in (await bench.scan()).values()] == [0] * 4
         first, *rest = server.places()
@@ -80,6 +79,48 @@ async def test_after_three_silent_polls_the_smallest_block_is_asked_first() -> N
         assert {place[1] for place in rest} == {0, 100, 200, 300}
         await bench.scan()
         assert [place[1] for place in server.places()] == [0, 100, 200, 300]
+
+
+async def test_a_small_block_that_never_answers_does_not_hide_the_device() -> None:
+    async with serving() as server, session(*BLOCKS, port=server.port, timeout_s=0.06) as bench:
+        server.answers = lambda asked, writer: None
+        for _ in range(SILENT_POLLS):
+            with pytest.raises(TimeoutError):
+                await bench.scan()
+        server.answers = lambda asked, writer: (
+            writer.write(asked.honest()) if asked.address else None
+        )
+        with pytest.raises(TimeoutError):
+            await bench.scan()
+        samples = await bench.scan()
+        assert samples["r3"][1] == 0
+        samples = await bench.scan()
+    assert [samples[f"r{at}"][1] for at in range(4)] == [FAILED, 0, 0, 0]
+
+
+async def test_a_poll_ends_before_its_next_slot() -> None:
+    async with (
+        serving() as server,
+        session(*BLOCKS, port=server.port, scans={"normal": 0.1}, timeout_s=5) as bench,
+    ):
+        server.answers = lambda asked, writer: None
+        before = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await bench.scan()
+        assert 0.08 < time.monotonic() - before < 0.15
+
+
+async def test_a_poll_cut_short_still_learns_which_block_is_silent() -> None:
+    async with serving() as server, session(*BLOCKS, port=server.port) as bench:
+        server.answers = lambda asked, writer: (
+            writer.write(asked.honest()) if asked.address else None
+        )
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await bench.scan()
+        server.places()
+        samples = await bench.scan()
+    assert [samples[f"r{at}"][1] for at in range(4)] == [FAILED, 0, 0, 0]
 
 
 async def test_units_of_one_endpoint_share_a_connection() -> None:
