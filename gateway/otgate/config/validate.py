@@ -3,7 +3,7 @@
 One key's mistake leaves the others readable, so that everything wrong is said at once.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, get_args
 

@@ -1,0 +1,72 @@
+"""Time and memory of `otgate check` as a whole process, by the number of points.
+
+.venv/bin/python tests/bench/check_bench.py [POINTS ...]
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+POINTS_PER_DEVICE = 1000
+HEADER = (
+    "id,name,description,substation,bay,kind,address,type,scale,eu_lo,eu_hi,unit,deadband,tags\n"
+)
+POLICY = """\
+config_version: 1
+policy: {name: bench, version: 1}
+vocabulary: {tags: [feeder]}
+zones: {bay: {purdue: 1}, enterprise: {purdue: 4}}
+conduits:
+  analytics: {from: [bay], to: enterprise, ceiling: internal}
+rules:
+  - {name: all, effect: allow, match: {tags_all: [feeder]}, why: a measurement of time}
+"""
+
+
+def rows(device: int) -> str:
+    """Return the rows of one device's point map."""
+    return HEADER + "".join(
+        f"p{n},Feeder {device} value {n},About value {n},Substation 7,F{n % 7},measurement,"
+        f"hr {2 * n},i32,0.1,0,600,A,0.5%,feeder\n"
+        for n in range(POINTS_PER_DEVICE)
+    )
+
+
+def write(directory: Path, points: int) -> Path:
+    """Write a site of about so many points."""
+    (directory / "points").mkdir()
+    (directory / "policy.yaml").write_text(POLICY)
+    entries = []
+    for device in range(max(1, points // POINTS_PER_DEVICE)):
+        (directory / f"points/d{device}.csv").write_text(rows(device))
+        entries.append(
+            f"  - {{id: d{device}, driver: modbus, zone: bay, points: points/d{device}.csv,"
+            f' modbus: {{url: "tcp://10.0.{device // 200}.{device % 200}"}}}}\n'
+        )
+    site = directory / "site.yaml"
+    site.write_text(
+        "config_version: 1\nsite: {id: bench, gateway: gw1}\ndevices:\n"
+        + "".join(entries)
+        + "defaults: {sensitivity: internal}\npolicy: policy.yaml\n"
+    )
+    return site
+
+
+def measured(points: int) -> str:
+    """Check a site and say how long it took and how large the process was."""
+    with TemporaryDirectory() as directory:
+        site = write(Path(directory), points)
+        started = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", "otgate", "check", str(site)])
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        took_s = time.monotonic() - started
+    return f"{points:>8,} points {took_s:6.2f} s {usage.ru_maxrss / 1024:6.0f} MB"
+
+
+if __name__ == "__main__":
+    for count in map(int, sys.argv[1:] or ["1000", "10000", "50000"]):
+        print(measured(count))
