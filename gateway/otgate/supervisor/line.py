@@ -18,7 +18,7 @@ from otgate.model import Scan
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.schedule import Grid, Schedule, Slot
 from otgate.supervisor.status import State
-from otgate.supervisor.watch import Intake, Watch
+from otgate.supervisor.watch import Intake, Reading, Watch
 from otgate.together import together
 
 log = structlog.get_logger()
@@ -40,7 +40,6 @@ class Line:
         self._pace = pace
         self._rng = rng
         self._grids: Mapping[str, Sequence[Grid]] = {}
-        self._intakes = {watch.device.id: Intake(watch) for watch in watches}
         self._schedule = Schedule()
         self._attempt = 0
         self._answered = False
@@ -112,8 +111,6 @@ class Line:
             )
             await together(self._scan_for_ever(sessions), *listening)
         finally:
-            for intake in self._intakes.values():
-                intake.end()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.close_s):
                     await stack.aclose()
@@ -130,7 +127,6 @@ class Line:
 
     async def _listen(self, watch: Watch, session: Session) -> None:
         intake = Intake(watch)
-        intake.begin()
         try:
             await session.listen(intake)
         finally:
@@ -150,7 +146,8 @@ class Line:
             if slot is None:
                 await _sleep_until(self._schedule.next_due_s(), now_s)
             elif not slot.probe_s and slot.deadline_s <= now_s:
-                self._next(slot, now_s, served=0)
+                self._watches[slot.device].skipped(slot.skipped(now_s))
+                self._schedule.add(slot)
             else:
                 await self._scan(slot, sessions[slot.device], now_s)
 
@@ -161,20 +158,21 @@ class Line:
         for scan, grid in zip(watch.plan, self._grids[watch.device.id], strict=True):
             slot = Slot(watch.device.id, scan, grid)
             if scan is served:
-                slot.take(grid.current(now_s) + 1)
+                slot.number = grid.current(now_s)
+                slot.served(now_s)
             else:
                 slot.begin(now_s, self._pace.catch_up_s)
             self._schedule.add(slot)
 
     async def _scan(self, slot: Slot, session: Session, began_s: float) -> None:
-        watch, intake = self._watches[slot.device], self._intakes[slot.device]
-        intake.begin()
+        watch = self._watches[slot.device]
+        reading = Reading(watch)
         try:
             async with asyncio.timeout_at(self._limit_s(slot, watch, began_s)):
-                await session.scan(slot.scan, intake)
+                await session.scan(slot.scan, reading)
         except TimeoutError as silence:
             error = str(silence) or f"no answer to {slot.scan.name} in time"
-            watch.missed(intake, slot.scan, error, _now_s())
+            watch.missed(reading, slot.scan, error, _now_s())
             self._after_silence(slot, watch, error)
         except Unusable as unusable:
             self._schedule.remove(slot.device)
@@ -183,9 +181,9 @@ class Line:
                 raise
         else:
             watch.took_s = _now_s() - began_s
-            self._after_answer(slot, watch, intake)
+            self._after_answer(slot, watch, reading)
         finally:
-            intake.end()
+            reading.end()
 
     def _limit_s(self, slot: Slot, watch: Watch, now_s: float) -> float:
         """Return until when a scan that begins now may take.
@@ -199,12 +197,12 @@ class Line:
             return max(usual_s, min(slot.deadline_s, self._schedule.spare_s(slot.device)))
         return max(usual_s, slot.deadline_s)
 
-    def _after_answer(self, slot: Slot, watch: Watch, intake: Intake) -> None:
+    def _after_answer(self, slot: Slot, watch: Watch, reading: Reading) -> None:
         now_s = _now_s()
         was_lost = watch.state is State.LOST
         self._answered = True
         self._silent.discard(slot.device)
-        watch.answered(intake, slot.scan, now_s)
+        watch.answered(reading, slot.scan, now_s)
         if slot.probe_s or was_lost:
             self._resume(watch, slot.scan)
         else:
@@ -241,10 +239,8 @@ class Line:
         self._schedule.add(slot)
         watch.tried()
 
-    def _next(self, slot: Slot, now_s: float, *, served: int = 1) -> None:
-        skipped = slot.advance(now_s) + 1 - served
-        if skipped:
-            self._watches[slot.device].skipped(skipped)
+    def _next(self, slot: Slot, now_s: float) -> None:
+        self._watches[slot.device].skipped(slot.served(now_s))
         self._schedule.add(slot)
 
 

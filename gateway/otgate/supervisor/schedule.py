@@ -2,8 +2,9 @@
 
 Slot ``k`` of a scan is due at ``origin + k * period_s`` and ends when the next is due. A slot that
 could not be served is skipped and counted; the grid never moves. Of the slots that are due, the
-one that ends first goes first (earliest deadline first), in turn where they end together. Probes of
-lost devices go when nothing else is due.
+one that ends first goes first, in turn where they end together. A scan whose slot was skipped keeps
+its place in that order, so that an overloaded link serves all alike. Probes of lost devices go when
+nothing else is due.
 """
 
 import heapq
@@ -43,12 +44,15 @@ class Slot:
     number: int = 0
     due_s: float = 0.0
     deadline_s: float = 0.0
+    urgent_s: float = 0.0
+    """The end of the first slot since it was served last: who has waited longest goes first."""
     probe_s: float = 0.0
     """For a probe: when it was asked for; it then leaves the grid."""
 
     def __post_init__(self) -> None:
         if not self.probe_s:
             self.take(self.number)
+        self.urgent_s = self.deadline_s
 
     def take(self, number: int) -> None:
         """Stand at slot ``number`` of the grid."""
@@ -56,11 +60,18 @@ class Slot:
         self.due_s = self.grid.due_s(number)
         self.deadline_s = self.grid.due_s(number + 1)
 
-    def advance(self, now_s: float) -> int:
+    def served(self, now_s: float) -> int:
         """Go to the next slot that can still be served; return how many were skipped."""
         following = max(self.number + 1, self.grid.current(now_s))
         skipped = following - self.number - 1
         self.take(following)
+        self.urgent_s = self.deadline_s
+        return skipped
+
+    def skipped(self, now_s: float) -> int:
+        """Go to the current slot, this one being over; return how many were skipped."""
+        skipped = max(1, self.grid.current(now_s) - self.number)
+        self.take(self.number + skipped)
         return skipped
 
     def begin(self, now_s: float, catch_up_s: float) -> None:
@@ -69,6 +80,7 @@ class Slot:
         soon = self.grid.due_s(current + 1) - now_s <= catch_up_s
         late = now_s - self.grid.due_s(current) > EARLY_S
         self.take(current + 1 if soon and late else current)
+        self.urgent_s = self.deadline_s
 
 
 class Schedule:
@@ -96,7 +108,7 @@ class Schedule:
         while waiting and waiting[0][0] <= now_s + EARLY_S:
             _, turn, slot = heapq.heappop(waiting)
             heap = self._probes if slot.probe_s else self._ready
-            heapq.heappush(heap, (slot.deadline_s, turn, slot))
+            heapq.heappush(heap, (slot.urgent_s, turn, slot))
         for heap in (self._ready, self._probes):
             if heap:
                 return heapq.heappop(heap)[2]

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -47,6 +48,7 @@ class States:
     def __init__(self, directory: Path | None, devices: Iterable[str]) -> None:
         self._directory = directory
         self._changed = asyncio.Event()
+        self._writing = Lock()
         self.of: Mapping[str, Kept] = {device: Kept(self._changed) for device in devices}
 
     async def load(self) -> None:
@@ -78,10 +80,14 @@ class States:
             if kept.unsaved:
                 kept.unsaved = False
                 try:
-                    await asyncio.to_thread(replace, self._path(device), encoded(kept))
+                    await asyncio.to_thread(self._write, self._path(device), encoded(kept))
                 except BaseException:
                     kept.unsaved = True
                     raise
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with self._writing:  # a cancelled save leaves its thread writing
+            replace(path, content)
 
     def _path(self, device: str) -> Path:
         return (self._directory or Path()) / f"{device}.json"

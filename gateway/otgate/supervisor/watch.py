@@ -7,7 +7,7 @@ import numpy as np
 import structlog
 
 from otgate.driver import Receipt, planned_types
-from otgate.model import Batch, Device, Index, Scan
+from otgate.model import Batch, Device, Index, Scan, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report import Report
 from otgate.supervisor.status import DeviceStatus, State
@@ -43,6 +43,7 @@ class Watch:
         self._clock = clock
         self._status = DeviceStatus(since_ns=clock())
         self._lost_s = 0.0
+        self._seen: tuple[object, bool] = (None, False)
 
     @property
     def state(self) -> State:
@@ -64,6 +65,13 @@ class Watch:
         news = self._report.pass_(batch)
         return NOTHING if news is None else self._outlet(news)
 
+    def usable(self, quality: Words) -> bool:
+        """Say whether any sample is not invalid; the same column again costs a comparison."""
+        if self._seen[0] is not quality:
+            invalid = quality & VALIDITY_MASK == Quality.INVALID
+            self._seen = (quality, not invalid.all())
+        return self._seen[1]
+
     def tick(self) -> None:
         """Pass on what became due by time alone."""
         self._send(self._report.tick(self._clock()))
@@ -76,24 +84,24 @@ class Watch:
         """Count an attempt to get a lost device back."""
         self._status.attempts += 1
 
-    def answered(self, intake: "Intake", scan: Scan, now_s: float) -> None:
+    def answered(self, reading: "Reading", scan: Scan, now_s: float) -> None:
         """Note that the device answered ``scan``; what it left out has failed."""
         self.row = 0
         self._status.scans += 1
-        if intake.samples < len(scan.points):
-            self._send(self._report.failed(intake.missing(scan), self._clock()))
-        if intake.good_ns:
-            self._status.last_good_ns = intake.good_ns
+        if reading.samples < len(scan.points):
+            self._send(self._report.failed(reading.missing(scan), self._clock()))
+        if reading.good_ns:
+            self._status.last_good_ns = reading.good_ns
             self._become(State.GOOD, now_s)
         elif self.state is State.LOST:
             self._become(State.FAILING, now_s, "the device answers, without a usable value")
 
-    def missed(self, intake: "Intake", scan: Scan, error: str, now_s: float) -> None:
+    def missed(self, reading: "Reading", scan: Scan, error: str, now_s: float) -> None:
         """Note that the device did not answer ``scan`` in time."""
         self.row += 1
         self._status.scans += 1
         self._status.failures += 1
-        self._send(self._report.failed(intake.missing(scan), self._clock()))
+        self._send(self._report.failed(reading.missing(scan), self._clock()))
         if self.state is not State.LOST:
             self._become(State.FAILING, now_s, error)
 
@@ -138,39 +146,43 @@ class Watch:
 
 
 class Intake:
-    """What one session emits in one scan, or while it listens."""
+    """What a session emits while it listens, on its way to the report."""
+
+    __slots__ = ("_open", "_watch")
 
     def __init__(self, watch: Watch) -> None:
-        self.samples = 0
-        self.good_ns = 0
-        """When the newest batch with a sample that is not invalid was received; 0 is none."""
         self._watch = watch
-        self._indexes: list[Index] = []
-        self._open = False
-        self._usable: tuple[object, bool] = (None, False)
-
-    def begin(self) -> None:
-        """Take what is emitted from now on."""
-        self.samples = self.good_ns = 0
-        self._indexes.clear()
         self._open = True
 
     def end(self) -> None:
-        """Drop what is emitted from now on: its scan is over, or its link is gone."""
+        """Drop what is emitted from now on: the scan is over, or the link is gone."""
         self._open = False
 
     def __call__(self, batch: Batch) -> Receipt:
         """Take ``batch`` to the report."""
-        if not self._open:
-            return NOTHING
-        self.samples += len(batch)
-        self._indexes.append(batch.index)
-        if self._usable[0] is not batch.quality:
-            bad = batch.quality & VALIDITY_MASK == Quality.INVALID
-            self._usable = (batch.quality, not bad.all())
-        if self._usable[1]:
-            self.good_ns = batch.received_ns
-        return self._watch.take(batch)
+        return self._watch.take(batch) if self._open else NOTHING
+
+
+class Reading(Intake):
+    """What a session emits in one scan."""
+
+    __slots__ = ("_indexes", "good_ns", "samples")
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(watch)
+        self.samples = 0
+        self.good_ns = 0
+        """When the newest batch with a sample that is not invalid was received; 0 is none."""
+        self._indexes: list[Index] = []
+
+    def __call__(self, batch: Batch) -> Receipt:
+        """Take ``batch`` to the report, and note which points it read."""
+        if self._open:
+            self.samples += len(batch)
+            self._indexes.append(batch.index)
+            if self._watch.usable(batch.quality):
+                self.good_ns = batch.received_ns
+        return super().__call__(batch)
 
     def missing(self, scan: Scan) -> Sequence[int]:
         """Return the points of ``scan`` that were not emitted."""
