@@ -186,7 +186,8 @@ class Column:
     def _decoded(self, picked: Bytes, states: Words) -> tuple[Values, Words]:
         quality = np.zeros(len(self.index), np.uint32)
         values = np.empty(len(self.index), self.value_type.dtype)
-        values[:] = PLACEHOLDERS[self.value_type]
+        if self.value_type is ValueType.TEXT:
+            values[:] = ""
         with np.errstate(all="ignore"):
             for run, rows, span in self._runs:
                 matrix = picked[span].reshape(-1, run.encoding.size)
@@ -196,8 +197,8 @@ class Column:
         if states.any():
             unread = states[self._blocks]
             quality = np.where(unread, unread, quality)
-        gone = quality & np.uint32(Quality.NO_VALUE) != 0
-        if gone.any():
+        if quality.any():
+            gone = quality & np.uint32(Quality.NO_VALUE) != 0
             values[gone] = PLACEHOLDERS[self.value_type]
         return values, quality
 

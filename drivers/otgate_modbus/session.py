@@ -64,7 +64,7 @@ class ModbusSession:
             poll = self._begun(scan)
             if self._silent >= SILENT_POLLS:
                 await self._knock(sheet, poll)
-            probes = sheet.probing(due=self._probe_due(scan))
+            probes = sheet.probing(due=self._probe_due(scan)) if sheet.refused else ()
             groups = await self._poll(sheet, probes, poll, emit)
             self._learn(sheet, groups, probes)
 

@@ -122,6 +122,7 @@ class Sheet:
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
         self.groups = [Group(device.id, readings, self._lines)]
+        self.refused = [line for line in self._lines if line.block.refused]
         self.probes: deque[Line] = deque()
         """Refused lines to be tried again in the coming polls."""
 
@@ -145,10 +146,9 @@ class Sheet:
 
         Where the device refuses everything, one of them shows whether it is there.
         """
-        refused = [line for line in self._lines if line.block.refused]
-        alone = len(refused) == len(self._lines)
+        alone = len(self.refused) == len(self._lines)
         if (due or alone) and not self.probes:
-            self.probes.extend(refused)
+            self.probes.extend(self.refused)
         count = 1 if alone else PROBES_PER_POLL
         return [self.probes.popleft() for _ in range(min(count, len(self.probes)))]
 
