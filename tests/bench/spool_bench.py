@@ -1,4 +1,4 @@
-"""CPU per sample of append and read, and what reaches the disk: `python tests/bench/spool_bench.py`."""
+"""CPU per sample of append and read, and bytes on the disk. Run it by hand, as a script."""
 
 import sys
 import tempfile

@@ -367,3 +367,15 @@ def test_a_disk_that_is_really_full_recovers(disk: Path, tmp_path: Path) -> None
     reader = SpoolReader.open(disk / "spool", tmp_path / "state")
     assert values(everything(reader)) == list(range(2000))
     reader.close()
+
+
+@pytest.mark.parametrize("operation", ["open", "pread"])
+def test_an_old_segment_that_cannot_be_read_does_not_stop_the_writer(
+    operation: str, tmp_path: Path, files: FaultyFiles
+) -> None:
+    SpoolWriter.open(tmp_path / "spool", catalog(), AMPLE, files=files).close()
+    files.faults[operation] = errno.EIO
+    writer = SpoolWriter.open(tmp_path / "spool", catalog(), AMPLE, files=files)
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
+    writer.close()
+    assert values(read(tmp_path)) == [1.0]

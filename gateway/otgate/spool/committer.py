@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from otgate.model import Lane
+from otgate.spool.entry import Entry
 from otgate.spool.frame import pack_live
 from otgate.spool.inbox import Inbox
 from otgate.spool.retention import Retention, surplus
 from otgate.spool.segment import Log
-from otgate.spool.segment_log import Entry, SegmentLog
+from otgate.spool.segment_log import SegmentLog
 
 IDLE_S = 60.0
 """How long the thread sleeps at most with nothing to do."""
@@ -86,9 +87,15 @@ class Committer:
         self._write()
         for log in self._logs.values():
             if log.error is not None and log.error.errno in HOPELESS:
+                self._close()
                 raise log.error
         self._trim()
         self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended though nobody stopped it."""
+        return not self._stopping and not self._thread.is_alive()
 
     def stop(self, patience_s: float) -> None:
         """Write, sync and end the thread; a disk that hangs is left behind."""
@@ -107,6 +114,9 @@ class Committer:
             self.awake.clear()
             self._cycle()
         self._cycle()
+        self._close()
+
+    def _close(self) -> None:
         for log in self._logs.values():
             log.close()
 

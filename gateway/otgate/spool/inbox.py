@@ -4,9 +4,9 @@ from collections import deque
 from dataclasses import dataclass
 from threading import Lock
 
+from otgate.spool.entry import Entry
 from otgate.spool.frame import pack_gap
 from otgate.spool.items import GapReason
-from otgate.spool.segment_log import Entry
 
 
 @dataclass(slots=True)

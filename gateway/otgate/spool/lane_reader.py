@@ -1,79 +1,21 @@
 """One lane as its reader walks it: from segment to segment, over gaps and epochs."""
 
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-
-from otgate.errors import SpoolUnusable
 from otgate.model import Lane
-from otgate.spool.catalog import Catalog
 from otgate.spool.cursor import LaneCursor, Place
-from otgate.spool.files import Files
-from otgate.spool.frame import FRAME, MAX_BODY_BYTES, Bodies, good_bodies, sliced, unpack
+from otgate.spool.frame import FRAME, sliced, unpack
 from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item
-from otgate.spool.segment import (
-    PEEK_BYTES,
-    Damaged,
-    Log,
-    SegmentId,
-    Start,
-    header_length,
-    peek,
-    segments,
-    unpack_catalog,
-    unpack_header,
-)
-
-BLOCK_BYTES = 128 << 10
-"""Read at a time; a frame may be longer and is then read whole."""
-
-
-@dataclass(slots=True)
-class Opened:
-    """A segment being read."""
-
-    start: Start
-    catalog: Catalog
-    descriptor: int
-    seed: int
-    at: int
-    """The first byte not read yet."""
-    last_look: bool = False
-    """Whether a successor was there before it was read last."""
-
-
-class Catalogs:
-    """The catalog read last: segments of one writer share theirs."""
-
-    def __init__(self) -> None:
-        self._packed = b""
-        self._catalog = unpack_catalog(b"")
-
-    def unpacked(self, packed: bytes) -> Catalog:
-        """Return the catalog, the same object for the same bytes.
-
-        Raises:
-            Damaged: it is not a catalog.
-        """
-        if packed != self._packed:
-            self._catalog = unpack_catalog(packed)
-            self._packed = packed
-        return self._catalog
+from otgate.spool.segment import Damaged, SegmentId, Start
+from otgate.spool.shelf import Opened, Shelf
 
 
 class LaneReader:
     """Hands out what is not acknowledged, in order, each item once between rewinds."""
 
-    def __init__(
-        self, files: Files, directory: Path, lane: Lane, cursor: LaneCursor, catalogs: Catalogs
-    ) -> None:
+    def __init__(self, lane: Lane, shelf: Shelf, cursor: LaneCursor) -> None:
         self.remarks: list[str] = []
-        self._files = files
-        self._directory = directory
         self._lane = lane
-        self._log = Log(lane)
+        self._shelf = shelf
         self._cursor = cursor
-        self._catalogs = catalogs
         self._opened: Opened | None = None
         self._last: SegmentId | None = None
         self._at = cursor.floor
@@ -96,8 +38,7 @@ class LaneReader:
     def close(self) -> None:
         """Give the open segment back."""
         if self._opened is not None:
-            with suppress(OSError):
-                self._files.close(self._opened.descriptor)
+            self._opened.close()
             self._opened = None
 
     def read(self, max_frames: int, max_bytes: int) -> list[Item]:
@@ -113,26 +54,13 @@ class LaneReader:
             if opened is None:
                 break
             room_bytes = max(max_bytes - taken_bytes, FRAME.size)
-            good = self._next_bodies(opened, max(max_frames - len(items), 1), room_bytes)
+            good = opened.next_bodies(max(max_frames - len(items), 1), room_bytes)
             for body in good.bodies:
                 self._deliver(opened, body, items)
             taken_bytes += good.end
             if not good.bodies and not self._leave(opened):
                 break
         return items
-
-    def _next_bodies(self, opened: Opened, limit: int, room_bytes: int) -> Bodies:
-        good = Bodies([], 0)
-        size = min(room_bytes, BLOCK_BYTES)
-        with suppress(OSError):  # an unreadable block ends a segment as a damaged one does
-            block = self._files.pread(opened.descriptor, size, opened.at)
-            good = good_bodies(block, opened.seed, limit)
-            if not good.bodies and len(block) == size:
-                longest = FRAME.size + MAX_BODY_BYTES
-                block = self._files.pread(opened.descriptor, longest, opened.at)
-                good = good_bodies(block, opened.seed, 1)
-        opened.at += good.end
-        return good
 
     def _deliver(self, opened: Opened, body: memoryview, items: list[Item]) -> None:
         item = unpack(body, self._lane, opened.start.id.epoch, opened.catalog)
@@ -167,30 +95,22 @@ class LaneReader:
         to be read, so it is looked at once more.
         """
         if opened.last_look:
-            with suppress(OSError):
-                size = self._files.size(self._directory / opened.start.id.name)
-                self._damage = size > opened.at
+            self._damage = self._damage or opened.holds_more
             self.close()
             return True
-        found = self._segments()
+        found = self._shelf.listed()
         if _began_again(found, opened.start.id):
             self._wiped()
             return True
         opened.last_look = bool(found) and found[-1] > opened.start.id
         return opened.last_look
 
-    def _segments(self) -> list[SegmentId]:
-        try:
-            return segments(self._files.names(self._directory))
-        except OSError:
-            return []
-
     def _enter(self, items: list[Item]) -> Opened | None:
         """Open the next segment that can be; None where there is none yet."""
         waiting = self._next_segments()
         for segment in waiting:
             try:
-                opened = self._open(segment)
+                opened = self._shelf.opened(segment)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -207,7 +127,7 @@ class LaneReader:
         return None
 
     def _next_segments(self) -> list[SegmentId]:
-        found = self._segments()
+        found = self._shelf.listed()
         last = self._last
         if last is None:
             return found[self._located(found) :]
@@ -227,7 +147,7 @@ class LaneReader:
         for number, segment in enumerate(found):
             if segment.epoch < epoch:
                 place = number + 1
-            elif segment.epoch == epoch and self._first_seq(segment, seq + 1) <= seq:
+            elif segment.epoch == epoch and self._shelf.first_seq(segment, seq + 1) <= seq:
                 place = number
         return place
 
@@ -238,31 +158,6 @@ class LaneReader:
         )
         self._cursor.clear()
         self.rewind()
-
-    def _first_seq(self, segment: SegmentId, otherwise: int) -> int:
-        try:
-            descriptor = self._files.open(self._directory / segment.name)
-        except OSError:
-            return otherwise
-        try:
-            block = self._files.pread(descriptor, PEEK_BYTES, 0)
-            return peek(self._log, segment, block).first_seq
-        except (OSError, Damaged):
-            return otherwise
-        finally:
-            self._files.close(descriptor)
-
-    def _open(self, segment: SegmentId) -> Opened:
-        descriptor = self._files.open(self._directory / segment.name)
-        try:
-            length = header_length(self._files.pread(descriptor, PEEK_BYTES, 0))
-            block = self._files.pread(descriptor, length, 0)
-            header = unpack_header(self._log, segment, block)
-            catalog = self._catalogs.unpacked(header.packed_catalog)
-        except (OSError, Damaged, SpoolUnusable):
-            self._files.close(descriptor)
-            raise
-        return Opened(header.start, catalog, descriptor, segment.seed(self._log), header.size)
 
     def _arrive(self, opened: Opened, items: list[Item]) -> None:
         """Account for what lies between where we stand and the start of ``opened``."""

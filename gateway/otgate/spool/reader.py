@@ -10,9 +10,10 @@ from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS, Files
 from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live
-from otgate.spool.lane_reader import Catalogs, LaneReader
+from otgate.spool.lane_reader import LaneReader
 from otgate.spool.live_reader import LiveReader
 from otgate.spool.segment import Log
+from otgate.spool.shelf import Catalogs, Shelf
 from otgate.spool.watch import Watch
 
 __all__ = [
@@ -43,7 +44,9 @@ class SpoolReader:
         catalogs = Catalogs()
         usable = self._file.load(self._cursors)
         self._lanes = {
-            lane: LaneReader(files, directory / lane, lane, self._cursors[lane], catalogs)
+            lane: LaneReader(
+                lane, Shelf(files, directory / lane, Log(lane), catalogs), self._cursors[lane]
+            )
             for lane in Lane
         }
         if not usable:

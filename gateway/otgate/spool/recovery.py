@@ -1,7 +1,7 @@
 """What an earlier writer left in one log: its segments, and where its last epoch ended."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,19 +53,29 @@ def swept(files: Files, directory: Path) -> list[SegmentId]:
     return segments(names)
 
 
+@contextmanager
+def reading(files: Files, path: Path) -> Iterator[int]:
+    """Open ``path`` for reading and close it again."""
+    descriptor = files.open(path)
+    try:
+        yield descriptor
+    finally:
+        files.close(descriptor)
+
+
 def past(files: Files, directory: Path, log: Log, now_ns: int) -> Past:
-    """Read where the log in ``directory`` stands.
+    """Read where the log in ``directory`` stands; what cannot be read counts as damaged.
 
     Raises:
         SpoolUnusable: a segment is of a newer format.
-        OSError: the directory cannot be read.
+        OSError: the directory cannot be listed.
     """
     found = segments(files.names(directory))
     starts = {segment: _start(files, directory, log, segment) for segment in found}
     closed_ns = now_ns
     kept: list[Kept] = []
     for segment in reversed(found):
-        kept.append(Kept(segment, files.size(directory / segment.name), closed_ns))
+        kept.append(Kept(segment, _size(files, directory / segment.name), closed_ns))
         if (start := starts[segment]) is not None:
             closed_ns = min(start.created_ns, now_ns)
     kept.reverse()
@@ -78,15 +88,12 @@ def past(files: Files, directory: Path, log: Log, now_ns: int) -> Past:
 
 
 def _start(files: Files, directory: Path, log: Log, segment: SegmentId) -> Start | None:
-    descriptor = files.open(directory / segment.name)
-    try:
+    with suppress(OSError), reading(files, directory / segment.name) as descriptor:
         peeked = files.pread(descriptor, PEEK_BYTES, 0)
         with suppress(Damaged):
             return peek(log, segment, peeked)
         with suppress(Damaged):
             unpack_header(log, segment, files.pread(descriptor, header_length(peeked), 0))
-    finally:
-        files.close(descriptor)
     return None
 
 
@@ -106,17 +113,22 @@ def _recovered_end(files: Files, directory: Path, log: Log, sound: Sequence[Star
 
 
 def _end(files: Files, directory: Path, log: Log, start: Start) -> int:
-    descriptor = files.open(directory / start.id.name)
-    try:
-        peeked = files.pread(descriptor, PEEK_BYTES, 0)
-        at, end = header_length(peeked), start.first_seq
+    end = start.first_seq
+    with suppress(OSError), reading(files, directory / start.id.name) as descriptor:
+        at = header_length(files.pread(descriptor, PEEK_BYTES, 0))
         while True:
             block = files.pread(descriptor, READ_BYTES, at)
             good = good_bodies(block, start.id.seed(log), len(block))
             for seq, count in filter(None, map(span, good.bodies)):
                 end = max(end, seq + count)
             if not good.bodies:
-                return end
+                break
             at += good.end
-    finally:
-        files.close(descriptor)
+    return end
+
+
+def _size(files: Files, path: Path) -> int:
+    try:
+        return files.size(path)
+    except OSError:
+        return 0

@@ -1,24 +1,16 @@
 """One log as its writer sees it: the segment being written and the frames not yet durable."""
 
-import errno
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from otgate.spool.files import Files
-from otgate.spool.frame import FRAME, GAP, GAP_HEAD, framed, pack_gap
-from otgate.spool.items import GapReason
+from otgate.spool.active import Active, Making
+from otgate.spool.entry import Entry, cost_bytes, merged_gaps
+from otgate.spool.frame import FRAME
 from otgate.spool.recovery import Kept, Past
-from otgate.spool.segment import Log, SegmentId, Start, pack_header
-
-Entry = tuple[int, int, bytes]
-"""First sequence number, count and body of a frame."""
-
-ENTRY_BYTES = 160
-"""What Python needs to hold a frame beside its bytes."""
+from otgate.spool.segment import Log, SegmentId, Start
 
 TRIAL_BYTES = 16 << 10
 UNLIMITED = 1 << 62
@@ -28,70 +20,11 @@ FRAMES_A_WRITE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """What all segments of one writer have in common."""
-
-    files: Files
-    clock: Callable[[], int]
-    epoch: int
-    hashes: tuple[str, str]
-    retry_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """When a segment is closed and the next begun."""
 
     size_bytes: int
     age_s: float
-
-
-class Active:
-    """The segment being written. Any OSError ends its use for good."""
-
-    def __init__(
-        self, making: Making, directory: Path, log: Log, start: Start, catalog: bytes
-    ) -> None:
-        self.id = start.id
-        self.frames = 0
-        self.durable_frames = 0
-        self.opened_s = time.monotonic()
-        self._files = making.files
-        self._seed = start.id.seed(log)
-        self._descriptor = making.files.create(directory / start.id.new_name)
-        self.size_bytes = 0
-        try:
-            self._write([pack_header(log, start, making.hashes, catalog)])
-            self._files.sync(self._descriptor)
-            self._files.rename(directory / start.id.new_name, directory / start.id.name)
-            self._files.sync_directory(directory)
-        except OSError:
-            self.close()
-            raise
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write ``entries`` as frames, whole or not at all as far as the caller knows."""
-        buffers: list[bytes] = []
-        for _, _, body in entries:
-            buffers += (framed(body, self._seed), body)
-        self._write(buffers)
-        self.frames += len(entries)
-
-    def _write(self, buffers: Sequence[bytes]) -> None:
-        wanted = sum(map(len, buffers))
-        if self._files.write(self._descriptor, buffers) != wanted:
-            raise OSError(errno.ENOSPC, "short write")
-        self.size_bytes += wanted
-
-    def sync(self) -> None:
-        """Return once all frames are on the disk."""
-        self._files.sync(self._descriptor)
-        self.durable_frames = self.frames
-
-    def close(self) -> None:
-        """Close the file; what close has to say of earlier writes does not matter any more."""
-        with suppress(OSError):
-            self._files.close(self._descriptor)
 
 
 class SegmentLog:
@@ -309,19 +242,3 @@ class SegmentLog:
         except OSError:
             return False
         return True
-
-
-def cost_bytes(entry: Entry) -> int:
-    """Return what an entry counts against the buffer: gaps nothing, they are few and small."""
-    body = entry[2]
-    return 0 if body[0] == GAP else len(body) + ENTRY_BYTES
-
-
-def merged_gaps(one: Entry, other: Entry) -> Entry | None:
-    """Return two gaps that touch as one, or None where they are not that."""
-    if one[2][0] != GAP or other[2][0] != GAP or one[0] + one[1] != other[0]:
-        return None
-    from_ns = min(GAP_HEAD.unpack(entry[2])[4] for entry in (one, other))
-    to_ns = max(GAP_HEAD.unpack(entry[2])[5] for entry in (one, other))
-    count = one[1] + other[1]
-    return one[0], count, pack_gap(one[0], count, from_ns, to_ns, GapReason.DROPPED)

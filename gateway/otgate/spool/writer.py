@@ -12,8 +12,10 @@ import numpy as np
 
 from otgate.errors import SpoolUnusable
 from otgate.model import Batch, Lane
+from otgate.spool.active import Making
 from otgate.spool.catalog import Catalog
 from otgate.spool.committer import Committer, Pace, Waiter
+from otgate.spool.entry import ENTRY_BYTES
 from otgate.spool.epoch import epoch_text, next_epoch
 from otgate.spool.files import OS, Files
 from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
@@ -21,7 +23,7 @@ from otgate.spool.inbox import Inbox
 from otgate.spool.recovery import past, swept
 from otgate.spool.retention import Retention
 from otgate.spool.segment import Log, pack_catalog
-from otgate.spool.segment_log import ENTRY_BYTES, Limits, Making, SegmentLog
+from otgate.spool.segment_log import Limits, SegmentLog
 
 __all__ = ["Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
 
@@ -93,6 +95,7 @@ class SpoolWriter:
         )
         self._clock = place.clock
         self._taken_bytes = 0
+        self._closed = False
         self._committer.start()
 
     @classmethod
@@ -184,12 +187,14 @@ class SpoolWriter:
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""
         logs = self._logs.values()
-        errors = [log.error for log in logs if log.error is not None]
+        errors = [_sentence(log.error) for log in logs if log.error is not None]
+        if self._committer.ended:
+            errors.insert(0, "the thread that writes has ended")
         inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
         return SpoolStatus(
             epoch=epoch_text(self.epoch),
             state=SpoolState.FAILING if errors else SpoolState.WRITING,
-            error=_sentence(errors[0]) if errors else "",
+            error=errors[0] if errors else "",
             buffered_bytes=self._taken_bytes - self._committer.released_bytes,
             buffer_bytes=self._buffer_bytes,
             samples={lane: inbox.next_seq for lane, inbox in inboxes.items()},
@@ -203,8 +208,10 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Write and sync what is left, end the thread and give the lock back."""
-        self._committer.stop(STOP_S)
-        _released(self._place.files, self._place.lock)
+        if not self._closed:
+            self._closed = True
+            self._committer.stop(STOP_S)
+            _released(self._place.files, self._place.lock)
 
 
 def _logs(

@@ -250,3 +250,26 @@ def test_status_counts(writer: SpoolWriter) -> None:
     assert status.segments == len(Log)
     assert status.bytes_written == status.disk_bytes > 0
     assert (status.error, status.faults) == ("", 0)
+
+
+def test_closing_twice_gives_back_one_lock(spool: Path) -> None:
+    writer = opened(spool)
+    writer.close()
+    other = opened(spool)
+    writer.close()
+    with pytest.raises(SpoolUnusable, match="has a writer already"):
+        opened(spool)
+    other.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_committer_that_ended_by_mistake_is_said(spool: Path) -> None:
+    def mistaken() -> None:
+        raise ZeroDivisionError
+
+    writer = opened(spool)
+    writer.wait_durable(writer.append(Lane.DATA, batch([1.0])), mistaken)
+    writer._committer._thread.join(5)
+    assert writer.status().state is SpoolState.FAILING
+    assert writer.status().error == "the thread that writes has ended"
+    writer.close()

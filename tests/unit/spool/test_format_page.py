@@ -1,0 +1,27 @@
+import re
+from pathlib import Path
+
+from otgate.spool import frame, segment
+from otgate.spool.epoch import epoch_text
+from otgate.spool.items import GapReason
+from otgate.spool.segment import NAME, SegmentId
+
+PAGE = (Path(__file__).parents[3] / "docs/reference/spool-format.md").read_text()
+
+
+def test_the_page_gives_the_formats_that_the_code_packs() -> None:
+    packed = [segment.FIXED, frame.FRAME, frame.BATCH_HEAD, frame.GAP_HEAD, frame.LIVE_HEAD]
+    assert re.findall(r"`(<[0-9A-Za-z]+)`", PAGE) == [each.format for each in packed]
+
+
+def test_the_page_names_files_as_the_code_does() -> None:
+    shown = re.findall(r"/(\S+\.seg)", PAGE)
+    assert all(NAME.fullmatch(name.rpartition("/")[2]) for name in shown)
+    assert SegmentId(1, 10).name == f"{epoch_text(1)}-0000000a.seg"
+
+
+def test_the_page_gives_sizes_and_codes_of_the_code() -> None:
+    assert f"these {segment.FIXED.size} bytes" in PAGE
+    assert frame.MAX_BODY_BYTES == 4 << 20
+    assert list(GapReason) == ["dropped", "removed", "damaged"]
+    assert "0 dropped, 1 removed, 2 damaged" in PAGE
