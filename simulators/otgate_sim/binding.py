@@ -26,6 +26,7 @@ REACTIVE_ENERGIES = {"varh": 1e3, "kvarh": 1.0, "Mvarh": 1e-3}
 CELSIUS = frozenset({"°C", "C", "degC", "Cel"})
 PHASES = {"a": 0, "b": 1, "c": 2, "l1": 0, "l2": 1, "l3": 2, "1": 0, "2": 1, "3": 2, "r": 0, "s": 1}
 LINE_PAIRS = frozenset({"ab", "bc", "ca", "l12", "l23", "l31", "l1l2", "l2l3", "l3l1"})
+DIRECT_CURRENT = frozenset({"battery", "dc"})
 WORDS = re.compile(r"[a-z]+|[0-9]+")
 
 CLOSED = frozenset({"closed", "close", "on", "in"})
@@ -112,7 +113,8 @@ class Binding:
         """Return the function that reads this point."""
         match self.point.kind:
             case Kind.MEASUREMENT:
-                return self.measurement()
+                direct = DIRECT_CURRENT & words(self.point)
+                return self.wandering() if direct else self.measurement()
             case Kind.COUNTER:
                 return self.counter()
             case Kind.STATUS | Kind.EVENT:
@@ -135,8 +137,6 @@ class Binding:
                 return self.scaled(partial(getattr, bay, power), table[unit], rated_kva(bay))
         if unit in CELSIUS:
             return self.temperature()
-        if unit == "Hz":
-            return lambda: bay.busbar.frequency_hz
         return self.by_name()
 
     def current(self) -> Callable[[], float]:
@@ -164,6 +164,8 @@ class Binding:
     def by_name(self) -> Read:
         """Bind a measurement whose unit does not say what it is."""
         said, bay = words(self.point), self.bay
+        if self.point.unit == "Hz":
+            return lambda: bay.busbar.frequency_hz
         if "tap" in said:
             return lambda: bay.busbar.tap
         if {"pf", "factor", "cos"} & said:

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from otgate_sim.control import ask
+from otgate_sim.lab import broker
+from otgate_sim.lab.children import Children
 from simulated import client
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +91,19 @@ async def test_a_short_lab_loses_nothing_and_shows_nothing_denied(tmp_path: Path
     )
     assert all(one["received"] > 0 == one["lost"] for one in result["devices"].values())
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.slow
+async def test_without_mosquitto_the_lab_loses_nothing_on_a_small_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "SEARCH", str(tmp_path))
+    async with Children(tmp_path) as children:
+        url, note = await broker.broker(children)
+        code, result, errors = await lab(tmp_path, "--for", "6", "--broker", url)
+    assert "3.1.1 only" in note
+    assert (code, result["lost"]) == (0, 0), errors
+    assert result["samples_received"] > 150
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -11,7 +11,7 @@ from rich.text import Text
 from otgate.model import Point
 from otgate.publish.payload import Samples
 from otgate_sim.lab.tally import Name, Stream, percentile
-from otgate_sim.lab.verdicts import Verdicts
+from otgate_sim.lab.verdicts import Verdicts, denial
 
 PAGE_S = 6.0
 """How long one page of a table that is taller than the screen stays."""
@@ -47,11 +47,13 @@ class Board:
         """Take a message's samples; an older one does not replace a newer."""
         conduit = samples.conduit
         self.counts[conduit] = self.counts.get(conduit, 0) + len(samples.points)
-        self.latencies_ms.append((arrived_ns / 1000 - samples.received_us) / 1000)
+        age_ms = (arrived_ns / 1000 - samples.received_us) / 1000
+        names = [Name(samples.device, sample.id) for sample in samples.points]
+        self.latencies_ms += [age_ms for name in names if not self.verdicts.holds(conduit, name)]
         del self.latencies_ms[:-NEWEST]
-        for sample in samples.points:
+        for name, sample in zip(names, samples.points, strict=True):
             time_us = sample.t_us if sample.t_us is not None else samples.time_us
-            place = conduit, Name(samples.device, sample.id)
+            place = conduit, name
             known = self.newest.get(place)
             if known is None or known.time_us <= time_us:
                 self.newest[place] = Shown(sample.v, sample.q, time_us)
@@ -122,7 +124,7 @@ class Board:
             return Text("crossed" if shown else "waiting", style="green" if shown else "dim")
         if shown:
             return Text("CROSSED, THOUGH DENIED", style="bold red")
-        return Text(f"denied: {verdict.reason}", style="yellow")
+        return Text(f"denied: {denial(verdict)}", style="yellow")
 
     def age(self, shown: Shown) -> Text:
         """Say how old a sample is."""

@@ -45,9 +45,9 @@ async def broker(children: Children) -> tuple[str, str]:
     """
     port = free_port()
     if mosquitto := shutil.which("mosquitto", path=SEARCH):
-        conf = written(
-            children.directory / "mosquitto.conf", MOSQUITTO.format(port=port, user=getuser())
-        )
+        user = "user root\n" if os.getuid() == 0 else ""
+        text = MOSQUITTO.format(port=port, user=user)
+        conf = written(children.directory / "mosquitto.conf", text)
         child = await children.start("broker", dying_with_us([mosquitto, "-c", str(conf)]))
         note = "Mosquitto"
     elif find_spec("amqtt"):

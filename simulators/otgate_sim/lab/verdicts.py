@@ -29,3 +29,12 @@ class Verdicts:
         """Whether a limit holds a point's values back, so that their age is the policy's doing."""
         verdict = self.of.get((conduit, name))
         return verdict is not None and verdict.restriction.min_interval_s > 0
+
+
+def denial(verdict: Verdict) -> str:
+    """Say in a word or two what keeps a point from crossing."""
+    if verdict.stopped_by:
+        return ", ".join(verdict.stopped_by)
+    if verdict.denies:
+        return verdict.denies[0].name
+    return str(verdict.reason)

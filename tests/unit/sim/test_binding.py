@@ -131,6 +131,11 @@ def test_what_nothing_recognises_wanders_inside_its_range() -> None:
     assert 5.0 <= min(values) < max(values) <= 7.0
 
 
+def test_a_battery_s_voltage_is_not_the_busbar_s() -> None:
+    _, reads = bound(point("battery_v", unit="V", eu_lo=95.0, eu_hi=130.0))
+    assert 95.0 <= number(reads["battery_v"]) <= 130.0
+
+
 def test_a_setting_is_constant_and_inside_its_range() -> None:
     plant, reads = bound(point("set_51", kind=Kind.SETTING, unit="A", eu_lo=200.0, eu_hi=900.0))
     before = number(reads["set_51"])

@@ -53,7 +53,15 @@ def test_a_sample_shows_value_unit_quality_age_and_crossing(board: Board) -> Non
 
 def test_a_denied_point_shows_no_value_and_the_reason(board: Board) -> None:
     line = printed(board, "p1/set_51 ")
-    assert line.count("denied: guard") == 2
+    assert line.count("denied: kind, sensitivity") == 2
+
+
+def test_a_denying_rule_is_named(board: Board) -> None:
+    assert "denied: no-protection-outside" in printed(board, "p1/trip ")
+
+
+def test_what_no_rule_allows_says_so(board: Board) -> None:
+    assert "denied: not-allowed" in printed(board, "m2/va ")
 
 
 def test_a_state_shows_its_label(board: Board) -> None:
