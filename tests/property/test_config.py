@@ -1,6 +1,7 @@
 """Whatever stands in a file: a site or something said, never an exception, never a long wait."""
 
 import json
+import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,6 +88,43 @@ def test_a_spoilt_site_is_judged(site: bytes, points: bytes) -> None:
 @given(policy=mutations(POLICY), bus=mutations(BUS + "tls: {ca: c}\npassword: {credential: x}\n"))
 def test_a_spoilt_policy_and_bus_are_judged(policy: bytes, bus: bytes) -> None:
     judged(policy=policy, bus=bus)
+
+
+LEAF = re.compile(r"(?<=: )[^\s{}\[\],][^,{}\[\]\n]*|(?<=[\[ ])[a-z][\w/]*(?=[\],])|[a-z_]+(?=: )")
+NASTY = [
+    *("9" * 100, "1e400", ".nan", "-.inf", "null", "true", "[]", "{}", "[[]]", "{a: {}}", "''"),
+    *(
+        "0x" + "f" * 90,
+        "-1",
+        "1.5",
+        "[null]",
+        "{1: 2}",
+        r'"\0"',
+        r'"\ud800"',
+        "'*'",
+        "'/'",
+        r'"\n"',
+    ),
+]
+RICH_POLICY = POLICY.replace(
+    "match: {tags_all: [feeder]}",
+    "match: {kind: [status], tags_any: [feeder], zone: [bay], sensitivity: [internal],"
+    " device: [f3], point: [f3/ia]}, limits: {min_interval_s: 5, quantize: 1, strip: [name],"
+    " kinds: [counter]}, review_by: 2027-01-01",
+)
+RICH_BUS = BUS + (
+    "tls: {ca: c, key: {credential: x}}\npassword: {credential: p}\nwindow: 3\nprotocol: auto\n"
+    "batch: {max_points: 3}\nlast: on\nreplay_s: 3\nroot: r\nspool: s\nplain: accepted\n"
+)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["site", "policy", "bus"]), st.data())
+def test_any_value_in_any_place_is_judged(name: str, data: st.DataObject) -> None:
+    text = {"site": SITE, "policy": RICH_POLICY, "bus": RICH_BUS}[name]
+    leaf = data.draw(st.sampled_from(list(LEAF.finditer(text))))
+    value = data.draw(st.sampled_from(NASTY))
+    judged(**{name: (text[: leaf.start()] + value + text[leaf.end() :]).encode()})
 
 
 @settings(deadline=None)

@@ -107,7 +107,7 @@ def full(one: Diagnostic, lines: Lines, paint: Paint) -> Iterator[str]:
         width = max(3, len(str(one.line)) + 1)
         bar = paint(BLUE, f"{'':{width}}|")
         yield bar
-        yield f"{paint(BLUE, f'{one.line:>{width - 1}} |')} {cut}{before}{meant}{after}"
+        yield f"{paint(BLUE, f'{one.line:>{width - 1}} |')} {cut}{before}{meant}{after}".rstrip()
         yield f"{bar} {' ' * columns(cut + before)}{paint(tone, '^' * max(1, columns(meant)))}"
     if one.help:
         yield f" {paint(BOLD, 'help')}: {visible(one.help)}"

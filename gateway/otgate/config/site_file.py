@@ -126,3 +126,4 @@ class SiteOutline(SiteFile):
     """`SiteFile` with devices unread, so that one device's mistakes leave the others."""
 
     devices: Annotated[list[dict[str, Any]], Field(min_length=1)]  # type: ignore[assignment]
+    """What the gateway reads."""

@@ -8,6 +8,7 @@ from otgate.config.diagnostic import Diagnostics
 from otgate.config.source import Source
 
 COLON = "put text that holds `: ` in quotes; keys of one entry begin in the same column"
+CLOSE = "close every `[` with `]` and every `{` with `}`"
 QUOTE = "put text that holds `: ` or `#`, or begins with one of `@ % & * ! [ {`, in quotes"
 ALIGN = "keys of one entry begin in the same column, as do the `-` of one list"
 PHRASES = (
@@ -15,6 +16,7 @@ PHRASES = (
     ("unexpected end of stream", "a quote that is never closed", "close it with the same quote"),
     ("',' or ']'", "a list in `[ ]` that is not closed", "separate with `,` and close with `]`"),
     ("',' or '}'", "an entry in `{ }` that is not closed", "separate with `,` and close with `}`"),
+    ("node content", "a value is missing, or a `[` or `{` is not closed", CLOSE),
     ("expected '-' indicator", "a key among list items", ALIGN),
     ("could not find expected ':'", "a key without `:`", "write `name: value`"),
     ("expected key", "neither a key nor a deeper entry: the indentation fits nothing above", ALIGN),
