@@ -169,7 +169,7 @@ class Running:
     async def until(self, condition: Callable[[dict[str, Any]], bool], limit_s: float = 15) -> None:
         """Return once the publisher's own status meets ``condition``."""
         async with asyncio.timeout(limit_s):
-            while not condition(self.publisher.status()):  # noqa: ASYNC110  status has no event
+            while not condition(self.publisher.status()):
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.01)
 

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from brokers import Authority, Mosquitto, authority, broker, free_port
-from publishing import Feeder, publishing, subscriber
 
+from brokers import Authority, Mosquitto, authority, broker, free_port
 from otgate.publish.settings import Tls
+from publishing import Feeder, publishing, subscriber
 
 __all__ = ["authority", "broker"]
 
@@ -110,14 +110,19 @@ async def test_a_stop_is_quick_while_the_broker_is_frozen(
 
 async def test_a_stop_is_quick_while_nobody_answers(spool: Path, state: Path) -> None:
     feeder = Feeder(spool)
-    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    writers: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     async with publishing(spool, state, f"mqtt://127.0.0.1:{port}") as running:
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(5):
+            while not writers:  # noqa: ASYNC110  a server has no event for it
+                await asyncio.sleep(0.01)
         since_s = time.monotonic()
         await running.stop()
         assert time.monotonic() - since_s < 1
     silent.close()
+    for writer in writers:
+        writer.close()
     feeder.close()
 
 

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from publishing import Feeder, Running, publishing
 
 from otgate.publish.errors import BrokerLost
 from otgate.publish.settings import Protocol
+from publishing import Feeder, Running, publishing
 
 CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
 V5, V311 = 5, 4
@@ -143,21 +143,22 @@ async def test_a_server_of_3_1_1_only_is_spoken_to_in_3_1_1(
     spool: Path, state: Path, refusal: bytes
 ) -> None:
     seen: list[int] = []
-    async with server(versions(seen, refusal=refusal)) as url:
-        async with publishing(spool, state, url) as running:
-            await _done(running)
-            assert running.publisher.status()["protocol"] == "3.1.1"
+    async with (
+        server(versions(seen, refusal=refusal)) as url,
+        publishing(spool, state, url) as running,
+    ):
+        await _done(running)
+        assert running.publisher.status()["protocol"] == "3.1.1"
     assert seen == [V5, V311]
 
 
 async def test_3_1_1_is_remembered_once_it_worked(spool: Path, state: Path) -> None:
     seen: list[int] = []
-    async with server(versions(seen, refusal=b"")) as url:
-        async with publishing(spool, state, url) as running:
-            await _done(running)
-            assert running.publisher._session is not None
-            running.publisher._session.end(BrokerLost("the test says so"))
-            await running.until(lambda status: status["connections"] == 2)
+    async with server(versions(seen, refusal=b"")) as url, publishing(spool, state, url) as running:
+        await _done(running)
+        assert running.publisher._session is not None
+        running.publisher._session.end(BrokerLost("the test says so"))
+        await running.until(lambda status: status["connections"] == 2)
     assert seen == [V5, V311, V311]
 
 
@@ -167,17 +168,18 @@ async def test_a_restarting_broker_that_closes_is_asked_for_mqtt_5_again(
     async def closes(client: Client) -> None:
         await client.version()
 
-    async with server(closes, closes, _accepts) as url:
-        async with publishing(spool, state, url) as running:
-            await _done(running)
-            assert running.publisher.status()["protocol"] == "5"
+    async with server(closes, closes, _accepts) as url, publishing(spool, state, url) as running:
+        await _done(running)
+        assert running.publisher.status()["protocol"] == "5"
 
 
 async def test_nobody_falls_back_where_the_settings_say_5(spool: Path, state: Path) -> None:
     seen: list[int] = []
-    async with server(versions(seen, refusal=UNACCEPTABLE_VERSION)) as url:
-        async with publishing(spool, state, url, protocol=Protocol.V5) as running:
-            await running.until(lambda status: status["attempts"] >= 2)
+    async with (
+        server(versions(seen, refusal=UNACCEPTABLE_VERSION)) as url,
+        publishing(spool, state, url, protocol=Protocol.V5) as running,
+    ):
+        await running.until(lambda status: status["attempts"] >= 2)
     assert set(seen) == {V5}
 
 
@@ -236,9 +238,11 @@ async def test_retained_messages_are_plain_where_the_server_keeps_none(
         await client.version()
         await client.sends(RETAIN_NOT_SUPPORTED)
 
-    async with server(refuses_the_will, keeps_none) as url:
-        async with publishing(spool, state, url) as running:
-            await _done(running)
+    async with (
+        server(refuses_the_will, keeps_none) as url,
+        publishing(spool, state, url) as running,
+    ):
+        await _done(running)
     assert retained
     assert not any(retained)
 

@@ -5,7 +5,6 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from publishing import catalog, floats
 
 from otgate.model import Batch, Lane, Origin, ValueType
 from otgate.publish.encode import Encoder
@@ -17,6 +16,7 @@ from otgate.publish.topics import Topics
 from otgate.quality import Quality
 from otgate.spool.epoch import epoch_text
 from otgate.spool.items import Frame
+from publishing import catalog, floats
 
 T0 = 1_763_765_412_346_100_000
 LABELS = Labels(catalog())

@@ -3,7 +3,6 @@ from typing import Any
 
 import jsonschema
 import numpy as np
-from publishing import catalog, floats
 
 from otgate.model import Lane
 from otgate.publish.labels import Labels
@@ -12,6 +11,7 @@ from otgate.publish.payload import payload_schemas
 from otgate.publish.topics import Topics
 from otgate.quality import Quality
 from otgate.spool.items import Frame
+from publishing import catalog, floats
 
 LABELS = Labels(catalog())
 TOPICS = Topics("otgate", "sub7", "gw1", "analytics")

@@ -1,8 +1,9 @@
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
-from publishing import catalog
 
 from otgate.model import Lane
 from otgate.publish.labels import Labels
@@ -12,6 +13,7 @@ from otgate.publish.standing import Known, Standing, lane_status
 from otgate.publish.topics import MessageClass, Topics
 from otgate.spool.items import Epoch, Gap, GapReason
 from otgate.spool.reader import Place
+from publishing import catalog
 
 SCHEMAS = payload_schemas()
 LABELS = Labels(catalog())
@@ -66,3 +68,18 @@ def test_a_lane_says_where_its_epoch_came_from() -> None:
     status = lane_status(Place(9, 20), entered)
     assert (status.complete_through, status.previous_end) == (20, 500)
     assert lane_status(Place(9, 20), None).previous_epoch is None
+
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "payloads.md"
+EXAMPLES = re.findall(r"```json\n(.*?)```", REFERENCE.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_reference_shows_what_the_schemas_say(example: str) -> None:
+    read = json.loads(example)
+    jsonschema.validate(read, SCHEMAS[read["schema"].removeprefix("otgate.").removesuffix("/1")])
+
+
+def test_the_reference_shows_samples_status_and_gaps() -> None:
+    shown = {json.loads(example)["schema"] for example in EXAMPLES}
+    assert shown == {"otgate.data/1", "otgate.status/1", "otgate.gap/1"}

@@ -4,16 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from brokers import Mosquitto, broker
-from publishing import Feeder, catalog, publishing, subscriber
 
+from brokers import Mosquitto, broker
 from otgate.errors import Refused
 from otgate.model import Lane
 from otgate.publish.ledger import Ledger
 from otgate.publish.payload import DeviceStatus, GatewayStatus
 from otgate.publish.settings import Compression, LastValues, Limits
+from otgate.publish.subscribe import Received
 from otgate.publish.topics import MessageClass
 from otgate.spool.reader import SpoolReader
+from publishing import Feeder, catalog, publishing, subscriber
 
 __all__ = ["broker"]
 
@@ -118,7 +119,9 @@ async def test_a_publisher_that_dies_leaves_its_will(
         await memory.until(lambda: bool(_gateway(memory.of(MessageClass.STATUS))))
         assert running.publisher._session is not None
         running.publisher._session._wire.abort()
-        await memory.until(lambda: "lost" in [s.bus for s in _gateway(memory.of(MessageClass.STATUS))])
+        await memory.until(
+            lambda: "lost" in [s.bus for s in _gateway(memory.of(MessageClass.STATUS))]
+        )
     feeder.close()
 
 
@@ -325,5 +328,5 @@ def _states(statuses: list[object]) -> list[str]:
     return [status.state for status in statuses if isinstance(status, DeviceStatus)]
 
 
-def _cleared(messages: list[object]) -> set[str]:
-    return {m.address.device for m in messages if m.payload is None}  # type: ignore[attr-defined]
+def _cleared(messages: list[Received]) -> set[str]:
+    return {m.address.device for m in messages if m.payload is None}
