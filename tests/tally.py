@@ -4,27 +4,33 @@ import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 
 from otgate.driver import Driver
 from otgate.model import Device, Kind, Point
+from otgate.testing.contract import DriverContract
 
 GUIDE = Path(__file__).parent.parent / "docs" / "guide" / "writing-a-driver.md"
 
 
-def printed() -> ModuleType:
-    """Run the first Python block of the guide as a module."""
+def printed() -> str:
+    """Return the guide's driver: its first Python block."""
     block = re.search(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
     assert block is not None
+    return block[1]
+
+
+def run(source: str) -> ModuleType:
+    """Run ``source`` as the driver's module."""
     module = ModuleType("otgate_tally")
     sys.modules[module.__name__] = module
-    exec(compile(block[1], str(GUIDE), "exec"), module.__dict__)
+    exec(compile(source, str(GUIDE), "exec"), module.__dict__)
     return module
 
 
-otgate_tally = printed()
+otgate_tally = run(printed())
 Tally: type[Driver] = otgate_tally.Tally
 
 
@@ -86,3 +92,27 @@ async def tally_server(values: Mapping[str, str]) -> AsyncIterator[tuple[str, in
     """Serve on a free port and yield the endpoint."""
     async with tally(values) as (_, port):
         yield "127.0.0.1", port
+
+
+class TallyKeeps(DriverContract):
+    """The contract, for the guide's driver."""
+
+    answer_s = 2.0
+
+    def driver(self) -> Driver:
+        return Tally()
+
+    def device(self, host: str, port: int) -> Device:
+        return tally_device(host, port, fast=["ia", "ib"], slow=["ic"])
+
+    def refused_device(self, host: str, port: int) -> tuple[Device, frozenset[str]]:
+        return tally_device(host, port, fast=["ia", "nosuch"], slow=["ic"]), frozenset({"nosuch"})
+
+    def mistaken_device(self, host: str, port: int) -> Device:
+        return tally_device(host, port, fast=["not a word"])
+
+    def serving(self) -> AbstractAsyncContextManager[tuple[str, int]]:
+        return tally_server({"ia": "412.3", "ib": "410.0", "ic": "7"})
+
+    def writes(self, sent: bytes) -> Sequence[str]:
+        return [line for line in sent.decode().splitlines() if " read " not in line]
