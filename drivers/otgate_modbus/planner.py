@@ -14,7 +14,6 @@ from otgate.model import Device, Request, Scan
 from otgate_modbus.address import (
     ADDRESSES,
     BIT_TABLES,
-    SPELLED,
     Stretch,
     Table,
     read_stretch,
@@ -273,11 +272,11 @@ def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Groun
 
 
 def _request(block: Block, settings: Settings) -> Request:
-    what = "bits" if block.table in BIT_TABLES else "registers"
+    what = "bit" if block.table in BIT_TABLES else "register"
     first, last = (written(block.table, at, settings.base) for at in (block.start, block.stop - 1))
-    text = (
-        f"unit {settings.unit}, function {int(block.table)}: {block.length} {what} "
-        f"of {SPELLED[block.table]}, {first} to {last}"
-    )
+    where = first if block.length == 1 else f"{first} to {last}"
+    many = "" if block.length == 1 else "s"
+    function = int(block.table)
+    text = f"unit {settings.unit}, function {function}: {block.length} {what}{many}, {where}"
     wire = REQUEST_BYTES + REPLY_BYTES + block.reply_size
     return Request(text, block.used, block.length - block.used, wire)

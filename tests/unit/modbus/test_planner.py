@@ -25,7 +25,7 @@ def mistakes(*points: Point, **settings: Any) -> list[Mistake]:
 
 def test_neighbours_share_a_request() -> None:
     assert texts(point("a", "hr 100"), point("b", "hr 101", "u32")) == [
-        "function 3: 3 registers of hr, hr 100 to hr 102"
+        "function 3: 3 registers, hr 100 to hr 102"
     ]
 
 
@@ -81,9 +81,7 @@ def test_points_of_one_register_are_used_once() -> None:
 
 
 def test_requests_are_told_in_the_notation_of_the_map() -> None:
-    assert texts(point("a", "40101"), base=40001) == [
-        "function 3: 1 registers of hr, 40101 to 40101"
-    ]
+    assert texts(point("a", "40101"), base=40001) == ["function 3: 1 register, 40101"]
 
 
 def test_each_scan_class_is_planned_apart() -> None:
