@@ -187,7 +187,7 @@ async def publishing(
     reader = SpoolReader.open(spool, state)
     publisher = Publisher(
         reader,
-        BusSettings(brokers, "otgate-test", **settings),
+        BusSettings(brokers, **{"client_id": "otgate-test", **settings}),
         clock=time.time_ns,
         state=state,
     )

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +22,9 @@ from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
 from otgate.publish.session import Session, opened
-from otgate.publish.settings import Broker, BusSettings
+from otgate.publish.settings import Broker, BusSettings, client_id
 from otgate.publish.standing import Known
+from otgate.publish.topics import Topics
 from otgate.spool.epoch import epoch_text
 from otgate.spool.items import Epoch
 from otgate.spool.reader import SpoolReader
@@ -173,7 +174,8 @@ class Publisher:
         if standing is None:
             raise BrokerLost("the spool has no catalog")
         will = standing.status("lost", Known(), self._clock())
-        async with opened(self._settings, self._broker, dialect, will, self._settled) as session:
+        settings = self._named(standing.topics)
+        async with opened(settings, self._broker, dialect, will, self._settled) as session:
             self._dialects[self._broker] = dialect
             self._begin(session)
             try:
@@ -181,6 +183,12 @@ class Publisher:
             finally:
                 self._session = None
         raise BrokerLost("the connection ended")
+
+    def _named(self, topics: Topics) -> BusSettings:
+        if self._settings.client_id:
+            return self._settings
+        name = client_id("otgate", topics.gateway, topics.conduit)
+        return replace(self._settings, client_id=name)
 
     def _begin(self, session: Session) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -229,6 +237,8 @@ class Publisher:
         while True:
             await asyncio.sleep(CURSOR_EVERY_S)
             self._reader.flush()
+            for remark in self._reader.remarks():
+                log.warning("spool_remark", remark=remark)
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
         if outcome.refused:

@@ -270,6 +270,16 @@ async def test_the_first_broker_that_answers_is_used(
     feeder.close()
 
 
+async def test_a_client_without_an_id_is_named_after_its_conduit(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    feeder = Feeder(spool)
+    async with publishing(spool, state, broker.url, client_id="") as running:
+        await running.until(lambda status: status["connected"])
+        assert " as otgate-gw1-analytics " in broker.log
+    feeder.close()
+
+
 async def test_a_ledger_finds_nothing_missing(broker: Mosquitto, spool: Path, state: Path) -> None:
     feeder = Feeder(spool)
     feeder.measure(times=50)
@@ -282,7 +292,7 @@ async def test_a_ledger_finds_nothing_missing(broker: Mosquitto, spool: Path, st
     for message in memory.messages:
         if message.payload in memory.samples:
             assert message.payload is not None
-            ledger.samples(message.payload, message.address.message_class, 0)  # type: ignore[arg-type]
+            ledger.samples(message.payload, message.address.message_class, 0)
     assert (ledger.received, ledger.lost) == (500, 0)
     feeder.close()
 
