@@ -1,8 +1,6 @@
 """The shipped broker configurations start a broker."""
 
-import asyncio
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -39,18 +37,3 @@ async def test_a_shipped_configuration_starts_a_broker(
         child = await children.start("broker", [str(MOSQUITTO), "-c", str(conf)])
         await answering(child, free)
         assert "rror" not in child.last_words()
-
-
-async def test_a_stopped_child_is_gone(tmp_path: Path) -> None:
-    async with Children(tmp_path) as children:
-        child = await children.start("sleeper", ["sleep", "60"])
-    assert child.process.returncode is not None
-
-
-async def test_two_free_ports_can_be_listened_on() -> None:
-    ports = {free_port() for _ in range(5)}
-    for port in ports:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-    await asyncio.sleep(0)
-    assert ports

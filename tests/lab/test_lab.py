@@ -35,6 +35,12 @@ KEYS = {
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(90)]
 
 
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stay short: the path of a unix socket has at most 107 characters."""
+    return tmp_path_factory.mktemp("lab")
+
+
 @asynccontextmanager
 async def otgate(*arguments: str, **variables: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
