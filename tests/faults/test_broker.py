@@ -69,6 +69,20 @@ async def test_a_broker_that_is_absent_at_start_is_found_when_it_comes(
     feeder.close()
 
 
+async def test_a_broker_that_forgot_what_it_retained_is_told_again(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    feeder = Feeder(spool)
+    async with publishing(spool, state, broker.url) as running:
+        await running.until(lambda status: status["messages"] >= 4)
+        broker.restart()
+        await running.until(lambda status: status["connections"] == 2)
+        async with subscriber(broker.url) as memory:
+            await memory.until(lambda: len(memory.messages) >= 4)
+            assert {m.address.message_class.value for m in memory.messages} == {"meta", "status"}
+    feeder.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("traffic", ["idle", "busy"])
 async def test_a_frozen_broker_is_noticed_within_10_s(

@@ -35,6 +35,8 @@ def unpacked(payload: bytes) -> bytes:
         return payload
     zstandard = _zstandard()
     try:
+        if zstandard.frame_content_size(payload) > UNPACKED_LIMIT:
+            raise Refused("a zstd payload claims to be too large")
         plain: bytes = zstandard.ZstdDecompressor().decompress(
             payload, max_output_size=UNPACKED_LIMIT
         )
