@@ -85,7 +85,7 @@ def slot_of(point: Point, base: int, default_order: str) -> Slot:
         return register_bits_slot(point, address)
     raw_words = words_of(point, point.type or ("enum" if point.states else "u16"))
     count = len(raw_words(0 if not is_text(point) else ""))
-    order = arranged(point.order.strip().upper() or default_order, count)
+    order = arranged(order_of(point, default_order), count)
     addresses = tuple(range(address.number, address.number + count))
     mask = half_mask(point.type)
     return Slot(Place(address.table, addresses, mask), lambda value: order(raw_words(value)))
@@ -266,6 +266,20 @@ def arranged(order: str, count: int) -> Callable[[list[int]], list[int]]:
         return [word >> 8 | (word & 0xFF) << 8 for word in placed] if swap else placed
 
     return on_the_wire
+
+
+def order_of(point: Point, default_order: str) -> str:
+    """Return the order that holds for a point's type.
+
+    The registers of a text stay in order and only its characters may be swapped; a type of one
+    byte says by its name which byte of the register it is.
+    """
+    named = point.order.strip().upper() or default_order
+    if half_mask(point.type) != WHOLE:
+        return "AB"
+    if is_text(point):
+        return "BA" if spread(named, 2)[0] else "AB"
+    return named
 
 
 def spread(order: str, size: int) -> list[int]:

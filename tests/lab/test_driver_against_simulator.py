@@ -1,11 +1,14 @@
 """Every point of the lab site, read by the driver, is what the plant says: two codecs agree."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import simulated
 from otgate.config.site import Site, load_site
 from otgate.driver import Link, Receipt, installed
 from otgate.model import Batch, Device, Kind, Point
@@ -120,3 +123,64 @@ async def test_nearly_all_points_of_the_lab_site_move(simulation: Simulation) ->
     simulation.plant.advance(simulation.plant.start_ns + 60 * 10**9)
     moved = [name for name, value in seen().items() if value != before[name]]
     assert len(moved) > 0.9 * len(before)
+
+
+WHOLE: dict[str, float | str] = {
+    "u16": 40_961, "i16": -30_001, "u32": 3_123_456_789, "i32": -2_000_000_001, "f16": 1.5,
+    "f32": 0.15625, "bcd16": 9_876, "bcd32": 98_765_432, "mod10000(2)": 12_345_678,
+    "mod10000(3)": 123_456_789_012, "enum16": 77, "enum32": 70_000, "flags16": 0xA5A5,
+    "u8_high": 200, "i8_low": -7, "string(5)": "GW-71",
+}  # fmt: skip
+LONG: dict[str, float | str] = {
+    "u64": 2**63 + 11,
+    "i64": -(2**62) - 3,
+    "f64": 1.1,
+    "bcd64": 9_876_543_210_987_654,
+}
+BITS: dict[str, tuple[str, int]] = {
+    "hr 200.0-1": ("enum", 2),
+    "hr 200.15": ("bool", 1),
+    "di 9": ("bool", 1),
+    "co 17-20": ("bits", 11),
+}
+ORDERS = ["ABCD", "CDAB", "BADC", "DCBA"]
+LONG_ORDERS = ["ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA", "CDABGHEF", "DCBAHGFE"]
+
+
+def same(value: float | str) -> float | str:
+    return value
+
+
+def every_type(long_order: str) -> tuple[list[Point], list[float | str]]:
+    points: list[Point] = []
+    values: list[float | str] = []
+    for number, (type_, value) in enumerate((WHOLE | LONG).items()):
+        named = long_order if type_ in LONG else ""
+        kind = Kind.TEXT if isinstance(value, str) else Kind.MEASUREMENT
+        points.append(
+            simulated.point(f"p{number}", f"hr {8 * number}", type_, order=named, kind=kind)
+        )
+        values.append(value)
+    for number, (address, (type_, value)) in enumerate(BITS.items()):
+        points.append(simulated.point(f"b{number}", address, type_, kind=Kind.STATUS))
+        values.append(value)
+    return points, values
+
+
+@pytest.mark.parametrize("long_order", LONG_ORDERS)
+@pytest.mark.parametrize("order", ORDERS)
+async def test_two_codecs_agree_on_every_type_in_every_order(order: str, long_order: str) -> None:
+    driver = installed()["modbus"]
+    points, values = every_type(long_order)
+    given = simulated.device("d", *points, order=order)
+    simulation = Simulation([given], clock=Ticking())
+    simulation.reads = {"d": [partial(same, value) for value in values]}
+    async with simulation.serving() as urls:
+        settings = driver.settings(url=urls["d"], order=order, gap=0)
+        real = replace(given, settings=settings)
+        plan = driver.plan(real)
+        found = Collected()
+        async with driver.connect(Link([real], {"d": plan}, {"d": Memory()})) as sessions:
+            for scan in plan:
+                await sessions["d"].scan(scan, found)
+    assert [found.values[number] for number in range(len(points))] == values

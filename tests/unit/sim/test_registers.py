@@ -177,3 +177,12 @@ def test_a_range_in_a_bit_table_puts_the_lowest_bit_first() -> None:
 
 def test_a_range_in_a_bit_table_counts_from_the_base() -> None:
     assert slot_of(point("p", "di 4-5", "enum"), 1, "ABCD").place.addresses == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("order", "spelled"), [("ABCD", b"ABCD"), ("CDAB", b"ABCD"), ("DCBA", b"BADC")]
+)
+def test_an_order_swaps_characters_and_never_the_registers_of_a_text(
+    order: str, spelled: bytes
+) -> None:
+    assert wire(words("string(4)", "ABCD", order)) == spelled
