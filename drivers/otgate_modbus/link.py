@@ -42,13 +42,15 @@ class Poll:
 class Exchange:
     """Requests that go out one after another, until the last is answered or given up."""
 
-    __slots__ = ("asks", "at", "done", "poll", "sent")
+    __slots__ = ("asks", "at", "done", "lost", "poll", "sent")
 
     def __init__(self, asks: Sequence[Ask], poll: Poll, done: asyncio.Future[None]) -> None:
         self.asks = asks
         self.at = 0
         self.poll = poll
         self.done = done
+        self.lost = False
+        """Whether the connection ended before it was done."""
         self.sent = 0.0
 
     def finish(self) -> None:
@@ -112,6 +114,8 @@ class Wire(asyncio.Protocol):
             self._send(asks[0])
             self._watch(exchange)
             await exchange.done
+            if exchange.lost:
+                raise LinkLost(self.gone.result())
         finally:
             self._exchange = None
             self._codec.forget()
@@ -176,7 +180,8 @@ class Wire(asyncio.Protocol):
         if not self.gone.done():
             self.gone.set_result(reason)
         if self._exchange is not None and not self._exchange.done.done():
-            self._exchange.done.set_exception(LinkLost(self.gone.result()))
+            self._exchange.lost = True
+            self._exchange.finish()
 
 
 def _stops(answer: Answer) -> bool:

@@ -56,7 +56,7 @@ def _scaling(
         if not isfinite(number) or (column == "scale" and not number):
             raise BadCell("bad-scale", column, f"a {column} of {number} leaves no value")
     raw = _pair(raw_lo, raw_hi, "raw")
-    eu = _pair(eu_lo, eu_hi, "eu")
+    eu = None if raw is None else _pair(eu_lo, eu_hi, "eu")
     if raw is None or eu is None:
         low, high = (-inf, inf) if raw is None else (min(raw), max(raw))
         return _compiled(Fraction(repr(scale)), Fraction(repr(offset)), low, high)

@@ -49,6 +49,10 @@ def test_a_point_without_scale_is_left_as_it_is() -> None:
     assert not PLAIN.linear
 
 
+def test_an_engineering_range_alone_is_not_the_drivers_business() -> None:
+    assert scaling_of(point("a", "hr 0", eu_hi=600.0)) == PLAIN
+
+
 def test_a_raw_range_alone_only_bounds() -> None:
     scaling = scaling_of(point("a", "hr 0", raw_lo=0.0, raw_hi=100.0))
     assert (scaling.linear, scaling.low, scaling.high) == (False, 0.0, 100.0)
@@ -67,9 +71,9 @@ def test_a_raw_range_may_run_backwards() -> None:
         ("offset", {"offset": inf}),
         ("raw_hi", {"raw_lo": 1.0}),
         ("raw_lo", {"raw_hi": 1.0}),
-        ("eu_hi", {"eu_lo": 1.0}),
+        ("eu_hi", {"raw_lo": 0.0, "raw_hi": 1.0, "eu_lo": 1.0}),
         ("raw_hi", {"raw_lo": 1.0, "raw_hi": 1.0}),
-        ("eu_hi", {"eu_lo": 1.0, "eu_hi": 1.0}),
+        ("eu_hi", {"raw_lo": 0.0, "raw_hi": 1.0, "eu_lo": 1.0, "eu_hi": 1.0}),
         ("scale", {"raw_lo": 0.0, "raw_hi": 1.0, "eu_lo": 0.0, "eu_hi": 1.0, "scale": 2.0}),
     ],
 )
