@@ -125,7 +125,8 @@ class Lab:
         """Start a broker unless one is named; return its URL and what it is."""
         if self.options.broker is not None:
             return self.options.broker, self.options.broker
-        return await broker(children)
+        url, kind = await broker(children)
+        return url, f"{url} ({kind})"
 
     async def simulated(self, children: Children) -> Path:
         """Start the simulators and return the file that says where they listen."""
