@@ -179,17 +179,19 @@ def block_for(members: Sequence[Reading]) -> Block:
 
 
 def halves(members: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]] | None:
-    """Split at the boundary between two points nearest to the middle; None if there is none."""
-    borders = []
+    """Split between two points near the middle, at a gap if there is one; None if impossible.
+
+    Unused addresses that a read bridges are the likeliest thing for a device to refuse.
+    """
+    gaps: list[int] = []
+    borders: list[int] = []
     reached = members[0].stop
     for at, member in enumerate(members):
         if at and member.start >= reached:
-            borders.append(at)
+            (gaps if member.start > reached else borders).append(at)
         reached = max(reached, member.stop)
-    if not borders:
-        return None
-    middle = min(borders, key=lambda at: abs(2 * at - len(members)))
-    return members[:middle], members[middle:]
+    middle = min(gaps or borders, key=lambda at: abs(2 * at - len(members)), default=None)
+    return None if middle is None else (members[:middle], members[middle:])
 
 
 def plan(device: Device) -> list[Scan]:

@@ -213,6 +213,17 @@ def test_halves_meet_between_points_near_the_middle() -> None:
     assert halves(members[1:3]) is None
 
 
+def test_halves_meet_at_a_gap_where_there_is_one() -> None:
+    settings = Settings(url="tcp://h")
+    places = (0, 1, 2, 3, 4, 5, 9, 10)
+    members = [
+        read_point(at, point(f"p{at}", f"hr {place}"), settings) for at, place in enumerate(places)
+    ]
+    parts = halves(members)
+    assert parts is not None
+    assert [len(part) for part in parts] == [6, 2]
+
+
 def large(count: int) -> Device:
     spread = [
         point(f"p{at}", f"hr {3 * (at % 20_000)}", "u32", scale=0.1, scan=f"s{at // 20_000}")
