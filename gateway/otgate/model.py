@@ -79,6 +79,13 @@ class Origin(IntEnum):
     CALCULATED = 7
 
 
+class Clock(IntEnum):
+    """Whose clock a sample's source time was read from."""
+
+    DEVICE = 0
+    GATEWAY = 1
+
+
 class Sensitivity(IntEnum):
     """Ordered classification; what nobody classified is BCSI and cannot leave."""
 
@@ -184,9 +191,10 @@ class Batch:
     """Samples of one device, value type and origin, held as columns of equal length.
 
     ``source_ns`` is None where the protocol carries no device time: ``received_ns`` then stands
-    in and a payload says so. Where ``quality`` has NO_VALUE the value is a placeholder that
-    nobody reads. Columns are never modified once emitted, so that a session may emit the same
-    arrays again for an unchanged reply and the receivers recognise them by identity.
+    in and a payload says so. The gateway itself gives a ``source_ns`` where it sends an older
+    value again; ``clock`` then says whose stamp that is. Where ``quality`` has NO_VALUE the value
+    is a placeholder that nobody reads. Columns are never modified once emitted, so that a session
+    may emit the same arrays again for an unchanged reply and receivers know them by identity.
     """
 
     device: str
@@ -196,7 +204,9 @@ class Batch:
     values: Values
     quality: Words
     received_ns: int
-    source_ns: Nanoseconds | None = field(default=None)
+    source_ns: Nanoseconds | None = None
+    clock: Clock = Clock.DEVICE
+    """Of ``source_ns``; means nothing where that is None."""
 
     def __len__(self) -> int:
         return len(self.index)
@@ -212,4 +222,5 @@ class Batch:
             self.quality[mask],
             self.received_ns,
             None if self.source_ns is None else self.source_ns[mask],
+            self.clock,
         )

@@ -47,7 +47,12 @@ async def field_side(site: Site, drivers: Mapping[str, Driver], control_path: Pa
     with opened(site, types, clock) as ways:
         outlet = Ways(ways, clock)
         supervisor = Supervisor(
-            site.devices, drivers, outlet, clock=clock, states=site.state_directory / "devices"
+            site.devices,
+            drivers,
+            outlet,
+            clock=clock,
+            states=site.state_directory / "devices",
+            plans=site.plans,
         )
         verbs = {"status": lambda: status(site, supervisor, ways)}
         async with control.serve(control_path, verbs):
@@ -118,7 +123,9 @@ def status(site: Site, supervisor: Supervisor, ways: Sequence[Way]) -> dict[str,
         "conduits": {
             way.conduit: {
                 "crossing_points": len(way.gate.crossing),
+                "withheld": way.gate.withheld,
                 "suppressed": way.gate.suppressed,
+                "under_test": way.gate.under_test,
                 "spool": asdict(way.spool.status()),
             }
             for way in ways

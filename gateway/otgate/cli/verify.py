@@ -75,6 +75,8 @@ class Auditor:
                 self.ledger.samples(samples, message_class, received.arrived_ns // 1000)
             case GapNotice() as gap:
                 self.ledger.gap(gap)
+            case GatewayStatus() as status if received.retained:
+                self.ledger.retained(status)
             case GatewayStatus() as status:
                 self.ledger.status(status)
 

@@ -162,6 +162,7 @@ def replaced_index(batch: Batch, index: Index) -> Batch:
         batch.quality,
         batch.received_ns,
         batch.source_ns,
+        batch.clock,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from otgate.model import Batch, Index, Mask, Nanoseconds, Origin, Values, ValueType, Words
+from otgate.model import Batch, Clock, Index, Mask, Nanoseconds, Origin, Values, ValueType, Words
 from otgate.quality import VALIDITY_MASK, Quality
 
 NEWS = np.uint32(VALIDITY_MASK | Quality.NO_VALUE)
@@ -23,6 +23,9 @@ NEVER = np.iinfo(np.int64).min // 2
 
 NO_SOURCE = np.iinfo(np.int64).min
 """Stands in the column for a held sample that came without a device time."""
+
+NO_CLOCK = -1
+"""The same in the column of clocks."""
 
 SECOND_NS = 1_000_000_000
 
@@ -50,6 +53,7 @@ class Pace:
         self.held_received_ns = np.zeros(count, np.int64)
         self.held_source_ns = np.zeros(count, np.int64)
         self.held_origin = np.zeros(count, np.int8)
+        self.held_clock = np.zeros(count, np.int8)
         self.position = np.zeros(count, np.int32)
 
     def pass_(self, batch: Batch, now_ns: int) -> list[Batch]:
@@ -150,6 +154,7 @@ class Pace:
             batch.quality,
             batch.received_ns,
             self.value_ns[slots],
+            Clock.GATEWAY if batch.source_ns is None else batch.clock,
         )
 
     def _hold(self, batch: Batch) -> None:
@@ -160,6 +165,7 @@ class Pace:
         self.held_received_ns[slots] = batch.received_ns
         self.held_source_ns[slots] = NO_SOURCE if batch.source_ns is None else batch.source_ns
         self.held_origin[slots] = batch.origin
+        self.held_clock[slots] = NO_CLOCK if batch.source_ns is None else batch.clock
         ends = int((self.released_ns[slots] + self.interval_ns[slots]).min())
         self.due_ns = ends if self.due_ns is None else min(ends, self.due_ns)
 
@@ -170,19 +176,19 @@ class Pace:
     def _as_they_came(self, slots: Index) -> list[Batch]:
         """Return held samples in batches of one reception and origin, oldest first."""
         received_ns, origin = self.held_received_ns[slots], self.held_origin[slots]
-        stamped_by_device = self.held_source_ns[slots] != NO_SOURCE
-        order = np.lexsort((stamped_by_device, origin, received_ns))
+        clock = self.held_clock[slots]
+        order = np.lexsort((clock, origin, received_ns))
         breaks = (
             (np.diff(received_ns[order]) != 0)
             | (np.diff(origin[order]) != 0)
-            | (np.diff(stamped_by_device[order]) != 0)
+            | (np.diff(clock[order]) != 0)
         )
         groups = np.split(slots[order], np.flatnonzero(breaks) + 1)
         return [self._as_it_came(group) for group in groups if len(group)]
 
     def _as_it_came(self, slots: Index) -> Batch:
         first = slots[0]
-        source_ns = self.held_source_ns[slots]
+        clock = int(self.held_clock[first])
         return Batch(
             self.device,
             self.value_type,
@@ -191,7 +197,8 @@ class Pace:
             self.held_value[slots],
             self.held_quality[slots],
             int(self.held_received_ns[first]),
-            None if source_ns[0] == NO_SOURCE else source_ns,
+            None if clock == NO_CLOCK else self.held_source_ns[slots],
+            Clock.GATEWAY if clock == NO_CLOCK else Clock(clock),
         )
 
 

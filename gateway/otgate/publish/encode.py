@@ -94,7 +94,7 @@ class Encoder:
         received_us = batch.received_ns // 1000
         clock, time_us = "gateway", received_us
         if batch.source_ns is not None and len(batch):
-            clock, time_us = "device", int(batch.source_ns[0]) // 1000
+            clock, time_us = batch.clock.name.lower(), int(batch.source_ns[0]) // 1000
         return {
             "site": self.topics.site,
             "gateway": self.topics.gateway,

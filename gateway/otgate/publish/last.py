@@ -7,6 +7,7 @@ a rewind nor a backlog moves a retained value backwards.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from otgate.model import Clock
 from otgate.publish.encode import honest_quality, spelled_values
 from otgate.publish.labels import Labels
 from otgate.publish.liveness import Field
@@ -60,7 +61,7 @@ class NewestValues:
                 received_us if source_ns is None else int(source_ns[number]) // 1000,
                 received_us,
                 labels.hashes[batch.device],
-                source_ns is not None,
+                source_ns is not None and batch.clock is Clock.DEVICE,
             )
             self._due.add(key)
 

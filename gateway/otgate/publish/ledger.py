@@ -132,6 +132,14 @@ class Ledger:
             if account is not None:
                 account.through = max(account.through, said.complete_through)
 
+    def retained(self, status: GatewayStatus) -> None:
+        """Book a status from before we listened: it witnesses the beginning of no epoch."""
+        for lane, said in status.lanes.items():
+            place = status.site, status.gateway, status.conduit, lane
+            account = self.accounts.get(Stream(*place, said.epoch))
+            if account is not None:
+                account.through = max(account.through, said.complete_through)
+
     @property
     def lost(self) -> int:
         """Samples lost in all streams."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from otgate.model import Batch, Index, Mask, Nanoseconds, Values, ValueType, Words
+from otgate.model import Batch, Clock, Index, Mask, Nanoseconds, Values, ValueType, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.change import Changed
 
@@ -113,7 +113,7 @@ class Memory:
         self.read_ns[rows] = batch.received_ns
         time_ns: Nanoseconds | int = batch.received_ns
         if batch.source_ns is not None:
-            self.device_time = True
+            self.device_time |= batch.clock is Clock.DEVICE
             time_ns = batch.source_ns
         empty = batch.quality & Quality.NO_VALUE if batch.quality.any() else None
         if empty is None or not empty.any():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from otgate.model import Batch, Device, Index, Mask, Nanoseconds, Origin, ValueType
+from otgate.model import Batch, Clock, Device, Index, Mask, Nanoseconds, Origin, ValueType
 from otgate.quality import Quality
 from otgate.report.change import comparison, deadbands, max_ages_ns, paced
 from otgate.report.memory import Column, Memory, rows_of
@@ -269,6 +269,7 @@ class Report:
                     quality,
                     received_ns,
                     source_ns,
+                    Clock.DEVICE if memory.device_time else Clock.GATEWAY,
                 )
                 memory.note_sent(batch, part)
                 memory.sent_ns[part] = now_ns

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from otgate.model import Batch, Lane, Origin, Values, ValueType
+from otgate.model import Batch, Clock, Lane, Origin, Values, ValueType
 from otgate.spool.catalog import Catalog
 from otgate.spool.items import Frame, Gap, GapReason, Live
 
@@ -36,8 +36,8 @@ GAP_HEAD = struct.Struct("<BB2xIQqq")
 LIVE_HEAD = struct.Struct("<B7xq")
 """Kind, time; JSON follows."""
 
-HAS_SOURCE, HAS_INDEX, HAS_QUALITY = 1, 2, 4
-"""Flags of a batch: columns that are absent otherwise."""
+HAS_SOURCE, HAS_INDEX, HAS_QUALITY, GATEWAY_CLOCK = 1, 2, 4, 8
+"""Flags of a batch: columns that are absent otherwise, and whose clock the source times are."""
 
 COLUMNS: dict[ValueType, np.dtype[Any]] = {
     ValueType.F64: np.dtype("<f8"),
@@ -67,7 +67,7 @@ def pack_batch(batch: Batch, device: int, seq: int, spooled_ns: int) -> bytes:
     flags = 0
     parts: list[Any] = [b"", _packed_values(batch)]
     if batch.source_ns is not None:
-        flags = HAS_SOURCE
+        flags = HAS_SOURCE if batch.clock is Clock.DEVICE else HAS_SOURCE | GATEWAY_CLOCK
         parts.append(_column(batch.source_ns, I8))
     if not _is_run(index, first, count):
         flags |= HAS_INDEX
@@ -202,6 +202,7 @@ def _unpack_batch(body: memoryview, lane: Lane, epoch: int, catalog: Catalog) ->
         _zeros(count) if quality is None else quality,
         received_ns,
         source_ns,
+        Clock.GATEWAY if flags & GATEWAY_CLOCK else Clock.DEVICE,
     )
     return Frame(lane, epoch, seq, catalog, batch, spooled_ns)
 
@@ -257,6 +258,7 @@ def sliced(frame: Frame, start: int, stop: int) -> Frame:
         batch.quality[first:last],
         batch.received_ns,
         None if batch.source_ns is None else batch.source_ns[first:last],
+        batch.clock,
     )
     return Frame(frame.lane, frame.epoch, start, frame.catalog, part, frame.spooled_ns)
 

@@ -1,7 +1,9 @@
 import math
 from dataclasses import replace
 
-from otgate.model import Batch, Origin, ValueType
+import pytest
+
+from otgate.model import Batch, Clock, Origin, ValueType
 from otgate.policy.gate import Gate
 from otgate.policy.language import Limits
 from otgate.quality import Quality
@@ -107,9 +109,27 @@ def test_a_resent_value_keeps_its_device_time() -> None:
     held = slow()
     stamped = batch([10.0], source_ns=[START - 3 * SECOND])
     held.pass_(stamped, START)
-    [out] = passed(held, 5, 11.0, quality=LOST)
+    later = batch([11.0], LOST, received_ns=START + 5 * SECOND, source_ns=[START])
+    [(_, out)] = held.pass_(later, START + 5 * SECOND)
     assert out.source_ns is not None
     assert out.source_ns.tolist() == [START - 3 * SECOND]
+    assert out.clock is Clock.DEVICE
+
+
+def test_the_gateway_s_own_time_of_a_resent_value_is_never_called_the_device_s() -> None:
+    held = slow()
+    passed(held, 0, 10.0)
+    [out] = passed(held, 5, 11.0, quality=LOST)
+    assert out.clock is Clock.GATEWAY
+
+
+@pytest.mark.parametrize("clock", list(Clock))
+def test_a_held_sample_keeps_whose_clock_its_time_is_of(clock: Clock) -> None:
+    held = slow()
+    passed(held, 0, 10.0)
+    stamped = replace(batch([11.0], source_ns=[START]), clock=clock)
+    held.pass_(stamped, START + SECOND)
+    assert [out.clock for out in released(held, 61)] == [clock]
 
 
 def test_a_point_never_read_shows_its_first_value_at_once() -> None:

@@ -135,6 +135,23 @@ def test_an_epoch_that_begins_before_our_eyes_begins_at_0() -> None:
     assert ledger.lost == 30
 
 
+def test_a_status_from_before_we_listened_witnesses_no_beginning() -> None:
+    following = LaneStatus(
+        epoch="01JD3K7R", complete_through=30, previous_epoch=EPOCH, previous_end=0
+    )
+    ledger = Ledger()
+    ledger.retained(status(LaneStatus(epoch=EPOCH, complete_through=0)))
+    ledger.samples(data(30, epoch="01JD3K7R"), MessageClass.DATA, 0)
+    ledger.status(status(following))
+    assert ledger.lost == 0
+
+
+def test_a_retained_status_says_what_must_have_arrived_already() -> None:
+    ledger = booked(data(0))
+    ledger.retained(status(LaneStatus(epoch=EPOCH, complete_through=15)))
+    assert ledger.lost == 5
+
+
 def test_memory_does_not_grow_with_an_unbroken_stream() -> None:
     ledger = booked(*(data(seq) for seq in range(0, 10_000, 10)))
     (account,) = ledger.accounts.values()

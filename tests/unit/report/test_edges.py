@@ -1,6 +1,6 @@
 """Quality: failed, lost, stale, back, and what a re-sent sample says about its age."""
 
-from otgate.model import Batch, Deadband, Origin, Reporting
+from otgate.model import Batch, Clock, Deadband, Origin, Reporting
 from otgate.quality import Quality
 from reported import FAILED, LOST, STALE, START_NS, UNREAD, Bench, S, point
 
@@ -83,6 +83,19 @@ def test_the_device_s_own_time_is_kept() -> None:
     bench.poll(1.0, 2.0)
     bench.emit(Origin.EVENT, [START_NS - 7, START_NS - 9])
     assert times(only(bench.report.lost(START_NS + S))) == [START_NS - 7, START_NS - 9]
+
+
+def test_the_time_of_an_old_value_is_called_the_gateway_s_where_the_device_has_no_clock() -> None:
+    bench = Bench()
+    bench.poll(1.0)
+    assert only(bench.report.lost(START_NS + S)).clock is Clock.GATEWAY
+
+
+def test_the_time_of_an_old_value_is_called_the_device_s_where_it_stamped_it() -> None:
+    bench = Bench([point()])
+    bench.poll(1.0)
+    bench.emit(Origin.EVENT, [START_NS - 7])
+    assert only(bench.report.lost(START_NS + S)).clock is Clock.DEVICE
 
 
 def test_a_value_is_as_old_as_the_last_reply_that_had_it() -> None:

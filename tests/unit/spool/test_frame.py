@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from otgate.model import Batch, Lane, Origin, ValueType
+from otgate.model import Batch, Clock, Lane, Origin, ValueType
 from otgate.spool.frame import (
     BATCH_HEAD,
     FRAME,
@@ -49,6 +49,14 @@ def test_every_value_type_survives(kind: ValueType, column: list[Any]) -> None:
     assert got.values.tolist() == column
     assert got.values.dtype == kind.dtype
     assert got.value_type is kind
+
+
+@pytest.mark.parametrize("clock", list(Clock))
+def test_whose_clock_a_source_time_is_of_survives(clock: Clock) -> None:
+    sent = batch([1.0, 2.0], source_ns=np.array([3, 4]), clock=clock)
+    frame = round_trip(sent)
+    assert frame.batch.clock is clock
+    assert sliced(frame, 6, 7).batch.clock is clock
 
 
 def test_a_nan_keeps_its_bits() -> None:
