@@ -26,8 +26,8 @@ def bus_side(folder: Path, text: str = BUS) -> Side:
 
 
 def child_pids() -> set[int]:
-    told = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return {int(pid) for pid in told.split()}
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
 
 
 def gone(pid: int) -> bool:
@@ -51,9 +51,11 @@ def answers(folder: Path) -> bool:
 async def family(tmp_path: Path) -> AsyncIterator[tuple[asyncio.Task[int], int]]:
     running = asyncio.ensure_future(parent([bus_side(tmp_path)]))
     before = child_pids()
-    await until(lambda: answers(tmp_path))
-    yield running, (child_pids() - before).pop()
-    await cancelled([running])
+    try:
+        await until(lambda: answers(tmp_path))
+        yield running, (child_pids() - before).pop()
+    finally:
+        await cancelled([running])
 
 
 async def test_a_child_that_dies_is_started_again(
