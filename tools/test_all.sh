@@ -5,9 +5,18 @@ cd "$(dirname "$0")/.."
 uv=uv
 [ -x .tools/bin/uv ] && uv=.tools/bin/uv
 export UV_PYTHON_DOWNLOADS=never
+
+# Print the path of a working interpreter of version $1: on PATH, of pyenv, or known to uv.
+interpreter() {
+    for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python; do
+        "$candidate" -c 'import sys; print(sys.executable)' 2>/dev/null && return 0
+    done
+    "$uv" python find --no-project "$1" 2>/dev/null
+}
+
 ran=
 for version in 3.11 3.12 3.13; do
-    if ! python=$("$uv" python find --no-project "$version" 2>/dev/null); then
+    if ! python=$(interpreter "$version"); then
         echo "== Python $version: not found, not tested"
         continue
     fi
