@@ -30,15 +30,14 @@ MEASURED = 100
 def catalog(points: int = MEASURED, device: str = "f3", conduit: str = "analytics") -> Catalog:
     """A feeder: measurements and a breaker."""
     measured = (
-        CatalogPoint(f"ia{n}", 0, "measurement", ValueType.F64, unit="A") for n in range(points)
+        CatalogPoint(f"ia{n}", "measurement", ValueType.F64, unit="A") for n in range(points)
     )
-    breaker = CatalogPoint("cb", 0, "status", ValueType.I64, states={1: "open", 2: "closed"})
+    breaker = CatalogPoint("cb", "status", ValueType.I64, states={1: "open", 2: "closed"})
     return Catalog(
         site="sub7",
         gateway="gw1",
         conduit=conduit,
-        devices=(CatalogDevice(device, "modbus"),),
-        points=(*measured, breaker),
+        devices=(CatalogDevice.of(device, (*measured, breaker), "modbus"),),
     )
 
 
@@ -72,7 +71,7 @@ class Feeder:
 
     def switch(self, code: int) -> None:
         """Spool a change of the breaker's position."""
-        number = len(self.catalog.points) - 1
+        number = len(self.catalog.ids) - 1
         self.writer.append(
             Lane.EVENT,
             Batch(

@@ -25,12 +25,15 @@ QUICK = Pace(sync_s=0.02, retry_s=0.02)
 
 
 def catalog(points: int = 20, devices: Sequence[str] = ("f3", "f4"), note: str = "") -> Catalog:
+    described = [CatalogPoint(f"p{n}", "measurement", 0) for n in range(points)]
     return Catalog(
         "sub7",
         "gw1",
         "analytics",
-        tuple(CatalogDevice(device) for device in devices),
-        tuple(CatalogPoint(f"p{n}", 0, "measurement", 0) for n in range(points)),
+        tuple(
+            CatalogDevice.of(device, described if number == 0 else ())
+            for number, device in enumerate(devices)
+        ),
         policy_hash="policy",
         map_hash=note or "map",
     )

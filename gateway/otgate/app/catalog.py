@@ -1,20 +1,23 @@
 """Build a conduit's catalog from its gate: crossing points, less what limits strip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
 from otgate.config.site import Site
-from otgate.model import Point, ValueType
+from otgate.model import Device, Point, ValueType
 from otgate.policy.gate import Gate
 from otgate.policy.language import Strip
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
+
+Crossing = tuple[tuple[int, int], frozenset[Strip]]
+"""The numbers of a crossing point's device and of itself, and what stays behind."""
 
 
 def catalog(
     site: Site, conduit: str, gate: Gate, types: Mapping[str, Sequence[ValueType]]
 ) -> Catalog:
     """Describe every point that crosses ``conduit``, numbered as the gate numbers them."""
-    devices = sorted({device for device, _ in gate.crossing})
-    numbers = {device: number for number, device in enumerate(devices)}
+    crossing = zip(gate.crossing, gate.strips, strict=True)
     return Catalog(
         site=site.id,
         site_name=site.name,
@@ -23,29 +26,28 @@ def catalog(
         policy_hash=site.policy_hash,
         map_hash=site.map_hash,
         devices=tuple(
-            CatalogDevice(id=site.devices[device].id, driver=site.devices[device].driver)
-            for device in devices
-        ),
-        points=tuple(
-            described(
-                site.devices[device].points[point],
-                numbers[device],
-                types[site.devices[device].id][point],
-                strip,
-            )
-            for (device, point), strip in zip(gate.crossing, gate.strips, strict=True)
+            described_device(site.devices[number], types, group)
+            for number, group in groupby(crossing, key=lambda crossed: crossed[0][0])
         ),
     )
 
 
-def described(
-    point: Point, device: int, value_type: ValueType, strip: frozenset[Strip]
-) -> CatalogPoint:
+def described_device(
+    device: Device, types: Mapping[str, Sequence[ValueType]], crossing: Iterable[Crossing]
+) -> CatalogDevice:
+    """Describe a device and its points that cross."""
+    points = [
+        described(device.points[point], types[device.id][point], strip)
+        for (_, point), strip in crossing
+    ]
+    return CatalogDevice.of(device.id, points, device.driver)
+
+
+def described(point: Point, value_type: ValueType, strip: frozenset[Strip]) -> CatalogPoint:
     """Describe one crossing point without what ``strip`` names."""
     place = ("",) * 5 if Strip.PLACE in strip else point.place
     return CatalogPoint(
         id=point.id,
-        device=device,
         kind=str(point.kind),
         value_type=int(value_type),
         unit=point.unit,

@@ -1,14 +1,16 @@
-"""What a catalog says, as publishing needs it: point ids as a column, meta per device."""
+"""What a catalog says, as publishing needs it: point ids as a column, meta per device.
+
+Meta is built from the catalog when it is sent; only its hash is kept.
+"""
 
 import hashlib
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
 
 from otgate.model import ValueType
 from otgate.publish.payload import DeviceMeta, PointMeta, TypeName
-from otgate.spool.catalog import Catalog, CatalogPoint
+from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 
 COPIED = (
     "unit",
@@ -38,23 +40,19 @@ class Labels:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self.ids = np.array([point.id for point in catalog.points], dtype=object)
-        self._points: dict[int, list[CatalogPoint]] = {n: [] for n in range(len(catalog.devices))}
-        for point in catalog.points:
-            self._points[point.device].append(point)
+        self.ids = catalog.ids
         self.hashes = {meta.device: meta.meta for meta in self.metas()}
 
     def metas(self) -> Iterator[DeviceMeta]:
         """Yield the meta message of every device, one at a time: they are large together."""
-        for number in range(len(self.catalog.devices)):
-            yield self._meta(number)
+        for device in self.catalog.devices:
+            yield self._meta(device)
 
     def meta(self, device: str) -> DeviceMeta:
         """Return the meta message of ``device``."""
-        return self._meta([entry.id for entry in self.catalog.devices].index(device))
+        return next(self._meta(known) for known in self.catalog.devices if known.id == device)
 
-    def _meta(self, number: int) -> DeviceMeta:
-        device = self.catalog.devices[number]
+    def _meta(self, device: CatalogDevice) -> DeviceMeta:
         plain = DeviceMeta(
             site=self.catalog.site,
             gateway=self.catalog.gateway,
@@ -62,7 +60,7 @@ class Labels:
             device=device.id,
             driver=device.driver,
             site_name=self.catalog.site_name,
-            points=[_point(point) for point in self._points[number]],
+            points=[_point(point) for point in device.points()],
         )
         digest = hashlib.sha256(msgspec.json.encode(plain)).hexdigest()[:8]
         return msgspec.structs.replace(plain, meta=digest)

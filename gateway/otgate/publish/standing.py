@@ -111,7 +111,11 @@ class Standing:
 
     def points(self) -> set[tuple[str, str]]:
         """Return every (device, point) of the catalog."""
-        return {(self.devices[point.device], point.id) for point in self.labels.catalog.points}
+        return {
+            (device.id, point.id)
+            for device in self.labels.catalog.devices
+            for point in device.points()
+        }
 
     def _states(self, known: Known) -> dict[str, str]:
         return {device: known.devices.get(device, "unknown") for device in self.devices}

@@ -189,7 +189,7 @@ def _unpack_batch(body: memoryview, lane: Lane, epoch: int, catalog: Catalog) ->
     if at != len(body) or values is None:
         return None
     last = first + count - 1 if index is None else int(index.view(U4).max())
-    if last >= len(catalog.points):
+    if last >= len(catalog.ids):
         return None
     if index is None:
         index = np.arange(first, first + count, dtype=np.int32)

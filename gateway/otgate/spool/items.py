@@ -23,7 +23,7 @@ class GapReason(StrEnum):
 class Frame:
     """One batch as it was spooled. Its n-th sample has sequence number ``seq + n``.
 
-    ``batch.index`` counts into ``catalog.points``; its columns are read-only.
+    ``batch.index`` counts into ``catalog.ids``; its columns are read-only.
     """
 
     lane: Lane

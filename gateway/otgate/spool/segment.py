@@ -21,17 +21,16 @@ from otgate.spool.epoch import epoch_number, epoch_text
 MAGIC = b"otgspool"
 FORMAT = 1
 MAX_HEADER_BYTES = 64 << 20
-MAX_CATALOG_BYTES = 256 << 20
 
 FIXED = struct.Struct("<8sHBxIQIIQQQQq")
-"""Magic, format, log, header length, epoch, segment, length of the compressed catalog, first
+"""Magic, format, log, header length, epoch, segment, length of the catalog, first
 sequence number, samples before, previous epoch, its end, time of creation."""
 
 CHECKSUM = struct.Struct("<I")
 PEEK_BYTES = FIXED.size + CHECKSUM.size
 """What has to be read to know a header's numbers, under a checksum of their own."""
 
-NO_CATALOG = Catalog("", "", "", (), ())
+NO_CATALOG = Catalog("", "", "", ())
 NAME = re.compile(r"([0-9A-HJKMNP-TV-Z]{8})-([0-9a-f]{8})\.(seg|new)")
 
 
@@ -113,12 +112,12 @@ def unfinished(names: Iterable[str]) -> list[str]:
 
 
 def pack_catalog(catalog: Catalog) -> bytes:
-    """Compress a catalog as headers carry it."""
-    return zlib.compress(msgspec.json.encode(catalog), 6)
+    """Encode a catalog as headers carry it."""
+    return msgspec.msgpack.encode(catalog)
 
 
 def unpack_catalog(packed: bytes) -> Catalog:
-    """Read what `pack_catalog` wrote.
+    """Read what `pack_catalog` wrote, and that every point can be read.
 
     Raises:
         Damaged: it is not a catalog.
@@ -126,10 +125,11 @@ def unpack_catalog(packed: bytes) -> Catalog:
     if not packed:
         return NO_CATALOG
     try:
-        text = zlib.decompressobj().decompress(packed, MAX_CATALOG_BYTES)
-        return msgspec.json.decode(text, type=Catalog)
+        catalog = msgspec.msgpack.decode(packed, type=Catalog)
+        len(catalog.ids)
     except (zlib.error, msgspec.DecodeError) as error:
         raise Damaged(str(error)) from error
+    return catalog
 
 
 def pack_header(log: Log, start: Start, hashes: tuple[str, str], packed_catalog: bytes) -> bytes:

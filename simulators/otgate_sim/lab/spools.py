@@ -29,6 +29,6 @@ def items(reader: SpoolReader, lane: Lane) -> Iterator[Item]:
 
 def count_frame(tally: Tally, conduit: str, frame: Frame) -> None:
     """Book the samples of one frame."""
-    points = (frame.catalog.points[number] for number in frame.batch.index.tolist())
-    names = [Name(frame.batch.device, point.id) for point in points]
+    ids = frame.catalog.ids[frame.batch.index].tolist()
+    names = [Name(frame.batch.device, point) for point in ids]
     tally.spool(Stream(conduit, frame.lane, epoch_text(frame.epoch)), frame.seq, names)
