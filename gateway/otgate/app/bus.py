@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from otgate.app.loop import settle
-from otgate.config.bus import BusFile, Credential, TlsFiles
+from otgate.config.bus_side import BusFile, Credential, TlsFiles
 from otgate.config.credential import resolve
 from otgate.errors import Refused
 from otgate.observe import control

@@ -9,7 +9,8 @@ from pathlib import Path
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import Command
 from otgate.cli.running import running_arguments, start_logs
-from otgate.config.bus import BusFile, load_bus
+from otgate.config.bus_apart import load_bus_apart
+from otgate.config.bus_side import BusFile
 from otgate.config.render import rendered
 
 DESCRIPTION = """\
@@ -33,7 +34,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    bus, diagnostics = load_bus(options.config)
+    bus, diagnostics = load_bus_apart(options.config)
     if bus is None:
         print(rendered(diagnostics), file=sys.stderr)
         return os.EX_CONFIG

@@ -1,60 +1,16 @@
 """A bus file: where one conduit publishes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 from otgate.config.bus_file import MQTT, MQTTS, BusForm, CredentialName, TlsEntry
+from otgate.config.bus_side import BusFile, Credential, TlsFiles
 from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial
 from otgate.config.yaml_text import Tree, read_yaml
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A secret by name; `otgate.config.credential` resolves it."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """What TLS to the broker needs; paths are resolved from the bus file."""
-
-    ca: Path
-    certificate: Path | None
-    key: Path | Credential | None
-    server_name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BusFile:
-    """Everything that a bus side is told. Paths are resolved from the file."""
-
-    path: Path
-    conduit: str
-    brokers: Sequence[str]
-    client_id: str | None
-    username: str | None
-    password: Credential | None
-    credentials: Path | None
-    tls: TlsFiles | None
-    protocol: Literal["auto", "5", "3.1.1"]
-    root: str
-    spool: Path
-    state: Path
-    keepalive_s: int
-    window: int
-    window_kb: int
-    max_points: int
-    max_kb: int
-    compress: Literal["none", "zstd"]
-    last: Literal["on", "off"]
-    replay_s: float
 
 
 def load_bus(path: Path) -> tuple[BusFile | None, Sequence[Diagnostic]]:

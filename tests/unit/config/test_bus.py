@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from otgate.config.bus import BusFile, Credential, load_bus
+from otgate.config.bus import load_bus
+from otgate.config.bus_side import BusFile, Credential
 from otgate.config.diagnostic import Severity
 from sites import BUS
 
