@@ -1,7 +1,9 @@
 """Structured logs on standard error: JSON for machines, a console form for people."""
 
 import sys
+from contextlib import suppress
 from enum import StrEnum
+from typing import TextIO, cast
 
 import structlog
 
@@ -11,6 +13,21 @@ class LogForm(StrEnum):
 
     JSON = "json"
     CONSOLE = "console"
+
+
+class StandardError:
+    """Standard error as it is now; a line that nobody can read stops no side."""
+
+    def write(self, text: str) -> int:
+        """Write ``text``, or drop it where standard error is closed."""
+        with suppress(OSError, ValueError, AttributeError):
+            return sys.stderr.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
 
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -29,7 +46,7 @@ def configure(form: LogForm, *, level: str = "info", side: str = "") -> None:
             *renderers(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", StandardError())),
         cache_logger_on_first_use=False,
     )
 
