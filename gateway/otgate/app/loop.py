@@ -58,6 +58,8 @@ def die_with_parent(parent: int) -> None:
 
 
 def settle() -> None:
-    """Move what start-up built out of the garbage collector's way."""
+    """Give back what start-up needed once; move what it built out of the collector's way."""
     gc.collect()
     gc.freeze()
+    with suppress(OSError, AttributeError):  # a C library without it keeps what it has
+        ctypes.CDLL(None).malloc_trim(0)

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from otgate.config.columns import (
@@ -15,14 +15,14 @@ from otgate.config.columns import (
 )
 from otgate.config.diagnostic import Diagnostics, Place
 from otgate.config.nearest import did_you_mean, nearest
+from otgate.config.point_columns import SLOTS, PointColumns, blank_values
 from otgate.config.source import Source
 from otgate.config.table import Row, Table, table_of
-from otgate.model import Kind, Point, Sensitivity
+from otgate.model import Kind, Sensitivity
 
 NUMERIC_KINDS = frozenset({Kind.MEASUREMENT, Kind.COUNTER, Kind.SETTING})
 """Kinds that a deadband can apply to."""
 
-SLOTS = {one.name: slot for slot, one in enumerate(fields(Point))}
 DECIMAL_COMMA = frozenset(
     {"scale", "offset", "raw_lo", "raw_hi", "eu_lo", "eu_hi", "deadband", "max_age_s"}
 )
@@ -47,6 +47,12 @@ class Ground:
         """The class of a point whose cell is empty: `normal`, else the first."""
         return "normal" if "normal" in self.scans else next(iter(self.scans), "")
 
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """What an empty cell of these columns means."""
+        names = ("zone", "scan", "tags", "sensitivity", "max_age_s", "owner")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(slots=True)
 class PointMap:
@@ -54,7 +60,7 @@ class PointMap:
 
     table: Table
     header: Sequence[str]
-    points: list[Point] = field(default_factory=list)
+    points: PointColumns
     lines: "array[int]" = field(default_factory=lambda: array("L"))
     """The line of each point, in order."""
 
@@ -81,8 +87,9 @@ def read_points(source: Source, ground: Ground, found: Diagnostics) -> PointMap 
     header = read_header(head, table, found)
     if header is None:
         return None
-    read = PointMap(table, header)
+    read = PointMap(table, header, points_of(header, ground))
     Rows(read, ground, found).read(rows)
+    read.points.pack()
     if not read.points and not found.errors:
         found.say("empty-file", source.place(head.line, 1), f"`{source.name}` declares no point")
     return read
@@ -119,6 +126,12 @@ def readable(header: Sequence[str]) -> bool:
     return all(header.count(name) == 1 for name in required)
 
 
+def points_of(header: Sequence[str], ground: Ground) -> PointColumns:
+    """Return no points yet, with room for what varies between the rows of a map."""
+    varying = {"place" if name in PLACE else name for name in header if name in COLUMNS}
+    return PointColumns(blank_values(ground.said), sorted(varying))
+
+
 class Rows:
     """One pass over the rows of a map."""
 
@@ -132,11 +145,8 @@ class Rows:
             read.header.index(name) if name in read.header else -1 for name in PLACE
         ]
         self.cells = list(self.readers())
-        blank = Point("", Kind.TEXT)
-        self.template = [getattr(blank, one.name) for one in fields(Point)]
+        self.template = blank_values(ground.said)
         self.template[SLOTS["kind"]] = ""
-        for name in ("zone", "scan", "tags", "sensitivity", "max_age_s", "owner"):
-            self.template[SLOTS[name]] = getattr(ground, name)
 
     def readers(self) -> Iterator[Cell]:
         """Yield how each known column of this file is read."""
@@ -163,7 +173,7 @@ class Rows:
                 continue
             values = self.values(row)
             if values is not None and self.fits(row, values):
-                self.map.points.append(Point(*values))
+                self.map.points.append(values)
                 self.map.lines.append(row.line)
 
     def values(self, row: Row) -> list[Any] | None:
