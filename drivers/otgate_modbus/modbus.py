@@ -21,6 +21,8 @@ class Modbus:
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
+        self._preparing = asyncio.Lock()
+        """Held while a session compiles its scans, so that many starting at once share the loop."""
 
     def link_key(self, device: Device) -> Hashable:
         """Return the endpoint: its unit ids share one connection."""
@@ -51,11 +53,20 @@ class Modbus:
         wire = await open_wire(host, port, self._clock, gap_s)
         try:
             await asyncio.sleep(max(quirk.connect_delay_s for quirk in quirks))
-            yield {
+            sessions = {
                 device.id: ModbusSession(
                     device, settings[device.id], wire, link.state[device.id], self._clock
                 )
                 for device in link.devices
             }
+            for device, session in sessions.items():
+                await self._prepared(session, link.plans[device])
+            yield sessions
         finally:
             wire.close()
+
+    async def _prepared(self, session: ModbusSession, scans: Sequence[Scan]) -> None:
+        async with self._preparing:
+            for scan in scans:
+                session.prepare(scan)
+                await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.learned import keep, recall
 from otgate_modbus.link import Poll, Wire
 from otgate_modbus.settings import Settings
-from otgate_modbus.sheet import SPREAD_NS, Group, Line, Sheet
+from otgate_modbus.sheet import Group, Line, Sheet, Tempo, far_apart
 from otgate_modbus.verdict import verdict
 
 SILENT_POLLS = 3
@@ -47,10 +47,13 @@ class ModbusSession:
         self._loop = asyncio.get_running_loop()
         self._bisection = Bisection(recall(state), settings.unit)
         self._sheets: dict[str, Sheet] = {}
-        self._slow: set[str] = set()
-        """Scans whose replies come too far apart to share a received time."""
+        self._tempos: dict[str, Tempo] = {}
         self._probe_at: dict[str, float] = {}
         self._silent = 0
+
+    def prepare(self, scan: Scan) -> None:
+        """Compile a scan, which takes milliseconds for a thousand points, before it is due."""
+        self._sheet(scan)
 
     async def scan(self, scan: Scan, emit: Emit) -> None:
         """Read every block of the scan within one deadline and emit every point.
@@ -88,14 +91,14 @@ class ModbusSession:
                 planned.note_silence()
             groups.append(group)
             if group.heard:
-                self._emit(group, emit)
+                self._emit(sheet, group, emit)
             else:
                 unheard.append(group)
         if len(unheard) == len(groups):
             raise self._no_answer([line for group in groups for line in group.lines])
         self._silent = 0
         for group in unheard:
-            self._emit(group, emit)
+            self._emit(sheet, group, emit)
         return groups
 
     async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
@@ -117,9 +120,11 @@ class ModbusSession:
         if not line.heard:
             raise self._no_answer([line])
 
-    def _emit(self, group: Group, emit: Emit) -> None:
-        for batch in group.batches(self._clock()):
-            emit(batch)
+    def _emit(self, sheet: Sheet, group: Group, emit: Emit) -> None:
+        now_ns = self._clock()
+        for part in sheet.timely(group):
+            for batch in part.batches(now_ns):
+                emit(batch)
 
     def _learn(self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line]) -> None:
         """Keep what this poll taught; the next one is planned anew if that was anything."""
@@ -137,9 +142,10 @@ class ModbusSession:
         if narrowed or readmitted or joined:
             keep(self._state, self._bisection.learned)
             self._sheets.clear()
-        elif len(groups) == 1 and groups[0].spread_ns() > SPREAD_NS:
-            self._slow.add(sheet.scan.name)
-            sheet.come_apart()
+            return
+        tempo = self._tempo(sheet.scan)
+        if tempo.note(far=far_apart(line for group in groups for line in group.lines)):
+            sheet.follow(tempo)
 
     def _probe_due(self, scan: Scan) -> bool:
         now = self._loop.time()
@@ -152,10 +158,12 @@ class ModbusSession:
         sheet = self._sheets.get(scan.name)
         if sheet is None:
             sheet = Sheet(self._device, self._settings, scan, self._bisection.learned)
-            if scan.name in self._slow:
-                sheet.come_apart()
+            sheet.follow(self._tempo(scan))
             self._sheets[scan.name] = sheet
         return sheet
+
+    def _tempo(self, scan: Scan) -> Tempo:
+        return self._tempos.setdefault(scan.name, Tempo())
 
     def _begun(self, scan: Scan) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""

@@ -14,6 +14,9 @@ from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 SPREAD_NS = 50_000_000
 """Replies further apart than this do not share one received time."""
 
+APART_AFTER, TOGETHER_AFTER = 3, 20
+"""Polls in a row whose replies came far apart, or close together, before a scan follows."""
+
 PROBES_PER_POLL = 4
 
 
@@ -102,13 +105,39 @@ class Group:
         states = self._good if self.sound else tuple(line.quality for line in self.lines)
         return self._layout.decode(replies, states, min(self._times(), default=now_ns))
 
-    def spread_ns(self) -> int:
-        """Return the time between the first and the last reply of this poll."""
-        times = self._times()
-        return max(times) - min(times) if times else 0
-
     def _times(self) -> list[int]:
-        return [line.ask.received_ns for line in self.lines if type(line.ask.answer) is bytes]
+        return times_of(self.lines)
+
+
+def times_of(lines: Iterable[Line]) -> list[int]:
+    """Return when the data of this poll was received."""
+    return [line.ask.received_ns for line in lines if type(line.ask.answer) is bytes]
+
+
+def far_apart(lines: Iterable[Line]) -> bool:
+    """Say whether the replies of this poll came too far apart to share a received time."""
+    times = times_of(lines)
+    return len(times) > 1 and max(times) - min(times) > SPREAD_NS
+
+
+class Tempo:
+    """Whether a scan's replies come far apart, as its last polls showed."""
+
+    __slots__ = ("_row", "apart")
+
+    def __init__(self) -> None:
+        self.apart = False
+        self._row = 0
+        """Polls in a row that showed the contrary."""
+
+    def note(self, *, far: bool) -> bool:
+        """Count a poll; return whether ``apart`` changed."""
+        self._row = 0 if far is self.apart else self._row + 1
+        if self._row < (TOGETHER_AFTER if self.apart else APART_AFTER):
+            return False
+        self.apart = far
+        self._row = 0
+        return True
 
 
 class Sheet:
@@ -121,14 +150,29 @@ class Sheet:
         readings = self._readings(scan.points)
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
-        self.groups = [Group(device.id, readings, self._lines)]
+        self._whole = Group(device.id, readings, self._lines)
+        self._parts: list[Group] = []
+        self.groups = [self._whole]
         self.refused = [line for line in self._lines if line.block.refused]
         self.probes: deque[Line] = deque()
         """Refused lines to be tried again in the coming polls."""
 
-    def come_apart(self) -> None:
-        """From now on emit each reply when it is there."""
-        self.groups = [self.regrouped([line]) for line in self._lines]
+    def follow(self, tempo: Tempo) -> None:
+        """Emit each reply when it is there where they come far apart, else all together."""
+        self.groups = list(self._apart()) if tempo.apart else [self._whole]
+
+    def timely(self, group: Group) -> Sequence[Group]:
+        """Return a group as it is, or line by line where one received time would not be true."""
+        if not far_apart(group.lines):
+            return (group,)
+        if group is self._whole:
+            return self._apart()
+        return [self.regrouped([line]) for line in group.lines]
+
+    def _apart(self) -> Sequence[Group]:
+        if not self._parts:
+            self._parts = [self.regrouped([line]) for line in self._lines]
+        return self._parts
 
     def in_order(self) -> list[Group]:
         """Return the groups, those that met silence last."""

@@ -13,6 +13,7 @@ from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus import Modbus
 from otgate_modbus.session import SILENT_POLLS
+from otgate_modbus.sheet import APART_AFTER, TOGETHER_AFTER, Tempo
 
 pytestmark = pytest.mark.both_loops
 
@@ -43,18 +44,43 @@ async def test_replies_that_come_far_apart_are_emitted_one_by_one() -> None:
             writer.write(asked.honest())
 
         server.answers = answer
-        first = await bench.scan()
-        assert len({batch.received_ns for batch in bench.got.batches}) == 1
-        assert await bench.scan() == first
+        samples = await bench.scan()
         times = [batch.received_ns for batch in bench.got.batches]
+    assert [samples[f"r{at}"][1] for at in range(4)] == [0] * 4
     assert len(times) == 4
     assert times == sorted(times)
     assert times[-1] - times[0] > 80_000_000
 
 
+async def test_one_slow_poll_does_not_split_the_next() -> None:
+    async with serving() as server, session(*BLOCKS, port=server.port) as bench:
+
+        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.03)
+            writer.write(asked.honest())
+
+        server.answers = answer
+        await bench.scan()
+        assert len(bench.got.batches) == 4
+        server.answers = lambda asked, writer: writer.write(asked.honest())
+        await bench.scan()
+        assert len({batch.received_ns for batch in bench.got.batches}) == 1
+
+
+def test_a_scan_follows_a_tempo_that_lasts() -> None:
+    tempo = Tempo()
+    assert [tempo.note(far=True) for _ in range(APART_AFTER)][-1]
+    assert tempo.apart
+    tempo.note(far=False)
+    assert not tempo.note(far=True)
+    assert [tempo.note(far=False) for _ in range(TOGETHER_AFTER)][-1]
+    assert not tempo.apart
+
+
 async def test_a_slow_device_that_falls_silent_keeps_what_it_said() -> None:
     async with serving() as server, session(*BLOCKS, port=server.port, timeout_s=0.3) as bench:
-        bench.session._slow.add("normal")
+        bench.session._tempo(bench.plan[0]).apart = True
+        bench.session._sheets.clear()
 
         def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
             if asked.address < 200:
@@ -233,3 +259,10 @@ async def test_each_scan_class_reads_its_own_points() -> None:
         assert await bench.scan("fast") == {"a": (0, 0)}
         assert await bench.scan("slow") == {"b": (1, 0)}
         assert server.places() == [(3, 0, 1), (3, 1, 1)]
+
+
+async def test_a_session_is_compiled_before_its_first_scan_is_due() -> None:
+    points = (point("a", "hr 0", scan="fast"), point("b", "hr 1", scan="slow"))
+    scans = {"fast": 0.5, "slow": 60.0}
+    async with serving() as server, session(*points, port=server.port, scans=scans) as bench:
+        assert set(bench.session._sheets) == {"fast", "slow"}
