@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from otgate.config.columns import (
@@ -100,18 +101,18 @@ def read_header(head: Row, table: Table, found: Diagnostics) -> Sequence[str] | 
     header = [cell.strip() for cell in head.cells]
     before = found.errors
     for number, name in enumerate(header):
-        place = table.place(head.line, number)
+        here = partial(table.place, head.line, number)
         if not name:
             found.say(
-                "unknown-column", place, f"column {number + 1} has no name", "name or delete it"
+                "unknown-column", here(), f"column {number + 1} has no name", "name or delete it"
             )
         elif name not in COLUMNS:
             help_ = did_you_mean(name, COLUMNS, otherwise="columns")
-            found.say("unknown-column", place, f"unknown column `{name}`", help_)
+            found.say("unknown-column", here(), f"unknown column `{name}`", help_)
             meant = nearest(name, COLUMNS)
             header[number] = meant if meant and meant not in header else name
         elif name in header[:number]:
-            found.say("duplicate-column", place, f"column `{name}` is given twice", "delete one")
+            found.say("duplicate-column", here(), f"column `{name}` is given twice", "delete one")
     for name, column in COLUMNS.items():
         if column.required and name not in header:
             place = table.source.place(head.line, 1)
