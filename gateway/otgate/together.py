@@ -1,11 +1,12 @@
-"""Run coroutines side by side and stop them all, safely under cancellation.
+"""Run coroutines side by side, stop them all, and bound their clean-up, also under cancellation.
 
 Below Python 3.13 a cancellation that meets a failing child of `asyncio.TaskGroup` can be
 swallowed (python/cpython#116720), which hangs a stop inside a reconnect loop.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 
@@ -24,6 +25,37 @@ async def together(*coroutines: Coroutine[Any, Any, Any]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+
+
+@asynccontextmanager
+async def within(limit_s: float) -> AsyncIterator[None]:
+    """Give the block ``limit_s`` seconds, also where its task is already being cancelled.
+
+    There `asyncio.timeout` lets a bare cancellation out instead of TimeoutError on Python 3.11.2,
+    which is Debian 12's own, so that what should follow a late clean-up never runs.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  a coroutine runs in a task
+    before = task.cancelling()
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(limit_s, expire)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if expired and task.uncancel() <= before:
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 async def cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:

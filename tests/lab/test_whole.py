@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from paho.mqtt.subscribe import simple
 
 from brokers import Mosquitto, broker, free_port
 from daemons import (
@@ -190,9 +191,8 @@ def test_a_dead_field_side_never_looks_fresh(
 def status_of(broker: Mosquitto) -> dict[str, Any]:
     """Return the retained status of the gateway, as an independent client reads it."""
     topic = "otgate/v1/sub7/gw1/analytics/_gateway/status"
-    command = ["mosquitto_sub", "-p", str(broker.port), "-t", topic, "-C", "1", "-W", "5"]
-    done = subprocess.run(command, capture_output=True, timeout=10, check=False)
-    status: dict[str, Any] = json.loads(done.stdout or b'{"field": "unknown"}')
+    message = simple(topic, hostname="127.0.0.1", port=broker.port)
+    status: dict[str, Any] = json.loads(message.payload)
     return status
 
 

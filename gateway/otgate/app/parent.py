@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from otgate.together import together
+from otgate.together import together, within
 
 GRACE_S = 1.7
 """What a child gets to stop by itself before it is killed."""
@@ -87,7 +87,7 @@ async def stopped(process: Process) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(GRACE_S):
+        async with within(GRACE_S):
             await process.wait()
     except TimeoutError:
         with suppress(ProcessLookupError):

@@ -28,7 +28,7 @@ from otgate.publish.topics import Topics
 from otgate.spool.epoch import epoch_text
 from otgate.spool.items import Epoch
 from otgate.spool.reader import SpoolReader
-from otgate.together import together
+from otgate.together import together, within
 
 CURSOR_EVERY_S = 1.0
 FAREWELL_S = 1.0
@@ -228,7 +228,7 @@ class Publisher:
 
     async def _farewell(self, delivery: Delivery) -> None:
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with within(FAREWELL_S):
                 await delivery.farewell(self._field)
         except (BrokerLost, TimeoutError):
             log.info("stopped_without_farewell", broker=str(self._broker))

@@ -19,7 +19,7 @@ from otgate.supervisor.pace import Pace
 from otgate.supervisor.schedule import Grid, Schedule, Slot
 from otgate.supervisor.status import State
 from otgate.supervisor.watch import Intake, Reading, Watch
-from otgate.together import together
+from otgate.together import together, within
 
 log = structlog.get_logger()
 
@@ -112,7 +112,7 @@ class Line:
             await together(self._scan_for_ever(sessions), *listening)
         finally:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.close_s):
+                async with within(self._pace.close_s):
                     await stack.aclose()
 
     async def _opened(self, stack: AsyncExitStack) -> Mapping[str, Session]:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from otgate.together import cancelled, together
+from otgate.together import cancelled, together, within
 
 
 async def test_nothing_to_run_returns_at_once() -> None:
@@ -67,3 +67,47 @@ async def test_cancelled_waits_for_the_clean_up_of_each_task() -> None:
     await asyncio.sleep(0)
     await cancelled(tasks)
     assert cleaned == ["done"] * 3
+
+
+async def test_a_block_in_time_is_left_alone() -> None:
+    async with within(60):
+        await asyncio.sleep(0)
+
+
+async def test_a_block_that_takes_too_long_times_out() -> None:
+    with pytest.raises(TimeoutError):
+        async with within(0.01):
+            await asyncio.Event().wait()
+
+
+async def test_a_late_clean_up_times_out_in_a_task_that_is_being_cancelled() -> None:
+    followed = asyncio.Event()
+
+    async def cleans_up_for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                async with within(0.01):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                followed.set()
+
+    task = asyncio.ensure_future(cleans_up_for_ever())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert followed.is_set()
+
+
+async def test_a_cancellation_from_outside_is_not_taken_for_the_limit() -> None:
+    async def bounded() -> None:
+        async with within(60):
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(bounded())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
