@@ -3,6 +3,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,7 +93,7 @@ def plants(draw: st.DrawFn) -> list[Device]:
             "modbus",
             draw(st.sampled_from(ZONES)),
             [
-                replace(point, id=f"p{place}")
+                msgspec.structs.replace(point, id=f"p{place}")
                 for place, point in enumerate(draw(st.lists(POINTS, min_size=1, max_size=5)))
             ],
             {},

@@ -2,13 +2,12 @@
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import islice, repeat
 from typing import Any, overload
 
 from otgate.model import Kind, Point
 
-FIELDS = tuple(one.name for one in fields(Point))
+FIELDS = Point.__struct_fields__
 SLOTS = {name: slot for slot, name in enumerate(FIELDS)}
 PROSE = frozenset({"name", "description", "external_id"})
 """Texts of which every point has its own; they are kept end to end."""
@@ -25,29 +24,33 @@ class PointColumns(Sequence[Point]):
 
     def __init__(self, blank: Sequence[Any], varying: Sequence[str]) -> None:
         """Begin without points; all have the values of ``blank`` but for ``varying`` fields."""
-        self._varying = {SLOTS[name]: list[Any]() for name in varying}
-        self._columns: list[Sequence[Any] | Same] = [
-            self._varying.get(slot, Same(same)) for slot, same in enumerate(blank)
-        ]
+        self._blank = list(blank)
+        self._adding = {SLOTS[name]: list[Any]() for name in varying}
+        self._varying: dict[int, Sequence[Any]] = dict(self._adding)
         self._count = 0
 
     def append(self, values: Sequence[Any]) -> None:
         """Add a point by its values, in the order of its fields."""
-        for slot, column in self._varying.items():
+        for slot, column in self._adding.items():
             column.append(values[slot])
         self._count += 1
 
     def pack(self) -> None:
         """Make the columns small; no point can be added from here on."""
-        for slot, column in self._varying.items():
-            self._columns[slot] = packed(FIELDS[slot], column)
-        self._varying.clear()
+        for slot, column in self._adding.items():
+            if column and all(value is column[0] for value in column):
+                self._blank[slot] = column[0]
+                del self._varying[slot]
+            else:
+                self._varying[slot] = Texts(column) if FIELDS[slot] in PROSE else tuple(column)
+        self._adding.clear()
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Point]:
-        return islice(map(Point, *self._columns), self._count)
+        columns = [self._varying.get(slot) or repeat(same) for slot, same in enumerate(self._blank)]
+        return islice(map(Point, *columns), self._count)
 
     @overload
     def __getitem__(self, number: int) -> Point: ...
@@ -57,27 +60,10 @@ class PointColumns(Sequence[Point]):
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(self._count))]
         at = range(self._count)[number]
-        return Point(*[column[at] for column in self._columns])
-
-
-def packed(name: str, column: Sequence[Any]) -> "Sequence[Any] | Same":
-    """Return the smallest form of a field's values."""
-    if column and all(value is column[0] for value in column):
-        return Same(column[0])
-    return Texts(column) if name in PROSE else tuple(column)
-
-
-class Same:
-    """A column, of any length, that says one thing."""
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __getitem__(self, number: int) -> Any:
-        return self._value
-
-    def __iter__(self) -> Iterator[Any]:
-        return repeat(self._value)
+        values = self._blank.copy()
+        for slot, column in self._varying.items():
+            values[slot] = column[at]
+        return Point(*values)
 
 
 class Texts(Sequence[str]):
