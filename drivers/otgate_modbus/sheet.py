@@ -14,8 +14,8 @@ from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 SPREAD_NS = 50_000_000
 """Replies further apart than this do not share one received time."""
 
-APART_AFTER, TOGETHER_AFTER = 3, 20
-"""Polls in a row whose replies came far apart, or close together, before a scan follows."""
+APART_AFTER, TOGETHER_AFTER = 5, 5
+"""Polls in a row whose replies came far apart, or close together, before a scan follows suit."""
 
 PROBES_PER_POLL = 4
 
