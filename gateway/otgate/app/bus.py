@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from otgate.app.loop import settle
+from otgate.app.loop import settle, trimming
 from otgate.config.bus_side import BusFile, Credential, TlsFiles
 from otgate.config.credential import resolve
 from otgate.errors import Refused
@@ -22,6 +22,7 @@ from otgate.publish.settings import (
     read_broker,
 )
 from otgate.spool.reader import SpoolReader
+from otgate.together import together
 
 log = structlog.get_logger()
 
@@ -39,9 +40,10 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         async with control.serve(control_path, verbs):
             log.info("bus_side_started", conduit=bus.conduit, brokers=list(bus.brokers))
             asyncio.get_running_loop().call_soon(settle)
-            await publisher.run()
+            await together(publisher.run(), trimming())
     finally:
         reader.close()
+    return 0
 
 
 def settings(bus: BusFile) -> BusSettings:

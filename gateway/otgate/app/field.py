@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from otgate.app.catalog import catalog
-from otgate.app.loop import settle
+from otgate.app.loop import settle, trimming
 from otgate.app.outlet import Way, Ways
 from otgate.config.site import Site
 from otgate.driver import Driver, planned_types
@@ -58,7 +58,9 @@ async def field_side(site: Site, drivers: Mapping[str, Driver], control_path: Pa
         async with control.serve(control_path, verbs):
             log.info("field_side_started", site=site.id, devices=len(site.devices))
             settle()
-            await together(supervisor.run(), releasing(outlet), living(ways, site, supervisor))
+            await together(
+                supervisor.run(), releasing(outlet), living(ways, site, supervisor), trimming()
+            )
     return 0
 
 
@@ -74,9 +76,12 @@ def opened(
     with ExitStack() as stack:
         ways = []
         for conduit, gate in gates.items():
-            described = catalog(site, conduit, gate, types)
-            directory = site.spool.directory / conduit
-            spool = SpoolWriter.open(directory, described, retention, clock=clock)
+            spool = SpoolWriter.open(
+                site.spool.directory / conduit,
+                catalog(site, conduit, gate, types),
+                retention,
+                clock=clock,
+            )
             stack.callback(spool.close)
             ways.append(Way(conduit, gate, spool))
         yield ways

@@ -8,12 +8,15 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 from otgate.together import cancelled
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
+
+TRIM_S = 30.0
+"""How often free memory is given back; it takes about a millisecond."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -61,5 +64,17 @@ def settle() -> None:
     """Give back what start-up needed once; move what it built out of the collector's way."""
     gc.collect()
     gc.freeze()
-    with suppress(OSError, AttributeError):  # a C library without it keeps what it has
+    trim()
+
+
+async def trimming() -> NoReturn:
+    """Give back for ever what a catalog or a backlog needed for a while."""
+    while True:
+        await asyncio.sleep(TRIM_S)
+        trim()
+
+
+def trim() -> None:
+    """Return memory that is free inside the process to the system, where the C library can."""
+    with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -71,7 +71,7 @@ class Texts(Sequence[str]):
 
     def __init__(self, texts: Sequence[str]) -> None:
         encoded = [text.encode() for text in texts]
-        self._ends = array("Q", [0])
+        self._ends = array("I", [0])
         for text in encoded:
             self._ends.append(self._ends[-1] + len(text))
         self._bytes = b"".join(encoded)
