@@ -14,7 +14,7 @@ from otgate.model import Batch, Lane, Origin, ValueType
 from otgate.publish.payload import Samples
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import BusSettings, read_broker
-from otgate.publish.subscribe import Received, Source, subscribe
+from otgate.publish.subscribe import Joined, Received, Source, subscribe
 from otgate.publish.topics import MessageClass
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 from otgate.spool.reader import SpoolReader
@@ -98,12 +98,19 @@ class Memory:
     def __init__(self) -> None:
         self.messages: list[Received] = []
         self.complaints: list[str] = []
-        self.connections = 0
+        self.joined: list[Joined] = []
+        self.arrived_before: list[int] = []
+        """How many messages had arrived when each connection came about."""
         self._news = asyncio.Condition()
 
-    def connected(self) -> None:
-        self.connections += 1
+    def connected(self, joined: Joined) -> None:
+        self.joined.append(joined)
+        self.arrived_before.append(len(self.messages))
         self._tell()
+
+    @property
+    def connections(self) -> int:
+        return len(self.joined)
 
     def lost(self, reason: str) -> None:
         self.complaints.append(reason)

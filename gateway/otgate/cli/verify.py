@@ -1,9 +1,11 @@
 """`otgate verify`: whether a subscriber receives everything, once, in order and fresh."""
 
 import asyncio
+import secrets
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,11 +16,13 @@ from otgate.errors import Refused
 from otgate.publish.errors import BrokerRefused
 from otgate.publish.ledger import Account, Ledger, Stream
 from otgate.publish.payload import GapNotice, GatewayStatus, Samples
-from otgate.publish.subscribe import Received, Source, subscribe
+from otgate.publish.subscribe import Joined, Received, Source, subscribe
+from otgate.together import cancelled
 
 DESCRIPTION = """\
 Subscribe to a broker for N seconds and account for every sequence number, per conduit, lane
-and epoch. A number that is missing and was not announced as a gap is a loss.
+and epoch. A number that is missing and was not announced as a gap is a loss. It survives
+restarts of the broker; what a broker without persistence loses of its session is told as unseen.
 
   otgate verify mqtt://localhost --for 60
 
@@ -29,6 +33,11 @@ subscriber and drops the rest.
 QUEUE_NOTE = """\
 If the gateway's own counts show no loss, look at the broker: Mosquitto drops what exceeds
 max_queued_messages (1000 by default) for a subscriber that is slow."""
+UNSEEN_NOTE = """\
+{} samples unseen: the broker lost our session, and they passed by before we were back."""
+LATE_S = 3.0
+"""What is missing at the end may be under way for this long."""
+LOOK_EVERY_S = 0.1
 SHOWN_HOLES = 5
 HEADINGS = (
     "conduit",
@@ -36,6 +45,7 @@ HEADINGS = (
     "epoch",
     "received",
     "lost",
+    "unseen",
     "gap",
     "twice",
     "disorder",
@@ -54,9 +64,11 @@ class Auditor:
         self.unreadable: dict[str, str] = {}
         self.reason = ""
 
-    def connected(self) -> None:
-        """Count a connection."""
+    def connected(self, joined: Joined) -> None:
+        """Count a connection, and book what passed by where the broker forgot us."""
         self.connections += 1
+        if joined is Joined.ANEW:
+            self.ledger.cut_off()
 
     def lost(self, reason: str) -> None:
         """Remember why there is no connection."""
@@ -90,6 +102,7 @@ def _row(stream: Stream, account: Account) -> dict[str, Any]:
         "epoch": stream.epoch,
         "received": account.count,
         "lost": account.lost,
+        "unseen": account.unseen,
         "gap": account.gaps,
         "duplicates": account.duplicates,
         "disorder": account.disorder,
@@ -104,6 +117,7 @@ def _report(auditor: Auditor) -> dict[str, Any]:
     return {
         "received": auditor.ledger.received,
         "lost": auditor.ledger.lost,
+        "unseen": auditor.ledger.unseen,
         "connections": auditor.connections,
         "unreadable": auditor.unreadable,
         "streams": [_row(stream, account) for stream, account in accounts],
@@ -133,6 +147,8 @@ def _print(auditor: Auditor, report: dict[str, Any]) -> None:
     for topic, reason in auditor.unreadable.items():
         print(f"unreadable: {topic}: {reason}")
     print(f"{report['received']} samples received, {report['lost']} lost")
+    if report["unseen"]:
+        print(UNSEEN_NOTE.format(report["unseen"]))
     if report["lost"]:
         print(QUEUE_NOTE)
 
@@ -148,16 +164,22 @@ def _judge(auditor: Auditor, report: dict[str, Any]) -> int:
 
 
 async def _listen(origin: Source, auditor: Auditor, seconds: float) -> None:
+    listening = asyncio.ensure_future(subscribe(origin, auditor, clock=time.time_ns))
     try:
-        async with asyncio.timeout(seconds):
-            await subscribe(origin, auditor, clock=time.time_ns)
-    except TimeoutError:
-        return
+        await asyncio.wait([listening], timeout=seconds)
+        for _ in range(round(LATE_S / LOOK_EVERY_S)):
+            if listening.done() or not auditor.ledger.lost:
+                break
+            await asyncio.wait([listening], timeout=LOOK_EVERY_S)
+        if listening.done():
+            listening.result()
+    finally:
+        await cancelled([listening])
 
 
 def _run(options: Namespace) -> int:
     try:
-        origin = source(options)
+        origin = replace(source(options), session=f"otgate-verify-{secrets.token_hex(4)}")
     except Refused as refused:
         print(f"otgate verify: {refused}", file=sys.stderr)
         return USAGE

@@ -15,7 +15,7 @@ from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.errors import Refused
 from otgate.publish.errors import BrokerRefused
 from otgate.publish.payload import DeviceMeta, GapNotice, GatewayStatus, PointMeta, Sample, Samples
-from otgate.publish.subscribe import Received, Source, subscribe
+from otgate.publish.subscribe import Joined, Received, Source, subscribe
 from otgate.publish.topics import Address
 
 DESCRIPTION = """\
@@ -36,7 +36,7 @@ class Printer:
         self._points: dict[tuple[str, str, str], dict[str, PointMeta]] = {}
         self._said = ""
 
-    def connected(self) -> None:
+    def connected(self, joined: Joined) -> None:  # noqa: ARG002  one of a sink's
         """Say nothing: lines follow."""
         self._said = ""
 

@@ -1,20 +1,25 @@
 """Continuity of what a subscriber receives: what is missing, announced, doubled, late; pure.
 
 Samples are numbered per gateway, conduit, lane and epoch. A hole below the highest number seen,
-or below what the gateway says is delivered, is a loss unless a gap message announced it. Memory
-is one range per unbroken stretch of numbers, so a healthy stream costs a few words.
+or below what the gateway says is delivered, is a loss unless a gap message announced it, or the
+subscriber was cut off while those numbers were published. Memory is one range per unbroken
+stretch of numbers, so a healthy stream costs a few words.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil, log
+from typing import TypeAlias
 
-from otgate.publish.payload import GapNotice, GatewayStatus, LaneStatus, Samples
+from otgate.publish.payload import GapNotice, GatewayStatus, Samples
 from otgate.publish.topics import MessageClass
 from otgate.spool.ranges import Ranges
 
 RESOLUTION = 1.05
 """Ratio of neighbouring age buckets: percentiles are right within 5 %."""
+
+Place: TypeAlias = tuple[str, str, str, str]
+"""Site, gateway, conduit, lane: within it epochs follow each other, their texts in order."""
 
 
 class Ages:
@@ -57,6 +62,10 @@ class Account:
 
     received: Ranges = field(default_factory=Ranges)
     announced: Ranges = field(default_factory=Ranges)
+    passed_by: Ranges = field(default_factory=Ranges)
+    """Numbers that may have been published while we were cut off."""
+    cut_off: bool = False
+    """Whether we were, and nothing has arrived since."""
     ages: Ages = field(default_factory=Ages)
     duplicates: int = 0
     disorder: int = 0
@@ -72,25 +81,45 @@ class Account:
         """Book ``count`` samples from ``start`` on."""
         if self.starts_at is None:
             self.starts_at = start
-        fresh = _size(self.received.missing(start, start + count))
+        if self.cut_off:
+            self.passed_by.add(self.reached, start)
+            self.cut_off = False
+        new = self.received.missing(start, start + count)
+        fresh = _size(new)
+        late = fresh - _size(_without(self.passed_by, new))
         self.received.add(start, start + count)
         self.duplicates += count - fresh
         highest = self.highest.get(message_class, -1)
         if fresh and start < highest:
-            self.disorder += fresh
+            self.disorder += fresh - late
         self.highest[message_class] = max(highest, start + count)
         if fresh:
             self.ages.add(age_ms, fresh)
         if message_class == MessageClass.REPLAY:
             self.replayed += fresh
 
+    @property
+    def reached(self) -> int:
+        """One above the highest number received; where nothing was, what is expected first."""
+        return max([self.starts_at or 0, *(stop for _, stop in self.received)])
+
     def losses(self) -> list[tuple[int, int]]:
         """Return the ranges that are neither received nor announced, but should be here."""
         if self.starts_at is None:
             return []
-        end = max([self.through, *(stop for _, stop in self.received)])
-        holes = self.received.missing(self.starts_at, end)
-        return [part for low, high in holes for part in self.announced.missing(low, high)]
+        end = self.reached if self.cut_off else max(self.reached, self.through)
+        return _without(self.passed_by, self._holes(self.starts_at, end))
+
+    @property
+    def unseen(self) -> int:
+        """How many numbers passed by while we were cut off, and did not come again."""
+        holes = [hole for part in self.passed_by for hole in self._holes(*part)]
+        if self.cut_off:
+            holes += self._holes(self.reached, self.through)
+        return _size(holes)
+
+    def _holes(self, start: int, stop: int) -> list[tuple[int, int]]:
+        return _without(self.announced, self.received.missing(start, stop))
 
     @property
     def count(self) -> int:
@@ -113,32 +142,44 @@ class Ledger:
 
     def __init__(self) -> None:
         self.accounts: dict[Stream, Account] = {}
-        self._standing: dict[tuple[str, str, str, str], str] = {}
+        self._first: dict[Place, str] = {}
+
+    def cut_off(self) -> None:
+        """Take note that we begin to listen again and that nothing was kept for us meanwhile."""
+        for account in self.accounts.values():
+            account.cut_off = True
 
     def samples(self, samples: Samples, message_class: MessageClass, now_us: int) -> None:
         """Book a data, event or replay message that arrived at ``now_us``."""
-        account = self._account(samples, samples.lane, samples.epoch)
+        place = _place(samples, samples.lane)
+        self._first.setdefault(place, samples.epoch)
         age_ms = (now_us - samples.received_us) / 1000
+        account = self._account(place, samples.epoch)
         account.take(samples.seq, len(samples.points), message_class.value, age_ms)
 
     def gap(self, gap: GapNotice) -> None:
         """Book an announced gap."""
-        self._account(gap, gap.lane, gap.epoch).announced.add(gap.seq, gap.seq + gap.count)
+        account = self._account(_place(gap, gap.lane), gap.epoch)
+        account.announced.add(gap.seq, gap.seq + gap.count)
 
     def status(self, status: GatewayStatus) -> None:
         """Book how far the gateway says it is; a change of epoch closes the one before."""
         for lane, said in status.lanes.items():
-            account = self._witnessed(status, lane, said)
-            if account is not None:
-                account.through = max(account.through, said.complete_through)
+            self._first.setdefault(_place(status, lane), said.epoch)
+        self.retained(status)
 
     def retained(self, status: GatewayStatus) -> None:
-        """Book a status from before we listened: it witnesses the beginning of no epoch."""
+        """Book a status from before we listened: no epoch begins with it before our eyes."""
         for lane, said in status.lanes.items():
-            place = status.site, status.gateway, status.conduit, lane
-            account = self.accounts.get(Stream(*place, said.epoch))
-            if account is not None:
-                account.through = max(account.through, said.complete_through)
+            place = _place(status, lane)
+            if said.previous_epoch and said.previous_end is not None:
+                self._complete(place, said.previous_epoch, said.previous_end)
+            self._complete(place, said.epoch, said.complete_through)
+
+    @property
+    def unseen(self) -> int:
+        """Samples that passed by while we were cut off, in all streams."""
+        return sum(account.unseen for account in self.accounts.values())
 
     @property
     def lost(self) -> int:
@@ -150,28 +191,45 @@ class Ledger:
         """Samples received in all streams, each counted once."""
         return sum(account.count for account in self.accounts.values())
 
-    def _witnessed(self, status: GatewayStatus, lane: str, said: LaneStatus) -> Account | None:
-        """Return the lane's account, opened at 0 where its epoch began before our eyes."""
-        place = status.site, status.gateway, status.conduit, lane
-        before = self._standing.get(place)
-        self._standing[place] = said.epoch
-        if before is not None and before != said.epoch and said.previous_epoch == before:
-            self._close(Stream(*place, before), said.previous_end)
-            account = self._account(status, lane, said.epoch)
-            account.starts_at = 0
-            return account
-        return self.accounts.get(Stream(*place, said.epoch))
+    def _complete(self, place: Place, epoch: str, end: int) -> None:
+        """Take it that all of an epoch below ``end`` is delivered, where that is our concern."""
+        known = self.accounts.get(Stream(*place, epoch))
+        if known is None and not self._begun_here(place, epoch):
+            return
+        account = known or self._account(place, epoch)
+        account.through = max(account.through, end)
 
-    def _close(self, stream: Stream, end: int | None) -> None:
+    def _account(self, place: Place, epoch: str) -> Account:
+        stream = Stream(*place, epoch)
         account = self.accounts.get(stream)
-        if account is not None and end is not None:
-            account.through = max(account.through, end)
+        if account is None:
+            account = Account()
+            if self._begun_here(place, epoch):
+                account.starts_at = 0
+                account.cut_off = self._cut_off_before(stream)
+            self.accounts[stream] = account
+        return account
 
-    def _account(
-        self, message: Samples | GapNotice | GatewayStatus, lane: str, epoch: str
-    ) -> Account:
-        stream = Stream(message.site, message.gateway, message.conduit, lane, epoch)
-        return self.accounts.setdefault(stream, Account())
+    def _begun_here(self, place: Place, epoch: str) -> bool:
+        """Tell whether an epoch began while we listened: we know an earlier one at first hand."""
+        first = self._first.get(place)
+        return first is not None and first < epoch
+
+    def _cut_off_before(self, stream: Stream) -> bool:
+        earlier = [s for s in self.accounts if s < stream and _lane_of(s) == _lane_of(stream)]
+        return bool(earlier) and self.accounts[max(earlier)].cut_off
+
+
+def _place(message: Samples | GapNotice | GatewayStatus, lane: str) -> Place:
+    return message.site, message.gateway, message.conduit, lane
+
+
+def _lane_of(stream: Stream) -> Place:
+    return stream.site, stream.gateway, stream.conduit, stream.lane
+
+
+def _without(taken: Ranges, parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    return [hole for part in parts for hole in taken.missing(*part)]
 
 
 def _size(ranges: Iterable[tuple[int, int]]) -> int:

@@ -1,12 +1,17 @@
 """The consumer side: subscribe to what gateways publish, decode it, survive broker restarts."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NoReturn, Protocol
 
 import aiomqtt
 import msgspec
+from paho.mqtt.client import ConnectFlags
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from otgate.errors import Refused
 from otgate.publish.compression import unpacked
@@ -26,12 +31,16 @@ from otgate.publish.payload import (
 from otgate.publish.settings import Broker, Tls
 from otgate.publish.topics import GATEWAY, VERSION, Address, MessageClass, read_topic
 
-RETRY_S = 0.5
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 0.5
 ANSWER_LIMIT_S = 5.0
 KEEPALIVE_S = 5
 REFUSALS = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 """CONNACK reason codes that waiting does not cure (MQTT 5.0, §3.2.2.2), 0x84 apart."""
 UNSUPPORTED_VERSION = 0x84
+
+UNHEARD = logging.getLogger(__name__)
+UNHEARD.addHandler(logging.NullHandler())
+"""Takes what aiomqtt says of a lost connection, which a sink is told anyway."""
 
 Payload = Data | Event | Replay | DeviceMeta | DeviceStatus | GatewayStatus | GapNotice | Last
 
@@ -51,6 +60,19 @@ class Source:
     password: str | None = field(default=None, repr=False)
     tls: Tls | None = None
     root: str = "otgate"
+    session: str = ""
+    """Client id under which an MQTT 5 broker keeps what comes while we are cut off."""
+    session_s: int = 60
+    """How long it does."""
+
+
+class Joined(Enum):
+    """What the broker still had of our session when the subscription came to stand."""
+
+    ANEW = "anew"
+    """Nothing: what was published before this moment did not reach us."""
+    RESUMED = "resumed"
+    """All of it: what was published meanwhile follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +88,7 @@ class Received:
 class Sink(Protocol):
     """Who is told what happens. Plain calls: they do not block."""
 
-    def connected(self) -> None:
+    def connected(self, joined: Joined) -> None:
         """Take note that the subscription stands."""
 
     def lost(self, reason: str) -> None:
@@ -85,16 +107,17 @@ async def subscribe(source: Source, sink: Sink, *, clock: Callable[[], int]) -> 
     Raises:
         BrokerRefused: the broker, or TLS, says no in a way that waiting does not cure.
     """
-    version = aiomqtt.ProtocolVersion.V5
+    attempt = _Attempt(source, sink, clock)
     while True:
         try:
-            await _subscribed(source, sink, clock, version)
+            await attempt.subscribed()
         except BrokerRefused:
             raise
         except BrokerLost as lost:
             sink.lost(str(lost))
-            version = _other(version)
-        await asyncio.sleep(RETRY_S)
+            attempt.choose_version()
+        await asyncio.sleep(attempt.pause_s)
+        attempt.pause_s = min(LONGEST_RETRY_S, attempt.pause_s * 2)
 
 
 def decode(address: Address, payload: bytes) -> Payload | None:
@@ -118,30 +141,85 @@ def _decoder(address: Address) -> msgspec.json.Decoder[Any]:
     return GATEWAY_STATUS if address.device == GATEWAY else DEVICE_STATUS
 
 
-async def _subscribed(
-    source: Source, sink: Sink, clock: Callable[[], int], version: aiomqtt.ProtocolVersion
-) -> None:
-    try:
-        async with _client(source, version) as client:
-            await client.subscribe(f"{source.root}/{VERSION}/#", qos=1)
-            sink.connected()
-            async for message in client.messages:
-                _pass_on(source, sink, message, clock())
-    except aiomqtt.MqttError as error:
-        raise _translated(source, error) from error
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, which does not tell by itself whether a session was resumed."""
+
+    joined = Joined.ANEW
+
+    def _on_connect(
+        self, client: Any, userdata: Any, flags: ConnectFlags, reason: Any, properties: Any = None
+    ) -> None:
+        self.joined = Joined.RESUMED if flags.session_present else Joined.ANEW
+        super()._on_connect(client, userdata, flags, reason, properties)
+
+    def forget_session(self) -> None:
+        """Disconnect so that the broker keeps nothing for us."""
+        self._client.disconnect(properties=_kept_for(0, PacketTypes.DISCONNECT))
 
 
-def _client(source: Source, version: aiomqtt.ProtocolVersion) -> aiomqtt.Client:
-    return aiomqtt.Client(
-        source.broker.host,
-        source.broker.port,
-        username=source.username,
-        password=source.password,
-        protocol=version,
-        timeout=ANSWER_LIMIT_S,
-        keepalive=KEEPALIVE_S,
-        tls_context=tls_context(source.tls) if source.tls else None,
-    )
+class _Attempt:
+    """Connections one after another: which protocol, and whether a session may be there."""
+
+    def __init__(self, source: Source, sink: Sink, clock: Callable[[], int]) -> None:
+        self.pause_s = FIRST_RETRY_S
+        self._source = source
+        self._sink = sink
+        self._clock = clock
+        self._version = aiomqtt.ProtocolVersion.V5
+        self._spoken: aiomqtt.ProtocolVersion | None = None
+
+    def choose_version(self) -> None:
+        """Try the other protocol while none has succeeded: some servers close without a word."""
+        v5, v311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
+        self._version = self._spoken or (v311 if self._version is v5 else v5)
+
+    async def subscribed(self) -> None:
+        """Stay subscribed until the connection ends."""
+        source = self._source
+        try:
+            async with self._client() as client:
+                await client.subscribe(f"{source.root}/{VERSION}/#", qos=1)
+                self._spoken, self.pause_s = self._version, FIRST_RETRY_S
+                self._sink.connected(client.joined)
+                try:
+                    async for message in client.messages:
+                        _pass_on(source, self._sink, message, self._clock())
+                finally:
+                    if self._keeps_session:
+                        client.forget_session()
+        except aiomqtt.MqttError as error:
+            raise _translated(source, error) from error
+
+    @property
+    def _keeps_session(self) -> bool:
+        return bool(self._source.session) and self._version is aiomqtt.ProtocolVersion.V5
+
+    def _client(self) -> _Client:
+        source = self._source
+        session: dict[str, Any] = {}
+        if self._keeps_session:
+            kept = _kept_for(source.session_s, PacketTypes.CONNECT)
+            session = {"identifier": source.session, "properties": kept}
+            session["clean_start"] = self._spoken is None
+        return _Client(
+            source.broker.host,
+            source.broker.port,
+            username=source.username,
+            password=source.password,
+            protocol=self._version,
+            timeout=ANSWER_LIMIT_S,
+            keepalive=KEEPALIVE_S,
+            tls_context=tls_context(source.tls) if source.tls else None,
+            logger=UNHEARD,
+            **session,
+        )
+
+
+def _kept_for(seconds: int, packet_type: int) -> Properties:
+    """Say how long the broker keeps our session (MQTT 5.0, §3.1.2.11.2)."""
+    properties = Properties(packet_type)  # type: ignore[no-untyped-call]  # paho's own
+    properties.SessionExpiryInterval = seconds
+    return properties
 
 
 def _pass_on(source: Source, sink: Sink, message: aiomqtt.Message, now_ns: int) -> None:
@@ -167,9 +245,3 @@ def _translated(source: Source, error: aiomqtt.MqttError) -> BrokerLost:
     if "SSL" in str(error) or "certificate" in str(error):
         return BrokerRefused(text)
     return BrokerLost(text)
-
-
-def _other(version: aiomqtt.ProtocolVersion) -> aiomqtt.ProtocolVersion:
-    """Return the protocol to try next: a server of 3.1.1 only may close without a word."""
-    v5, v311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
-    return v311 if version is v5 else v5

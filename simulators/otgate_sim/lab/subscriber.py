@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from otgate.publish.payload import GapNotice, Samples
-from otgate.publish.subscribe import Received
+from otgate.publish.subscribe import Joined, Received
 from otgate_sim.lab.board import Board
 from otgate_sim.lab.tally import Name, Stream, Tally
 
@@ -17,7 +17,7 @@ class Subscriber:
     is_connected: asyncio.Event = field(default_factory=asyncio.Event)
     unreadable: list[str] = field(default_factory=list)
 
-    def connected(self) -> None:
+    def connected(self, joined: Joined) -> None:  # noqa: ARG002  one of a sink's
         """Take note that the subscription stands."""
         self.is_connected.set()
 

@@ -5,6 +5,7 @@ from otgate.publish.payload import Data, GapNotice, GatewayStatus, LaneStatus, S
 from otgate.publish.topics import MessageClass
 
 EPOCH = "01JD3K7Q"
+LATER = LaneStatus(epoch="01JD3K7R", complete_through=0, previous_epoch=EPOCH, previous_end=25)
 
 
 def data(seq: int, count: int = 10, **fields: Any) -> Data:
@@ -144,6 +145,56 @@ def test_a_status_from_before_we_listened_witnesses_no_beginning() -> None:
     ledger.samples(data(30, epoch="01JD3K7R"), MessageClass.DATA, 0)
     ledger.status(status(following))
     assert ledger.lost == 0
+
+
+def test_an_epoch_of_which_we_had_samples_must_be_complete_whoever_says_so() -> None:
+    ledger = booked(data(0))
+    ledger.retained(status(LATER))
+    assert ledger.lost == 15
+
+
+def test_an_epoch_that_follows_one_we_had_samples_of_begins_at_0() -> None:
+    assert booked(data(0), data(30, epoch=LATER.epoch)).lost == 30
+
+
+def test_an_epoch_that_came_and_went_unseen_is_lost() -> None:
+    between = LaneStatus(
+        epoch="01JD3K7S", complete_through=0, previous_epoch="01JD3K7R", previous_end=40
+    )
+    assert booked(data(0), status(between)).lost == 40
+
+
+def test_what_passed_by_while_we_were_cut_off_is_unseen_and_not_lost() -> None:
+    ledger = booked(data(0))
+    ledger.cut_off()
+    ledger.samples(data(50), MessageClass.DATA, 0)
+    ledger.samples(data(70), MessageClass.DATA, 0)
+    assert (ledger.unseen, ledger.lost) == (40, 10)
+
+
+def test_what_is_sent_again_after_we_were_cut_off_is_neither_unseen_nor_disorder() -> None:
+    ledger = booked(data(0))
+    ledger.cut_off()
+    for seq in (50, 10, 20, 30, 40, 60):
+        ledger.samples(data(seq), MessageClass.DATA, 0)
+    (account,) = ledger.accounts.values()
+    assert (ledger.unseen, ledger.lost, account.disorder) == (0, 0, 0)
+
+
+def test_the_end_of_an_epoch_that_passed_by_is_unseen() -> None:
+    ledger = booked(data(0))
+    ledger.cut_off()
+    ledger.status(status(LATER))
+    ledger.samples(data(20, epoch=LATER.epoch), MessageClass.DATA, 0)
+    assert (ledger.unseen, ledger.lost) == (15 + 20, 0)
+
+
+def test_who_was_not_cut_off_sees_the_loss() -> None:
+    ledger = booked(data(0))
+    ledger.cut_off()
+    for seq in (10, 30):
+        ledger.samples(data(seq), MessageClass.DATA, 0)
+    assert (ledger.unseen, ledger.lost) == (0, 10)
 
 
 def test_a_retained_status_says_what_must_have_arrived_already() -> None:
