@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NoReturn
 
 from otgate.model import Lane
@@ -21,7 +22,7 @@ from otgate.publish.session import Session
 from otgate.publish.settings import BusSettings, LastValues
 from otgate.publish.standing import Known, Standing, lane_status
 from otgate.spool.items import Epoch, Frame, Gap, Item
-from otgate.spool.reader import SpoolReader
+from otgate.spool.reader import Place, SpoolReader
 
 LOOK_EVERY_S = 1.0
 STATUS_EVERY_S = 15.0
@@ -55,14 +56,16 @@ class Delivery:
         self._encoders: dict[str, Encoder] = {}
         self._shown: dict[str, tuple[str, str]] = {}
         self._standing: Standing | None = None
+        self._told_epochs: dict[Lane, int] = {}
+        self._untidy = True
 
-    async def pump(self) -> NoReturn:
+    async def pump(self, field: FieldWatch) -> NoReturn:
         """Send what the spool holds, then what it gets, for as long as the session lasts."""
         self._feed.rewind(self._settings.replay_s)
         while True:
             item = self._feed.take()
             if item is not None:
-                await self._deliver(item)
+                await self._deliver(item, field)
                 continue
             await self._caught_up()
             await self._reader.changed(LOOK_EVERY_S)
@@ -100,16 +103,32 @@ class Delivery:
             return None
         return lane_status(place, self._catalogs.entered(lane, place.epoch))
 
-    async def _deliver(self, item: Item) -> None:
+    async def _deliver(self, item: Item, field: FieldWatch) -> None:
         if isinstance(item, Epoch):
-            await self._enter(item)
+            self._catalogs.learn(item)
+            await self._change_standing()
+            await self._begin(item, field)
         elif isinstance(item, Gap):
             await self._announce(item)
         else:
             await self._send_frame(item)
 
-    async def _enter(self, epoch: Epoch) -> None:
-        self._catalogs.learn(epoch)
+    async def _begin(self, epoch: Epoch, field: FieldWatch) -> None:
+        """Say that a lane begins an epoch, and so where the one before ended."""
+        told = self._told_epochs.get(epoch.lane, 0)
+        if epoch.epoch <= told:
+            return
+        self._told_epochs[epoch.lane] = epoch.epoch
+        if told:
+            await self._session.drained()
+        done = self._reader.complete_through(epoch.lane)
+        place = done if done.epoch == epoch.epoch else Place(epoch.epoch, 0)
+        known = self.known(field)
+        lanes = {**known.lanes, epoch.lane.value: lane_status(place, epoch)}
+        await self._tell(replace(known, lanes=lanes))
+
+    async def _change_standing(self) -> None:
+        """Send the meta of the newest catalog where it is not the one of before."""
         standing = self._catalogs.newest
         if standing is None or standing is self._standing:
             return
@@ -121,6 +140,7 @@ class Delivery:
         for message in standing.metas():
             await self._retain(message)
         self._explained.update(standing.labels.hashes.values())
+        self._untidy = True
 
     async def _announce(self, gap: Gap) -> None:
         if standing := self._catalogs.newest:
@@ -143,6 +163,7 @@ class Delivery:
         older = Standing(self._catalogs.topics(frame.catalog), labels, LastValues.OFF)
         hashed, _ = older.meta(frame.batch.device)
         await self._retain(hashed)
+        self._untidy = True
 
     def _encoder(self, frame: Frame) -> Encoder:
         known = self._encoders.get(frame.catalog.hash)
@@ -165,23 +186,25 @@ class Delivery:
         if self._keeps_last:
             for message in self._newest.due(standing.topics, self._clock()):
                 await self._retain(message)
-        if not len(self._session.window):
+        if self._untidy:
+            self._untidy = False
             for message in self._leftovers(standing):
-                await self._session.send(message)
+                await self._send_standing(message)
         self._retained.save()
 
     def _leftovers(self, standing: Standing) -> Iterator[Message]:
         """Yield the clearing of every retained message that nothing stands behind."""
         for topic in self._retained.unwanted(standing.wants):
             self._explained.discard(topic.rpartition("/")[2])
-            self._retained.cleared(topic)
             yield Message(topic, b"", Retain.YES)
 
     async def _retain(self, message: Message) -> None:
-        if self._refusals.avoids(message):
-            return
         self._retained.add(message.topic)
-        await self._session.send(message)
+        await self._send_standing(message)
+
+    async def _send_standing(self, message: Message) -> None:
+        if not self._refusals.avoids(message):
+            await self._session.send(message)
 
     async def _tell(self, known: Known) -> None:
         standing = self._catalogs.newest

@@ -220,7 +220,10 @@ class Publisher:
         )
         try:
             await together(
-                session.watch(), delivery.pump(), delivery.report(self._field), self._keep_cursor()
+                session.watch(),
+                delivery.pump(self._field),
+                delivery.report(self._field),
+                self._keep_cursor(),
             )
         except asyncio.CancelledError:
             await self._farewell(delivery)
@@ -248,6 +251,7 @@ class Publisher:
             self._refusals.set_aside(message, outcome, self._clock())
         else:
             self._counts.messages += 1
+            self._retained.settled(message)
         if claim := message.claim:
             self._counts.samples += 0 if outcome.refused else claim.count
             self._reader.acknowledge(claim.lane, claim.epoch, claim.first, claim.count)

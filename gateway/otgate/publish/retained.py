@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from otgate.publish.message import Message, Retain
+
 
 class RetainedTopics:
     """The topics under which something of ours is retained, across restarts."""
@@ -28,10 +30,11 @@ class RetainedTopics:
         """Return the topics that nothing stands behind any more."""
         return sorted(topic for topic in self._topics if not wanted(topic))
 
-    def cleared(self, topic: str) -> None:
-        """Forget a topic once its retained message is cleared."""
-        self._topics.discard(topic)
-        self._dirty = True
+    def settled(self, message: Message) -> None:
+        """Forget a topic once the broker has taken the empty message that clears it."""
+        if message.retain is Retain.YES and not message.payload:
+            self._topics.discard(message.topic)
+            self._dirty = True
 
     def save(self) -> None:
         """Write the file if anything changed; a full disk leaves it for the next time."""

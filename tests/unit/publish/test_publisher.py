@@ -1,5 +1,6 @@
 """A publisher between a real spool and a real broker."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from brokers import Mosquitto, broker
 from otgate.errors import Refused
 from otgate.model import Lane
 from otgate.publish.ledger import Ledger
-from otgate.publish.payload import DeviceStatus, GatewayStatus
+from otgate.publish.payload import DeviceStatus, GatewayStatus, Samples
 from otgate.publish.settings import Compression, LastValues, Limits
 from otgate.publish.subscribe import Received
 from otgate.publish.topics import MessageClass
@@ -297,6 +298,41 @@ async def test_a_ledger_finds_nothing_missing(broker: Mosquitto, spool: Path, st
     feeder.close()
 
 
+async def test_every_epoch_of_a_backlog_is_announced_before_its_samples(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    for _ in range(4):
+        feeder = Feeder(spool)
+        feeder.measure(times=3)
+        feeder.close()
+    async with subscriber(broker.url) as memory, publishing(spool, state, broker.url):
+        await memory.until(lambda: len(memory.numbers()) == 120)
+    lanes = [s.lanes["data"] for s in _gateway(memory.of(MessageClass.STATUS)) if "data" in s.lanes]
+    epochs = list(dict.fromkeys(sample.epoch for sample in memory.samples))
+    assert list(dict.fromkeys(lane.epoch for lane in lanes)) == epochs
+    assert {lane.previous_end for lane in lanes if lane.epoch != epochs[0]} == {30}
+    for epoch in epochs:
+        told = next(n for n, m in enumerate(memory.messages) if epoch in _epochs(m))
+        assert told < next(n for n, m in enumerate(memory.messages) if _is_of(m, epoch))
+
+
+async def test_what_is_gone_is_cleared_though_data_never_pauses(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    old = Feeder(spool, catalog(device="gone"))
+    async with publishing(spool, state, broker.url) as running:
+        await running.until(lambda status: status["messages"] >= 4)
+    old.close()
+    feeder = Feeder(spool)
+    async with subscriber(broker.url) as memory, publishing(spool, state, broker.url):
+        while not _cleared(memory.messages):
+            feeder.measure()
+            await asyncio.sleep(0.01)
+            assert len(memory.numbers()) < 5000
+        assert _cleared(memory.messages) == {"gone"}
+    feeder.close()
+
+
 async def test_a_spool_without_a_catalog_is_waited_for(
     broker: Mosquitto, spool: Path, state: Path
 ) -> None:
@@ -328,6 +364,15 @@ async def test_the_cursor_is_on_disk_after_a_stop(
     assert reader.complete_through(Lane.DATA).seq == 10
     reader.close()
     feeder.close()
+
+
+def _epochs(received: Received) -> set[str]:
+    status = received.payload
+    return {s.epoch for s in status.lanes.values()} if isinstance(status, GatewayStatus) else set()
+
+
+def _is_of(received: Received, epoch: str) -> bool:
+    return isinstance(received.payload, Samples) and received.payload.epoch == epoch
 
 
 def _gateway(statuses: list[object]) -> list[GatewayStatus]:

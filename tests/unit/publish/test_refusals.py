@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from otgate.model import Lane
-from otgate.publish.message import Claim, Message, Outcome
+from otgate.publish.message import Claim, Message, Outcome, Retain
 from otgate.publish.refusals import FILE_LIMIT, Refusals
 from otgate.publish.retained import RetainedTopics
 
@@ -58,7 +58,7 @@ def test_retained_topics_survive_a_restart(tmp_path: Path) -> None:
     topics = RetainedTopics(tmp_path)
     topics.add("a/meta")
     topics.add("b/meta")
-    topics.cleared("b/meta")
+    topics.settled(Message("b/meta", b"", Retain.YES))
     topics.save()
     assert RetainedTopics(tmp_path).unwanted(lambda _topic: False) == ["a/meta"]
 
