@@ -31,6 +31,8 @@ class Pace:
 
     sync_s: float = 1.0
     """Frames that no receipt waits for are synced this long after they were written."""
+    gather_s: float = 0.004
+    """What comes this soon after a write goes with the next, unless somebody waits for it."""
     retry_s: float = 0.5
     """After a fault a new segment is begun at most this often."""
 
@@ -113,6 +115,8 @@ class Committer:
             self.awake.wait(self._patience_s())
             self.awake.clear()
             self._cycle()
+            if not self._waiters:
+                time.sleep(self._pace.gather_s)
         self._cycle()
         self._close()
 

@@ -19,8 +19,11 @@ __all__ = ["Outlet", "Supervisor"]
 
 log = structlog.get_logger()
 
-GOLDEN = 0.6180339887498949
-"""Multiples of it, modulo 1, are spread evenly however many there are, and neighbours far apart."""
+MOMENTS = 20
+"""Of its period, at which a device may begin: those that begin together share a wake-up."""
+
+STRIDE = 13
+"""Moments between neighbours: far apart, and as many devices at each as at any other."""
 
 TICKED_AT_ONCE = 100
 """Devices looked at before others get their turn on the loop."""
@@ -51,7 +54,9 @@ class Supervisor:
         self._watches = {
             device.id: Watch(device, plans[device.id], outlet, clock) for device in devices
         }
-        self._phases = {device.id: at * GOLDEN % 1.0 for at, device in enumerate(devices)}
+        self._phases = {
+            device.id: at * STRIDE % MOMENTS / MOMENTS for at, device in enumerate(devices)
+        }
         rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._lines = [
             self._line(drivers[name], shared, plans, rng)
