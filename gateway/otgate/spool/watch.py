@@ -6,24 +6,30 @@ inotify says nothing of a directory that another machine writes (NFS, a replicat
 import asyncio
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from struct import Struct
 
 from otgate.spool.files import Files
 
 LISTING_S = 1.0
 IN_MODIFY, IN_MOVED_TO, IN_CREATE = 0x02, 0x80, 0x100
-"""inotify(7)."""
+EVENT = Struct("@iIII")
+"""Watch, mask, cookie and length of the name that follows: inotify(7)."""
 
 
 class Watch:
-    """Changes in some directories, of which any may be absent."""
+    """Changes in some directories, of which any may be absent.
+
+    In the place of an absent one the nearest parent that exists is watched for its appearance.
+    """
 
     def __init__(self, directories: Sequence[Path], files: Files) -> None:
         self._directories = directories
         self._files = files
         self._libc = ctypes.CDLL(None, use_errno=True)
+        self._watched: set[int] = set()
         self._descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         self._seen = self._listing()
         self._listed_s = float("-inf")
@@ -59,23 +65,37 @@ class Watch:
                 loop.remove_reader(self._descriptor)
 
     def _attach(self) -> None:
+        """Watch what there is now, and nothing else any more."""
         if self._descriptor < 0:
             return
-        for directory in self._directories:
-            path = os.fsencode(directory)
-            self._libc.inotify_add_watch(
-                self._descriptor, path, IN_MODIFY | IN_MOVED_TO | IN_CREATE
-            )
+        before, self._watched = self._watched, set(map(self._attached, self._directories))
+        for watch in before - self._watched:
+            self._libc.inotify_rm_watch(self._descriptor, watch)
+
+    def _attached(self, directory: Path) -> int:
+        """Watch a directory, or its nearest parent; look again where it has just appeared."""
+        while True:
+            nearest = _nearest(directory)
+            mask = IN_MOVED_TO | IN_CREATE | (IN_MODIFY if nearest == directory else 0)
+            path = os.fsencode(nearest)
+            watch: int = self._libc.inotify_add_watch(self._descriptor, path, mask)
+            if watch < 0 or _nearest(directory) == nearest:
+                return watch
 
     def _drained(self) -> bool:
+        """Take what the kernel has to tell; tell whether there was anything."""
         if self._descriptor < 0:
             return False
-        with suppress(BlockingIOError):
-            return bool(os.read(self._descriptor, 1 << 16))
-        return False
+        try:
+            told = os.read(self._descriptor, 1 << 16)
+        except BlockingIOError:
+            return False
+        if any(mask != IN_MODIFY for mask in _masks(told)):
+            self._attach()
+        return True
 
     def _differs(self, now_s: float) -> bool:
-        """Compare listings, at most once a second; also watch what has newly appeared."""
+        """Compare listings, at most once a second."""
         if now_s - self._listed_s < LISTING_S:
             return False
         self._listed_s = now_s
@@ -90,6 +110,25 @@ class Watch:
                 newest = max(self._files.names(directory))
                 found.append((newest, self._files.size(directory / newest)))
         return found
+
+
+def _nearest(directory: Path) -> Path:
+    """Return ``directory``, or the nearest of its parents that exists."""
+    return next((path for path in (directory, *directory.parents) if _is_there(path)), directory)
+
+
+def _is_there(path: Path) -> bool:
+    with suppress(OSError):  # where we may not look, there is nothing for us
+        return path.is_dir()
+    return False
+
+
+def _masks(told: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(told):
+        _, mask, _, length = EVENT.unpack_from(told, at)
+        yield mask
+        at += EVENT.size + length
 
 
 def _resolve(done: asyncio.Future[None]) -> None:
