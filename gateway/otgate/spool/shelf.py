@@ -1,5 +1,6 @@
 """The segments of one log as a reader finds and opens them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class Catalogs:
         return self._catalog
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shelf:
     """One log's directory, which may be absent."""
 
@@ -94,13 +95,19 @@ class Shelf:
     directory: Path
     log: Log
     catalogs: Catalogs
+    _names: Sequence[str] = ()
+    _segments: Sequence[SegmentId] = ()
+    """What was read from the names, which are the same at nearly every look."""
 
-    def listed(self) -> list[SegmentId]:
+    def listed(self) -> Sequence[SegmentId]:
         """Return the segments in order; none where the directory cannot be read."""
         try:
-            return segments(self.files.names(self.directory))
+            names = self.files.names(self.directory)
         except OSError:
-            return []
+            return ()
+        if names != self._names:
+            self._names, self._segments = names, segments(names)
+        return self._segments
 
     def opened(self, segment: SegmentId) -> Opened:
         """Open a segment behind its header.

@@ -1,0 +1,69 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otgate.model import Lane
+from otgate.publish.feed import EVENTS_IN_A_ROW, LOOK_AFTER, Feed
+from otgate.spool.files import OperatingSystem
+from otgate.spool.items import Frame
+from otgate.spool.reader import SpoolReader
+from publishing import Feeder
+
+
+class Counting(OperatingSystem):
+    """Counts how often a directory is listed."""
+
+    listings = 0
+
+    def names(self, path: Path) -> list[str]:
+        self.listings += 1
+        return super().names(path)
+
+
+@pytest.fixture
+def files() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def feeder(tmp_path: Path) -> Feeder:
+    return Feeder(tmp_path / "spool")
+
+
+@pytest.fixture
+def feed(tmp_path: Path, feeder: Feeder, files: Counting) -> Iterator[Feed]:
+    reader = SpoolReader.open(tmp_path / "spool", tmp_path / "state", files=files)
+    yield Feed(reader)
+    reader.close()
+
+
+def lanes(feed: Feed) -> list[Lane]:
+    return [item.lane for item in iter(feed.take, None) if isinstance(item, Frame)]
+
+
+def test_events_go_first_but_data_is_never_kept_waiting(feeder: Feeder, feed: Feed) -> None:
+    feeder.measure(times=3)
+    for _ in range(12):
+        feeder.switch(1)
+    feeder.close()
+    taken = lanes(feed)
+    assert taken[0] is Lane.EVENT
+    assert taken.index(Lane.DATA) <= 2 * EVENTS_IN_A_ROW  # the lane's epoch goes first
+    assert (taken.count(Lane.EVENT), taken.count(Lane.DATA)) == (12, 3)
+
+
+def test_a_late_event_overtakes_a_backlog_of_data(feeder: Feeder, feed: Feed) -> None:
+    feeder.measure(times=60)
+    feeder.writer.close()
+    assert feed.take() is not None
+    Feeder(feeder.directory, feeder.catalog).switch(1)
+    following = [feed.take() for _ in range(LOOK_AFTER + 3)]
+    assert Lane.EVENT in {item.lane for item in following if isinstance(item, Frame)}
+
+
+def test_an_empty_event_lane_costs_little(feeder: Feeder, feed: Feed, files: Counting) -> None:
+    feeder.measure(times=60)
+    feeder.close()
+    assert len(lanes(feed)) == 60
+    assert files.listings < 30
