@@ -30,6 +30,7 @@ class StandardError:
             sys.stderr.flush()
 
 
+STANDARD_ERROR = cast(TextIO, StandardError())  # noqa: TC006  a name in quotes looks unused
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -46,7 +47,7 @@ def configure(form: LogForm, *, level: str = "info", side: str = "") -> None:
             *renderers(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", StandardError())),
+        logger_factory=structlog.WriteLoggerFactory(file=STANDARD_ERROR),
         cache_logger_on_first_use=False,
     )
 
