@@ -1,6 +1,7 @@
 """`otgate status`: what the running sides say of themselves."""
 
 import json
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ not, or none runs.
 
 SILENT = "does not answer"
 """Stands in for the status of a side that gives none."""
+
+NOTHING = (None, "")
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -47,7 +50,8 @@ def execute(options: Namespace) -> int:
     if options.format == "json":
         print(json.dumps(answers, indent=2))
     else:
-        print("\n\n".join("\n".join(lines(name, said)) for name, said in answers.items()))
+        now_ns = time.time_ns()
+        print("\n\n".join("\n".join(lines(name, said, now_ns)) for name, said in answers.items()))
     return FAILED if any(SILENT in said for said in answers.values()) else OK
 
 
@@ -59,23 +63,33 @@ def answer(path: Path) -> dict[str, Any]:
         return {SILENT: str(refused)}
 
 
-def lines(name: str, said: Mapping[str, Any]) -> Iterator[str]:
+def lines(name: str, said: Mapping[str, Any], now_ns: int) -> Iterator[str]:
     """Write one side's status for a person."""
     yield name
-    yield from indented(said, 1)
+    yield from indented(said, 1, now_ns)
 
 
-def indented(said: Mapping[str, Any], depth: int) -> Iterator[str]:
+def indented(said: Mapping[str, Any], depth: int, now_ns: int) -> Iterator[str]:
     """Write nested values, one a line, rows of plain values on one line each."""
     margin = "  " * depth
     for key, value in said.items():
         if isinstance(value, Mapping) and any(isinstance(v, Mapping) for v in value.values()):
             yield f"{margin}{key}"
-            yield from indented(value, depth + 1)
+            yield from indented(value, depth + 1, now_ns)
         elif isinstance(value, Mapping):
-            yield f"{margin}{key:<16} " + "  ".join(f"{k}={v}" for k, v in value.items())
-        else:
+            yield f"{margin}{key:<16} " + "  ".join(row(value, now_ns))
+        elif value not in NOTHING:
             yield f"{margin}{key:<16} {value}"
+
+
+def row(values: Mapping[str, Any], now_ns: int) -> Iterator[str]:
+    """Write plain values; a moment as how long ago it was, and nothing where there is none."""
+    for key, value in values.items():
+        if key.endswith("_ns"):
+            ago = f"{(now_ns - value) / 1e9:.1f}s ago" if value else "never"
+            yield f"{key.removesuffix('_ns')}={ago}"
+        elif value not in NOTHING:
+            yield f"{key}={value}"
 
 
 COMMAND = Command(

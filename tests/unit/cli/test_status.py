@@ -1,0 +1,58 @@
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from otgate.cli import main
+from otgate.observe.control import serve
+
+NOW_NS = time.time_ns()
+SAID = {
+    "side": "field",
+    "error": None,
+    "devices": {
+        "f1": {"state": "lost", "since_ns": NOW_NS - 3_000_000_000, "last_good_ns": 0, "error": ""}
+    },
+}
+
+
+async def shown(folder: Path, *options: str) -> int:
+    async with serve(folder / "run" / "field.sock", {"status": lambda: SAID}):
+        return await asyncio.to_thread(main, ["status", str(folder), *options])
+
+
+async def test_a_person_reads_how_long_ago_things_were(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await shown(tmp_path) == 0
+    [row] = [line for line in capsys.readouterr().out.splitlines() if "f1" in line]
+    assert row.split()[:2] == ["f1", "state=lost"]
+    assert "s ago" in row
+    assert "last_good=never" in row
+    assert "_ns" not in row
+    assert "error" not in row
+
+
+async def test_a_program_reads_every_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await shown(tmp_path, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out) == {"field": SAID}
+
+
+def test_nothing_running_is_said_and_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", str(tmp_path)]) == 1
+    assert "nothing runs" in capsys.readouterr().err
+
+
+def test_a_socket_that_nobody_answers_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "field.sock").touch()
+    assert main(["status", str(tmp_path)]) == 1
+    assert "does not answer" in capsys.readouterr().out
