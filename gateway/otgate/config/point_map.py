@@ -152,7 +152,7 @@ class Rows:
     def readers(self) -> Iterator[Cell]:
         """Yield how each known column of this file is read."""
         special = {
-            "scan": scan_reader(self.ground.scans),
+            "scan": scan_reader(self.ground.scans) if self.ground.scans else str,
             "tags": tags_reader(self.ground.vocabulary),
         }
         comma = self.map.table.delimiter == ";"
@@ -172,29 +172,27 @@ class Rows:
             if len(row.cells) != width:
                 self.ragged(row, width)
                 continue
+            before = self.found.errors
             values = self.values(row)
-            if values is not None and self.fits(row, values):
+            self.identify(row, values)
+            if self.found.errors == before and self.fits(row, values):
                 self.map.points.append(values)
                 self.map.lines.append(row.line)
 
-    def values(self, row: Row) -> list[Any] | None:
-        """Return a point's values in the order of its fields."""
+    def values(self, row: Row) -> list[Any]:
+        """Return a point's values in the order of its fields; a bad cell as it stands there."""
         cells = row.cells
-        values: list[Any] | None = self.template.copy()
+        values = self.template.copy()
         for number, slot, read, known in self.cells:
             cell = cells[number].strip()
             if not cell:
                 continue
             try:
-                value = self.cell(cell, read, known)
+                values[slot] = self.cell(cell, read, known)
             except BadCell as bad:
                 self.say(bad.code, row, number, bad.message, bad.help)
-                values = None
-                continue
-            if values is not None:
-                values[slot] = value
-        if values is not None:
-            values[SLOTS["place"]] = self.place(cells)
+                values[slot] = cell
+        values[SLOTS["place"]] = self.place(cells)
         return values
 
     def cell(self, cell: str, read: Callable[[str], Any], known: dict[str, Any] | None) -> Any:
@@ -215,9 +213,8 @@ class Rows:
         place = (a, b, c, d, e)
         return self.places.setdefault(place, place)
 
-    def fits(self, row: Row, values: Sequence[Any]) -> bool:
-        """Check what one row says against itself and the rows before."""
-        before = self.found.errors
+    def identify(self, row: Row, values: Sequence[Any]) -> None:
+        """Check that a row names a point, and no row before it the same."""
         for name in ("id", "kind", "address"):
             if not values[SLOTS[name]]:
                 self.say("missing-cell", row, name, f"a point needs its `{name}`")
@@ -225,6 +222,10 @@ class Rows:
         if first != row.line and values[0]:
             message = f"point `{values[0]}` is declared twice"
             self.say("duplicate-id", row, "id", message, f"it is first declared on line {first}")
+
+    def fits(self, row: Row, values: Sequence[Any]) -> bool:
+        """Check what one row says against itself."""
+        before = self.found.errors
         if values[SLOTS["deadband"]] is not None:
             self.check_deadband(row, values)
         if 0 < values[SLOTS["max_age_s"]] < self.ground.scans.get(values[SLOTS["scan"]], 0):

@@ -124,7 +124,9 @@ class SiteReading:
 
     def devices(self, tree: Tree, given: Mapping[str, Any]) -> DeviceReading:
         """Read every device with its points and plan it."""
-        defaults = given.get("defaults", DefaultsEntry())
+        told = given.get("defaults") is not None
+        right = partial(DefaultsEntry, tree, ("defaults",), self.found) if told else {}
+        defaults = DefaultsEntry(**right)
         reading = DeviceReading(tree, self.path.parent, defaults, self.policy, self.found)
         reading.check_defaults()
         for number, raw in enumerate(given.get("devices", ())):

@@ -123,7 +123,9 @@ class SiteFile(Entry):
 
 
 class SiteOutline(SiteFile):
-    """`SiteFile` with devices unread, so that one device's mistakes leave the others."""
+    """`SiteFile` with devices and defaults unread, so that one's mistakes leave the others."""
 
     devices: Annotated[list[dict[str, Any]], Field(min_length=1)]  # type: ignore[assignment]
     """What the gateway reads."""
+    defaults: Any = None
+    """What holds where a point or device does not say otherwise."""
