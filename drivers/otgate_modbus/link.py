@@ -28,9 +28,10 @@ GRAIN_S = 0.002
 class Poll:
     """The deadline that all requests of one poll share, and its one retry."""
 
-    __slots__ = ("deadline", "over", "patience_s", "retried")
+    __slots__ = ("deadline", "over", "patience_s", "retried", "timeout_s")
 
     def __init__(self, now: float, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
         self.deadline = now + timeout_s
         self.patience_s = timeout_s / 2
         """How long a request waits before the retry is spent on it."""

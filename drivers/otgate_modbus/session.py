@@ -95,7 +95,7 @@ class ModbusSession:
             else:
                 unheard.append(group)
         if len(unheard) == len(groups):
-            raise self._no_answer([line for group in groups for line in group.lines])
+            raise self._no_answer([line for group in groups for line in group.lines], poll)
         self._silent = 0
         for group in unheard:
             self._emit(sheet, group, emit)
@@ -118,7 +118,7 @@ class ModbusSession:
         line.ask.answer = Missing.NOT_ASKED
         await self._wire.exchange([line.ask], poll)
         if not line.heard:
-            raise self._no_answer([line])
+            raise self._no_answer([line], poll)
 
     def _emit(self, sheet: Sheet, group: Group, emit: Emit) -> None:
         now_ns = self._clock()
@@ -170,9 +170,10 @@ class ModbusSession:
         limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
         return Poll(self._loop.time(), limit_s)
 
-    def _no_answer(self, lines: Sequence[Line]) -> NoAnswer:
+    def _no_answer(self, lines: Sequence[Line], poll: Poll) -> NoAnswer:
         """Count a poll without answer and say why, from the first line that was asked."""
         self._silent += 1
         asked = (line for line in lines if line.ask.answer is not Missing.NOT_ASKED)
         answer = next((line.ask.answer for line in asked), Missing.SILENT)
-        return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}")
+        within = f" within {poll.timeout_s:g} s" if answer is Missing.SILENT else ""
+        return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}{within}")

@@ -18,6 +18,9 @@ Clock = Callable[[], int]
 log = structlog.get_logger()
 
 
+NO_VALUES = "the device answers, without a usable value"
+
+
 class Nothing:
     """The receipt of samples that were no news: there is nothing to make durable."""
 
@@ -43,6 +46,8 @@ class Watch:
         self._clock = clock
         self._status = DeviceStatus(since_ns=clock())
         self._lost_s = 0.0
+        self._barren: set[str] = set()
+        """Scans whose last answer held no usable value."""
         self._seen: tuple[object, bool] = (None, False)
 
     @property
@@ -91,10 +96,15 @@ class Watch:
         if reading.samples < len(scan.points):
             self._send(self._report.failed(reading.missing(scan), self._clock()))
         if reading.good_ns:
+            self._barren.discard(scan.name)
             self._status.last_good_ns = reading.good_ns
             self._become(State.GOOD, now_s)
-        elif self.state is State.LOST:
-            self._become(State.FAILING, now_s, "the device answers, without a usable value")
+            return
+        self._barren.add(scan.name)
+        if self.state is State.LOST or len(self._barren) == len(self.plan):
+            if self.state in {State.STARTING, State.GOOD}:
+                log.warning("device_without_values", device=self.device.id)
+            self._become(State.FAILING, now_s, NO_VALUES)
 
     def missed(self, reading: "Reading", scan: Scan, error: str, now_s: float) -> None:
         """Note that the device did not answer ``scan`` in time."""

@@ -50,11 +50,26 @@ async def test_a_device_is_good_after_its_first_good_read_only() -> None:
     driver.deeds["a"] = refuse
     async with running(driver, [device("a")]) as run:
         await asyncio.sleep(0.5)
-        assert run.states() == {"a": State.STARTING}
+        assert run.states() == {"a": State.FAILING}
+        assert run.status("a").error == "the device answers, without a usable value"
         driver.deeds["a"] = answer
         await asyncio.sleep(1)
         assert run.states() == {"a": State.GOOD}
         assert run.status("a").last_good_ns > 0
+
+
+async def test_a_device_fails_once_none_of_its_scans_gives_a_value() -> None:
+    driver = Puppet()
+    async with running(driver, [device("a", fast=1.0, slow=5.0)]) as run:
+        await asyncio.sleep(11)
+        assert run.states() == {"a": State.GOOD}
+        with capture_logs() as logs:
+            driver.deeds["a"] = refuse
+            await asyncio.sleep(3)
+            assert run.states() == {"a": State.GOOD}
+            await asyncio.sleep(10)
+    assert run.states() == {"a": State.FAILING}
+    assert [entry["event"] for entry in logs] == ["device_without_values"]
 
 
 async def refuse(session: Session, scan: Scan, emit: Emit) -> None:
