@@ -120,7 +120,7 @@ async def _connected_to(address: Address) -> socket.socket:
         for level, option, value in OPTIONS:
             sock.setsockopt(level, option, value)
         await asyncio.get_running_loop().sock_connect(sock, at)
-    except BaseException:
+    except BaseException:  # a cancellation too leaves no open socket
         sock.close()
         raise
     return sock
@@ -148,7 +148,7 @@ async def _secured(plain: socket.socket, context: ssl.SSLContext, name: str) -> 
                 await _writable(secure)
             else:
                 return secure
-    except BaseException:
+    except BaseException:  # a cancellation too leaves no open socket
         secure.close()
         raise
 

@@ -81,7 +81,7 @@ class States:
                 kept.unsaved = False
                 try:
                     await asyncio.to_thread(self._write, self._path(device), encoded(kept))
-                except BaseException:
+                except BaseException:  # a cancelled save is no save
                     kept.unsaved = True
                     raise
 
