@@ -7,11 +7,13 @@ encoding lie together as a run, so that a run is a numpy view of the picked byte
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from otgate.model import Batch, Origin, Values, ValueType, Words
+from otgate.model import Batch, Index, Origin, Values, ValueType, Words
 from otgate.quality import Quality
 from otgate_modbus.address import BIT_TABLES
 from otgate_modbus.encoding import Encoding, Form, wire_order
@@ -183,6 +185,13 @@ class Column:
             self._spelled = spelled
             self.last = self._decoded(picked, states)
 
+    @cached_property
+    def parts(self) -> list[tuple[int, Index, Index]]:
+        """Per block with points here: its number, their rows, and the index of those."""
+        blocks: list[int] = np.unique(self._blocks).tolist()
+        rows = [np.flatnonzero(self._blocks == block).astype(np.int32) for block in blocks]
+        return [(block, some, self.index[some]) for block, some in zip(blocks, rows, strict=True)]
+
     def _decoded(self, picked: Bytes, states: Words) -> tuple[Values, Words]:
         quality = np.zeros(len(self.index), np.uint32)
         values = np.empty(len(self.index), self.value_type.dtype)
@@ -227,6 +236,22 @@ class Layout:
             for column in self._columns:
                 column.decode(picked, words)
         return [self._batch(column, received_ns) for column in self._columns]
+
+    def apart(self, times_ns: Sequence[int]) -> list[Batch]:
+        """Return what was decoded last block by block, each at its own time, oldest first."""
+        batches = []
+        for column in self._columns:
+            whole = self._batch(column, 0)
+            for block, rows, index in column.parts:
+                part = replace(
+                    whole,
+                    index=index,
+                    values=whole.values[rows],
+                    quality=whole.quality[rows],
+                    received_ns=times_ns[block],
+                )
+                batches.append(part)
+        return sorted(batches, key=lambda batch: batch.received_ns)
 
     def _batch(self, column: Column, received_ns: int) -> Batch:
         values, quality = column.last

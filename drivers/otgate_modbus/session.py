@@ -91,14 +91,14 @@ class ModbusSession:
                 planned.note_silence()
             groups.append(group)
             if group.heard:
-                self._emit(sheet, group, emit)
+                self._emit(group, emit)
             else:
                 unheard.append(group)
         if len(unheard) == len(groups):
             raise self._no_answer([line for group in groups for line in group.lines], poll)
         self._silent = 0
         for group in unheard:
-            self._emit(sheet, group, emit)
+            self._emit(group, emit)
         return groups
 
     async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
@@ -120,11 +120,9 @@ class ModbusSession:
         if not line.heard:
             raise self._no_answer([line], poll)
 
-    def _emit(self, sheet: Sheet, group: Group, emit: Emit) -> None:
-        now_ns = self._clock()
-        for part in sheet.timely(group):
-            for batch in part.batches(now_ns):
-                emit(batch)
+    def _emit(self, group: Group, emit: Emit) -> None:
+        for batch in group.batches(self._clock()):
+            emit(batch)
 
     def _learn(self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line]) -> None:
         """Keep what this poll taught; the next one is planned anew if that was anything."""

@@ -14,7 +14,7 @@ from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 SPREAD_NS = 50_000_000
 """Replies further apart than this do not share one received time."""
 
-APART_AFTER, TOGETHER_AFTER = 5, 5
+APART_AFTER, TOGETHER_AFTER = 10, 5
 """Polls in a row whose replies came far apart, or close together, before a scan follows suit."""
 
 PROBES_PER_POLL = 4
@@ -61,7 +61,10 @@ class Line:
 
 
 class Group:
-    """Lines whose points are emitted together, with the time of the earliest reply."""
+    """Lines that are decoded together, and emitted with the time of the earliest reply.
+
+    Where the replies of a poll come too far apart for that, each goes with its own time.
+    """
 
     def __init__(self, device: str, readings: Sequence[Reading], lines: Sequence[Line]) -> None:
         self.lines = tuple(lines)
@@ -103,10 +106,16 @@ class Group:
         asks = [line.ask for line in self.lines]
         replies = [ask.answer if isinstance(ask.answer, bytes) else None for ask in asks]
         states = self._good if self.sound else tuple(line.quality for line in self.lines)
-        return self._layout.decode(replies, states, min(self._times(), default=now_ns))
-
-    def _times(self) -> list[int]:
-        return times_of(self.lines)
+        times = times_of(self.lines)
+        together = self._layout.decode(replies, states, min(times, default=now_ns))
+        if not far_apart(self.lines):
+            return together
+        return self._layout.apart(
+            [
+                now_ns if reply is None else ask.received_ns
+                for ask, reply in zip(asks, replies, strict=True)
+            ]
+        )
 
 
 def times_of(lines: Iterable[Line]) -> list[int]:
@@ -151,7 +160,6 @@ class Sheet:
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
         self._whole = Group(device.id, readings, self._lines)
-        self._parts: list[Group] = []
         self.groups = [self._whole]
         self.refused = [line for line in self._lines if line.block.refused]
         self.probes: deque[Line] = deque()
@@ -159,20 +167,8 @@ class Sheet:
 
     def follow(self, tempo: Tempo) -> None:
         """Emit each reply when it is there where they come far apart, else all together."""
-        self.groups = list(self._apart()) if tempo.apart else [self._whole]
-
-    def timely(self, group: Group) -> Sequence[Group]:
-        """Return a group as it is, or line by line where one received time would not be true."""
-        if not far_apart(group.lines):
-            return (group,)
-        if group is self._whole:
-            return self._apart()
-        return [self.regrouped([line]) for line in group.lines]
-
-    def _apart(self) -> Sequence[Group]:
-        if not self._parts:
-            self._parts = [self.regrouped([line]) for line in self._lines]
-        return self._parts
+        parts = [self.regrouped([line]) for line in self._lines] if tempo.apart else []
+        self.groups = parts or [self._whole]
 
     def in_order(self) -> list[Group]:
         """Return the groups, those that met silence last."""

@@ -13,7 +13,7 @@ from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus import Modbus
 from otgate_modbus.session import SILENT_POLLS
-from otgate_modbus.sheet import APART_AFTER, TOGETHER_AFTER, Tempo
+from otgate_modbus.sheet import APART_AFTER, SPREAD_NS, TOGETHER_AFTER, Tempo
 
 pytestmark = pytest.mark.both_loops
 
@@ -50,6 +50,21 @@ async def test_replies_that_come_far_apart_are_emitted_one_by_one() -> None:
     assert len(times) == 4
     assert times == sorted(times)
     assert times[-1] - times[0] > 80_000_000
+
+
+async def test_a_block_without_a_reply_stays_invalid_among_replies_far_apart() -> None:
+    async with serving() as server, session(*BLOCKS, port=server.port, timeout_s=0.4) as bench:
+
+        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.06)
+            if asked.address < 200:
+                writer.write(asked.honest())
+
+        server.answers = answer
+        samples = await bench.scan()
+        batches = bench.got.batches
+    assert [samples[f"r{at}"][1] for at in range(4)] == [0, 0, FAILED, FAILED]
+    assert batches[1].received_ns - batches[0].received_ns > SPREAD_NS
 
 
 async def test_one_slow_poll_does_not_split_the_next() -> None:
