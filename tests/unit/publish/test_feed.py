@@ -57,7 +57,9 @@ def test_a_late_event_overtakes_a_backlog_of_data(feeder: Feeder, feed: Feed) ->
     feeder.measure(times=60)
     feeder.writer.close()
     assert feed.take() is not None
-    Feeder(feeder.directory, feeder.catalog).switch(1)
+    later = Feeder(feeder.directory, feeder.catalog)
+    later.switch(1)
+    later.close()
     following = [feed.take() for _ in range(LOOK_AFTER + 3)]
     assert Lane.EVENT in {item.lane for item in following if isinstance(item, Frame)}
 
