@@ -38,14 +38,8 @@ Bridge substation field protocols to an MQTT bus: one way, without loss.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code: 0 done, 1 failed or found, 2 usage."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    parser = parser_for(wanted(given))
-    options = parser.parse_args(given)
-    if not hasattr(options, "run"):
-        parser.print_help()
-        return USAGE
     try:
-        code: int = options.run(options)
+        code = execute(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except OtgateError as error:
         print(f"otgate: {error}", file=sys.stderr)
@@ -55,6 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return 130
+    return code
+
+
+def execute(given: Sequence[str]) -> int:
+    """Import the verb that is asked for, and run it."""
+    parser = parser_for(wanted(given))
+    options = parser.parse_args(given)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return USAGE
+    code: int = options.run(options)
     return code
 
 

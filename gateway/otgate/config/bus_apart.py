@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from otgate.config.bus_side import BusFile
@@ -41,7 +42,9 @@ def answer(path: str) -> None:
     """Read ``path`` and write what came of it to standard output."""
     from otgate.config.bus import load_bus  # noqa: PLC0415  only this process needs it
 
-    sys.stdout.buffer.write(pickle.dumps(load_bus(Path(path))))
+    read = pickle.dumps(load_bus(Path(path)))
+    with suppress(BrokenPipeError), os.fdopen(1, "wb") as out:  # broken: nobody waits any more
+        out.write(read)
 
 
 if __name__ == "__main__":

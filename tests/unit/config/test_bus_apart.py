@@ -69,3 +69,13 @@ def test_a_bus_side_never_imports_what_checks_files(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(written(tmp_path, BUS))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not {"pydantic", "pydantic_core", "yaml"} & set(done.stdout.split())
+
+
+def test_an_answer_that_nobody_waits_for_is_dropped_without_a_word(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "otgate.config.bus_apart", written(tmp_path, BUS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as apart:
+        assert apart.stdout is not None
+        assert apart.stderr is not None
+        apart.stdout.close()
+        assert apart.stderr.read() == b""
+    assert apart.returncode == 0
