@@ -18,7 +18,7 @@ from otgate.driver import Driver, planned_types
 from otgate.model import ValueType
 from otgate.observe import control
 from otgate.policy.gate import compile_gates
-from otgate.spool.writer import Retention, SpoolWriter
+from otgate.spool.writer import Retention, SpoolState, SpoolWriter
 from otgate.supervisor import Supervisor
 from otgate.together import together
 
@@ -29,7 +29,10 @@ LIVE_S = 5.0
 """How often every spool gets a liveness frame; sooner when a device changes its state."""
 
 LOOK_S = 0.5
-"""How often device states are compared for that."""
+"""How often device states are compared for that, and spools looked at."""
+
+CALM_S = 5.0
+"""A spool that failed has to write for so long before it is said to."""
 
 log = structlog.get_logger()
 Clock = Callable[[], int]
@@ -59,7 +62,11 @@ async def field_side(site: Site, drivers: Mapping[str, Driver], control_path: Pa
             log.info("field_side_started", site=site.id, devices=len(site.devices))
             settle()
             await together(
-                supervisor.run(), releasing(outlet), living(ways, site, supervisor), trimming()
+                supervisor.run(),
+                releasing(outlet),
+                living(ways, site, supervisor),
+                telling(ways),
+                trimming(),
             )
     return 0
 
@@ -107,6 +114,28 @@ async def living(ways: Sequence[Way], site: Site, supervisor: Supervisor) -> Non
                 way.spool.live({device: states[device] for device in visible[way.conduit]})
             before, due = states, loop.time() + LIVE_S
         await asyncio.sleep(LOOK_S)
+
+
+async def telling(ways: Sequence[Way]) -> None:
+    """Log for ever when a spool starts failing and when it writes again."""
+    loop = asyncio.get_running_loop()
+    failed_s: dict[str, float] = {}
+    while True:
+        for way in ways:
+            tell(way, failed_s, loop.time())
+        await asyncio.sleep(LOOK_S)
+
+
+def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
+    """Log an edge of a spool's state; ``failed_s`` holds when each conduit's failed last."""
+    spool = way.spool.status()
+    if spool.state is SpoolState.FAILING:
+        if way.conduit not in failed_s:
+            log.error("spool_failing", conduit=way.conduit, error=spool.error)
+        failed_s[way.conduit] = now_s
+    elif now_s - failed_s.get(way.conduit, now_s) >= CALM_S:
+        del failed_s[way.conduit]
+        log.info("spool_writing", conduit=way.conduit, dropped=sum(spool.dropped.values()))
 
 
 def crossing_devices(way: Way, site: Site) -> list[str]:
