@@ -258,7 +258,9 @@ def _released(files: Files, lock: int) -> None:
 
 
 def _unusable(directory: Path, error: OSError) -> SpoolUnusable:
-    return SpoolUnusable(f"The spool {directory} cannot be written: {_sentence(error)}.")
+    in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+    why = "a file stands where a directory has to be" if in_the_way else _sentence(error)
+    return SpoolUnusable(f"The spool {directory} cannot be written: {why}.")
 
 
 def _sentence(error: OSError) -> str:

@@ -190,10 +190,11 @@ def test_leftovers_of_a_crash_are_removed(spool: Path) -> None:
     assert not leftover.exists()
 
 
-def test_a_spool_below_a_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("below", ["", "spool", "spool/analytics"])
+def test_a_spool_at_a_file_or_below_one_is_refused(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SpoolUnusable, match="cannot be written"):
-        opened(tmp_path / "file" / "spool")
+    with pytest.raises(SpoolUnusable, match="a file stands where a directory has to be"):
+        opened(tmp_path / "file" / below)
 
 
 def test_a_segment_of_a_later_format_is_refused(spool: Path) -> None:
