@@ -193,3 +193,38 @@ async def test_tls_that_does_not_hold_is_refused_and_never_answered_with_another
             assert running.publisher._dialects == {}
         assert "as otgate-test" not in secure.log
     feeder.close()
+
+
+@pytest.mark.parametrize("trouble", ["absent ca", "no ca", "absent key", "other key"])
+async def test_a_tls_file_that_is_no_use_is_named(
+    tmp_path: Path, spool: Path, state: Path, authority: Authority, trouble: str
+) -> None:
+    feeder = Feeder(spool)
+    absent, ca = tmp_path / "absent.pem", authority.ca_file
+    certificate, key = authority.certificate("client"), authority.key("client")
+    tls, named = {
+        "absent ca": (Tls(absent), absent),
+        "no ca": (Tls(key), key),
+        "absent key": (Tls(ca, certificate, absent), absent),
+        "other key": (Tls(ca, certificate, authority.key("broker")), certificate),
+    }[trouble]
+    async with publishing(spool, state, "mqtts://localhost:1", tls=tls) as running:
+        await running.until(lambda status: status["error"] is not None)
+        assert str(named) in running.publisher.status()["error"]
+    feeder.close()
+
+
+async def test_brokers_that_fail_differently_are_each_told_once(
+    spool: Path, state: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    feeder = Feeder(spool)
+    closing = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    urls = [
+        f"mqtt://127.0.0.1:{closing.sockets[0].getsockname()[1]}",
+        f"mqtt://127.0.0.1:{free_port()}",
+    ]
+    async with publishing(spool, state, urls) as running:
+        await running.until(lambda status: status["attempts"] >= 6, limit_s=30)
+    assert capfd.readouterr().out.count("broker_lost") == 2
+    closing.close()
+    feeder.close()

@@ -113,7 +113,11 @@ def _row(stream: Stream, account: Account) -> dict[str, Any]:
 
 
 def _report(auditor: Auditor) -> dict[str, Any]:
-    accounts = sorted(auditor.ledger.accounts.items())
+    accounts = [
+        (stream, account)
+        for stream, account in sorted(auditor.ledger.accounts.items())
+        if account.count or account.lost or account.unseen or account.gaps
+    ]
     return {
         "received": auditor.ledger.received,
         "lost": auditor.ledger.lost,

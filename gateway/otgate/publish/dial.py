@@ -9,6 +9,7 @@ import contextlib
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 from otgate.publish.errors import BrokerLost, BrokerRefused
@@ -29,14 +30,29 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
     Raises:
         BrokerRefused: a file is missing or is not what it should be.
     """
+    for file in filter(None, (tls.ca, tls.certificate, tls.key)):
+        _look_into(file)
     try:
         context = ssl.create_default_context(cafile=tls.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    except ssl.SSLError as error:
+        raise BrokerRefused(f"TLS: {tls.ca} holds no certificates: {_reason(error)}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
         if tls.certificate is not None:
             context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerRefused(f"TLS files cannot be used: {error}") from error
+    except ssl.SSLError as error:
+        pair = f"{tls.certificate} with key {tls.key or tls.certificate}"
+        raise BrokerRefused(f"TLS: {pair} cannot be used: {_reason(error)}") from error
     return context
+
+
+def _look_into(file: Path) -> None:
+    """Open a file for nothing but its name in the message: OpenSSL tells none."""
+    try:
+        with file.open("rb"):
+            pass
+    except OSError as error:
+        raise BrokerRefused(f"TLS: {file} cannot be read: {error.strerror}") from error
 
 
 async def dial(broker: Broker, tls: Tls | None) -> socket.socket:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import structlog
 
+from otgate.errors import Refused
 from otgate.model import Lane
 from otgate.publish.catalogs import Catalogs
 from otgate.publish.compression import compressor
@@ -30,7 +31,7 @@ from otgate.spool.items import Epoch
 from otgate.spool.reader import SpoolReader
 from otgate.together import together, within
 
-CURSOR_EVERY_S = 1.0
+UPKEEP_EVERY_S = 1.0
 FAREWELL_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,9 @@ class Publisher:
         self._delivery: Delivery | None = None
         self._broker = settings.brokers[0]
         self._lost: BrokerLost | None = None
+        self._said: set[type[BrokerLost]] = set()
+        """What has been logged since the broker was lost."""
+        self._obstacle = ""
         self._lost_s: float | None = None
         self._connected_s: float | None = None
 
@@ -81,17 +85,19 @@ class Publisher:
         """Publish until cancelled; then say so to the broker and keep the cursor.
 
         Raises:
-            Refused: the spool's identity cannot be part of a topic.
+            Refused: the spool's identity cannot be part of a topic, or there can be no
+                directory for the cursor.
+            SpoolUnusable: the spool is of a newer format.
         """
-        self._state.mkdir(parents=True, exist_ok=True)
+        _make(self._state)
         self._retained = RetainedTopics(self._state)
         self._field = FieldWatch(asyncio.get_running_loop().time())
         try:
-            await self._catalog()
-            await self._always_connected()
+            await together(self._published(), self._upkeep())
         finally:
             self._reader.flush()
             self._retained.save()
+        raise AssertionError("publishing ends by cancellation or an error")
 
     def status(self) -> dict[str, Any]:
         """Return what an operator asks: connection, counts, how far each lane is."""
@@ -101,6 +107,7 @@ class Publisher:
             "connected": session is not None,
             "protocol": self._dialects[self._broker].protocol.value if session else None,
             "error": str(self._lost) if self._lost else None,
+            "spool": self._obstacle or "readable",
             "attempts": self._counts.attempts,
             "connections": self._counts.connections,
             "messages": self._counts.messages,
@@ -114,6 +121,10 @@ class Publisher:
     def _place(self, lane: Lane) -> dict[str, Any]:
         place = self._reader.complete_through(lane)
         return {"epoch": epoch_text(place.epoch), "complete_through": place.seq}
+
+    async def _published(self) -> NoReturn:
+        await self._catalog()
+        await self._always_connected()
 
     async def _catalog(self) -> None:
         """Wait for a spool that says who it speaks for: topics and the will need it."""
@@ -144,7 +155,8 @@ class Publisher:
         ending = Ending.TAKEN_OVER if isinstance(lost, SessionTakenOver) else Ending.LOST
         attempt = self._retry.after(ending, lasted_s)
         self._counts.attempts += 1
-        if self._lost is None or type(lost) is not type(self._lost):
+        if type(lost) not in self._said:
+            self._said.add(type(lost))
             log.warning(
                 "broker_lost",
                 broker=str(self._broker),
@@ -204,6 +216,7 @@ class Publisher:
         else:
             log.info("broker_connected", broker=str(self._broker))
         self._lost = None
+        self._said.clear()
         self._counts.attempts = 0
         self._newest.reconnected()
 
@@ -220,10 +233,7 @@ class Publisher:
         )
         try:
             await together(
-                session.watch(),
-                delivery.pump(self._field),
-                delivery.report(self._field),
-                self._keep_cursor(),
+                session.watch(), delivery.pump(self._field), delivery.report(self._field)
             )
         except asyncio.CancelledError:
             await self._farewell(delivery)
@@ -236,12 +246,22 @@ class Publisher:
         except (BrokerLost, TimeoutError):
             log.info("stopped_without_farewell", broker=str(self._broker))
 
-    async def _keep_cursor(self) -> NoReturn:
+    async def _upkeep(self) -> NoReturn:
+        """Keep the cursor on disk and tell what a person should know of the spool."""
         while True:
-            await asyncio.sleep(CURSOR_EVERY_S)
             self._reader.flush()
             for remark in self._reader.remarks():
                 log.warning("spool_remark", remark=remark)
+            before, self._obstacle = self._obstacle, self._reader.obstacle()
+            if self._obstacle != before:
+                self._say_whether_readable()
+            await asyncio.sleep(UPKEEP_EVERY_S)
+
+    def _say_whether_readable(self) -> None:
+        if self._obstacle:
+            log.warning("spool_waited_for", why=self._obstacle)
+        else:
+            log.info("spool_readable")
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
         if outcome.refused:
@@ -255,3 +275,10 @@ class Publisher:
         if claim := message.claim:
             self._counts.samples += 0 if outcome.refused else claim.count
             self._reader.acknowledge(claim.lane, claim.epoch, claim.first, claim.count)
+
+
+def _make(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the cursor cannot be kept in {state}: {error.strerror}") from None

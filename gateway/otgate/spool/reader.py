@@ -38,6 +38,8 @@ class SpoolReader:
     def __init__(
         self, directory: Path, state: Path, files: Files, clock_s: Callable[[], float]
     ) -> None:
+        self._files = files
+        self._directory = directory
         self._remarks: list[str] = []
         self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
         self._file = CursorFile(state, files)
@@ -128,6 +130,17 @@ class SpoolReader:
         for lane in self._lanes.values():
             lane.remarks.clear()
         return found
+
+    def obstacle(self) -> str:
+        """Return why the spool cannot be read now: a sentence, or nothing."""
+        try:
+            for log in Log:
+                self._files.names(self._directory / log)
+        except FileNotFoundError as error:
+            return f"{error.filename} is not there; `otgate run` of the field side makes it."
+        except OSError as error:
+            return f"{error.filename} cannot be read: {error.strerror}."
+        return ""
 
     def close(self) -> None:
         """Save the cursor and give all files back."""

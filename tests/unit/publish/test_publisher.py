@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers import Mosquitto, broker
+from brokers import Mosquitto, broker, free_port
 from otgate.errors import Refused
 from otgate.model import Lane
 from otgate.publish.ledger import Ledger
@@ -343,6 +343,37 @@ async def test_a_spool_without_a_catalog_is_waited_for(
         feeder.close()
 
 
+async def test_a_spool_that_is_not_there_is_told_once_and_found_at_once(
+    broker: Mosquitto, spool: Path, state: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with publishing(spool, state, broker.url) as running:
+        await running.until(lambda status: "is not there" in status["spool"])
+        feeder = Feeder(spool)
+        feeder.live()
+        await running.until(lambda status: status["spool"] == "readable")
+        feeder.close()
+    told = capfd.readouterr().out
+    assert (told.count("spool_waited_for"), told.count("spool_readable")) == (1, 1)
+
+
+async def test_a_useless_cursor_is_told_before_any_broker_is_there(
+    spool: Path, state: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _written(state / "cursor.json", "{")
+    async with publishing(spool, state, f"mqtt://127.0.0.1:{free_port()}") as running:
+        await running.until(lambda status: "is not there" in status["spool"])
+    assert "cursor.damaged" in capfd.readouterr().out
+
+
+async def test_a_directory_that_cannot_keep_the_cursor_is_refused(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    _written(state, "a file")
+    async with publishing(spool, state, broker.url) as running:
+        with pytest.raises(Refused, match="cursor cannot be kept"):
+            await running.task
+
+
 async def test_a_name_that_no_topic_takes_is_refused(
     broker: Mosquitto, spool: Path, state: Path
 ) -> None:
@@ -364,6 +395,11 @@ async def test_the_cursor_is_on_disk_after_a_stop(
     assert reader.complete_through(Lane.DATA).seq == 10
     reader.close()
     feeder.close()
+
+
+def _written(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 def _epochs(received: Received) -> set[str]:
