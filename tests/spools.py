@@ -81,6 +81,14 @@ class FaultyFiles(QuickFiles):
         self._meets("create")
         return super().create(path)
 
+    def reuse(self, path: Path) -> int:
+        self._meets("reuse")
+        return super().reuse(path)
+
+    def exchange(self, one: Path, other: Path) -> None:
+        self._meets("exchange")
+        super().exchange(one, other)
+
     def open(self, path: Path) -> int:
         self._meets("open")
         return super().open(path)

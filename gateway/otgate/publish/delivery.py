@@ -190,7 +190,6 @@ class Delivery:
             self._untidy = False
             for message in self._leftovers(standing):
                 await self._send_standing(message)
-        self._retained.save()
 
     def _leftovers(self, standing: Standing) -> Iterator[Message]:
         """Yield the clearing of every retained message that nothing stands behind."""

@@ -108,6 +108,7 @@ class Publisher:
             "protocol": self._dialects[self._broker].protocol.value if session else None,
             "error": str(self._lost) if self._lost else None,
             "spool": self._obstacle or "readable",
+            "cursor": self._reader.unsaved or "saved",
             "attempts": self._counts.attempts,
             "connections": self._counts.connections,
             "messages": self._counts.messages,
@@ -249,7 +250,8 @@ class Publisher:
     async def _upkeep(self) -> NoReturn:
         """Keep the cursor on disk and tell what a person should know of the spool."""
         while True:
-            self._reader.flush()
+            await self._reader.keep()
+            await self._retained.keep()
             for remark in self._reader.remarks():
                 log.warning("spool_remark", remark=remark)
             before, self._obstacle = self._obstacle, self._reader.obstacle()

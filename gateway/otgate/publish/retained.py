@@ -1,20 +1,25 @@
 """Which retained messages brokers hold of ours, kept on disk so that none outlives its point."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
 from otgate.publish.message import Message, Retain
+from otgate.spool.files import OS
+from otgate.spool.state_file import StateFile
 
 
 class RetainedTopics:
     """The topics under which something of ours is retained, across restarts."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / "retained.json"
-        self._topics = _read(self._path)
+        self._file = StateFile(state / "retained.json", OS)
+        self._writing = Lock()
+        self._topics = _read(self._file)
         self._dirty = False
 
     def __len__(self) -> int:
@@ -37,18 +42,30 @@ class RetainedTopics:
             self._dirty = True
 
     def save(self) -> None:
-        """Write the file if anything changed; a full disk leaves it for the next time."""
-        if not self._dirty:
-            return
-        draft = self._path.with_suffix(".new")
-        with contextlib.suppress(OSError):
-            draft.write_bytes(msgspec.json.encode(sorted(self._topics)))
-            draft.replace(self._path)
+        """Write the file if anything changed; what fails is left for the next time."""
+        if self._dirty:
             self._dirty = False
+            self._dirty = not self._write(self._spelled()) or self._dirty
+
+    async def keep(self) -> None:
+        """Do the same off the event loop, which a slow disk must not hold up."""
+        if self._dirty:
+            self._dirty = False
+            written = await asyncio.to_thread(self._write, self._spelled())
+            self._dirty = self._dirty or not written
+
+    def _spelled(self) -> bytes:
+        return msgspec.json.encode(sorted(self._topics))
+
+    def _write(self, content: bytes) -> bool:
+        with self._writing, contextlib.suppress(OSError):
+            self._file.write(content)
+            return True
+        return False
 
 
-def _read(path: Path) -> set[str]:
+def _read(file: StateFile) -> set[str]:
     try:
-        return set(msgspec.json.decode(path.read_bytes(), type=list[str]))
+        return set(msgspec.json.decode(file.read(), type=list[str]))
     except (OSError, msgspec.DecodeError):
         return set()

@@ -13,13 +13,13 @@ from otgate.model import Lane
 from otgate.spool.epoch import epoch_number, epoch_text
 from otgate.spool.files import Files
 from otgate.spool.ranges import Ranges
+from otgate.spool.state_file import StateFile
 
 NAME = "cursor.json"
 FORMAT = 1
 HISTORY_S = 60.0
 """How far back `LaneCursor.rewind` can go."""
 
-MAX_BYTES = 64 << 20
 MERGE_S = 0.25
 """Acknowledgements this close together are rewound together."""
 
@@ -191,7 +191,7 @@ class CursorFile:
     """The cursors of all lanes in one file, replaced as a whole."""
 
     def __init__(self, directory: Path, files: Files) -> None:
-        self._directory = directory
+        self._file = StateFile(directory / NAME, files)
         self._files = files
         self.problem = ""
         """A sentence for the person in charge, or nothing."""
@@ -201,9 +201,9 @@ class CursorFile:
 
         A file that cannot be understood is kept aside.
         """
-        path = self._directory / NAME
+        path = self._file.path
         try:
-            lanes = _lanes(json.loads(self._read(path)))
+            lanes = _lanes(json.loads(self._file.read()))
             for lane, cursor in cursors.items():
                 cursor.restore(lanes[lane])
         except FileNotFoundError:
@@ -221,34 +221,24 @@ class CursorFile:
             return False
         return True
 
-    def _read(self, path: Path) -> bytes:
-        descriptor = self._files.open(path)
-        try:
-            return self._files.pread(descriptor, MAX_BYTES, 0)
-        finally:
-            self._files.close(descriptor)
+    def save(self, text: bytes) -> bool:
+        """Put what `spelled` returned on the disk; return False, with a `problem`, if that failed.
 
-    def save(self, cursors: Mapping[Lane, LaneCursor]) -> bool:
-        """Write all cursors and sync; return False, with a `problem`, where that failed."""
-        lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
-        text = json.dumps({"format": FORMAT, "lanes": lanes}, indent=1).encode() + b"\n"
-        path = self._directory / NAME
+        It may be called on any thread, by one at a time.
+        """
         try:
-            self._write(path.with_suffix(".new"), text)
-            self._files.rename(path.with_suffix(".new"), path)
-            self._files.sync_directory(self._directory)
+            self._file.write(text)
         except OSError as error:
-            self.problem = f"The cursor {path} cannot be saved: {error.strerror or error}."
+            self.problem = (
+                f"The cursor {self._file.path} cannot be saved: {error.strerror or error}. "
+                "Publishing goes on; a restart would send again what is sent meanwhile."
+            )
             return False
         self.problem = ""
         return True
 
-    def _write(self, path: Path, text: bytes) -> None:
-        self._files.mkdir(self._directory)
-        descriptor = self._files.create(path)
-        try:
-            if self._files.write(descriptor, [text]) != len(text):
-                raise OSError("short write")
-            self._files.sync(descriptor)
-        finally:
-            self._files.close(descriptor)
+
+def spelled(cursors: Mapping[Lane, LaneCursor]) -> bytes:
+    """Spell all cursors as the file's text."""
+    lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
+    return json.dumps({"format": FORMAT, "lanes": lanes}, indent=1).encode() + b"\n"

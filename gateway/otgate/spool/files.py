@@ -1,5 +1,7 @@
 """File operations of a spool behind one small protocol, so that a test can hand in faults."""
 
+import ctypes
+import errno
 import fcntl
 import os
 from collections.abc import Sequence
@@ -10,6 +12,11 @@ FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 """The bus side reads by its group and writes nothing."""
 
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+CANNOT_EXCHANGE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What renameat2(2) says where the file system or the kernel has no exchange."""
+
 
 class Files(Protocol):
     """What a spool asks of the operating system; each method raises OSError."""
@@ -19,6 +26,12 @@ class Files(Protocol):
 
     def create(self, path: Path) -> int:
         """Open ``path`` for writing, empty, readable by its group; return its descriptor."""
+
+    def reuse(self, path: Path) -> int:
+        """Open ``path`` for writing over what it holds, from its start; made where absent.
+
+        Its bytes and blocks stay until they are written over: that needs no room on the disk.
+        """
 
     def lock(self, path: Path) -> int:
         """Take the exclusive lock on ``path`` and return the descriptor that holds it.
@@ -34,7 +47,10 @@ class Files(Protocol):
         """Close, which also gives a lock back."""
 
     def write(self, descriptor: int, buffers: Sequence[bytes]) -> int:
-        """Append ``buffers``; return how many bytes were taken, which may be fewer."""
+        """Write ``buffers`` where the last write ended; return how many bytes were taken.
+
+        That may be fewer than there are.
+        """
 
     def pread(self, descriptor: int, size: int, offset: int) -> bytes:
         """Read at most ``size`` bytes at ``offset``."""
@@ -48,6 +64,12 @@ class Files(Protocol):
     def rename(self, old: Path, new: Path) -> None:
         """Give ``old`` the name ``new`` at once, replacing what had it."""
 
+    def exchange(self, one: Path, other: Path) -> None:
+        """Swap the names of two files at once: a cut leaves both as before, or both swapped.
+
+        Where that cannot be done, ``one`` takes the name ``other`` as by `rename`.
+        """
+
     def unlink(self, path: Path) -> None:
         """Remove the name ``path``."""
 
@@ -57,9 +79,14 @@ class Files(Protocol):
     def size(self, path: Path) -> int:
         """Return how many bytes ``path`` holds."""
 
+    def room(self, path: Path) -> int:
+        """Return how many bytes this process could still write where ``path`` lies."""
+
 
 class OperatingSystem:
     """The real thing."""
+
+    _libc = ctypes.CDLL(None, use_errno=True)
 
     def mkdir(self, path: Path) -> None:
         """Make a directory and its parents; set the mode whatever the umask, keeping setgid."""
@@ -73,6 +100,10 @@ class OperatingSystem:
     def create(self, path: Path) -> int:
         """Create or empty a file; set the mode whatever the umask."""
         return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+
+    def reuse(self, path: Path) -> int:
+        """Open for writing without emptying; set the mode whatever the umask."""
+        return _opened(path, os.O_WRONLY | os.O_CREAT)
 
     def lock(self, path: Path) -> int:
         """Lock with flock, which the kernel releases when the process ends."""
@@ -116,6 +147,17 @@ class OperatingSystem:
         """Rename atomically."""
         old.replace(new)
 
+    def exchange(self, one: Path, other: Path) -> None:
+        """Exchange with renameat2(2), which neither the C library nor a file system need have."""
+        names = (os.fsencode(one), AT_FDCWD, os.fsencode(other))
+        renameat2 = getattr(self._libc, "renameat2", None)
+        if renameat2 is not None and renameat2(AT_FDCWD, *names, RENAME_EXCHANGE) == 0:
+            return
+        number = ctypes.get_errno() if renameat2 is not None else errno.ENOSYS
+        if number not in CANNOT_EXCHANGE:
+            raise OSError(number, os.strerror(number), str(one))
+        one.replace(other)
+
     def unlink(self, path: Path) -> None:
         """Remove a file."""
         path.unlink()
@@ -127,6 +169,11 @@ class OperatingSystem:
     def size(self, path: Path) -> int:
         """Ask for a file's length."""
         return path.stat().st_size
+
+    def room(self, path: Path) -> int:
+        """Ask the file system, as for a user without its reserved blocks."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -1,12 +1,14 @@
 """The reader: the bus side's end of a spool. It opens the spool's directory read-only."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from otgate.model import Lane
-from otgate.spool.cursor import CursorFile, LaneCursor, Place
+from otgate.spool.cursor import CursorFile, LaneCursor, Place, spelled
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS, Files
 from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live
@@ -43,6 +45,8 @@ class SpoolReader:
         self._remarks: list[str] = []
         self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
         self._file = CursorFile(state, files)
+        self._saving = Lock()
+        self._unsaved = ""
         catalogs = Catalogs()
         usable = self._file.load(self._cursors)
         self._lanes = {
@@ -102,14 +106,39 @@ class SpoolReader:
 
     def flush(self) -> None:
         """Write the cursor to the disk where it has moved; a failure becomes a remark."""
-        if not any(cursor.changed for cursor in self._cursors.values()):
-            return
-        problem = self._file.problem
-        if self._file.save(self._cursors):
-            for cursor in self._cursors.values():
-                cursor.changed = False
-        elif self._file.problem != problem:
-            self._remarks.append(self._file.problem)
+        if self._moved():
+            self._kept(saved=self._save_alone(spelled(self._cursors)))
+
+    async def keep(self) -> None:
+        """Do the same off the event loop, which a slow disk must not hold up."""
+        if self._moved():
+            text = spelled(self._cursors)
+            self._kept(saved=await asyncio.to_thread(self._save_alone, text))
+
+    def _moved(self) -> bool:
+        """Tell whether a cursor moved since it was last asked."""
+        moved = any(cursor.changed for cursor in self._cursors.values())
+        for cursor in self._cursors.values():
+            cursor.changed = False
+        return moved
+
+    def _save_alone(self, text: bytes) -> bool:
+        with self._saving:
+            return self._file.save(text)
+
+    def _kept(self, *, saved: bool) -> None:
+        for cursor in self._cursors.values():
+            cursor.changed = cursor.changed or not saved
+        before, self._unsaved = self._unsaved, "" if saved else self._file.problem
+        if self._unsaved and self._unsaved != before:
+            self._remarks.append(self._unsaved)
+        elif before and not self._unsaved:
+            self._remarks.append("The cursor is saved again.")
+
+    @property
+    def unsaved(self) -> str:
+        """Why the cursor could not be saved: a sentence, or nothing where it was."""
+        return self._unsaved
 
     def newest_live(self) -> Live | None:
         """Return the newest sign of life of the field side, or None before the first.

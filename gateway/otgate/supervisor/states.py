@@ -1,14 +1,16 @@
-"""Durable state of each device: a JSON file, replaced as a whole, written off the event loop."""
+"""Durable state of each device: a JSON file, written off the event loop."""
 
 import asyncio
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import structlog
+
+from otgate.spool.files import OS
+from otgate.spool.state_file import StateFile
 
 AGAIN_S = 10.0
 """How long to wait after a file could not be written."""
@@ -49,12 +51,17 @@ class States:
         self._directory = directory
         self._changed = asyncio.Event()
         self._writing = Lock()
+        self._unwritten = ""
+        """Why the last save failed, or nothing."""
         self.of: Mapping[str, Kept] = {device: Kept(self._changed) for device in devices}
+        self._files = {
+            device: StateFile((directory or Path()) / f"{device}.json", OS) for device in self.of
+        }
 
     async def load(self) -> None:
         """Read what earlier runs kept; an unreadable file is an empty one, and logged."""
         if self._directory is not None:
-            await asyncio.to_thread(self._load, self._directory)
+            await asyncio.to_thread(self._load)
 
     async def keep(self) -> None:
         """Write what changes, until cancelled."""
@@ -64,9 +71,21 @@ class States:
             try:
                 await self.save()
             except OSError as error:
-                log.warning("device_state_unwritten", error=str(error), retry_in_s=AGAIN_S)
+                self._say_unwritten(str(error))
                 await asyncio.sleep(AGAIN_S)
                 self._changed.set()
+            else:
+                self._say_written()
+
+    def _say_unwritten(self, why: str) -> None:
+        if not self._unwritten:
+            log.warning("device_state_unwritten", error=why, retry_in_s=AGAIN_S)
+        self._unwritten = why
+
+    def _say_written(self) -> None:
+        if self._unwritten:
+            log.info("device_state_written")
+        self._unwritten = ""
 
     async def save(self) -> None:
         """Write every state that changed.
@@ -80,24 +99,19 @@ class States:
             if kept.unsaved:
                 kept.unsaved = False
                 try:
-                    await asyncio.to_thread(self._write, self._path(device), encoded(kept))
+                    await asyncio.to_thread(self._write, self._files[device], encoded(kept))
                 except BaseException:  # a cancelled save is no save
                     kept.unsaved = True
                     raise
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, file: StateFile, content: bytes) -> None:
         with self._writing:  # a cancelled save leaves its thread writing
-            replace(path, content)
+            file.write(content)
 
-    def _path(self, device: str) -> Path:
-        return (self._directory or Path()) / f"{device}.json"
-
-    def _load(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+    def _load(self) -> None:
         for device, kept in self.of.items():
-            path = self._path(device)
             try:
-                found = json.loads(path.read_bytes())
+                found = json.loads(self._files[device].read())
                 kept.texts = {key: json.dumps(value) for key, value in found.items()}
             except FileNotFoundError:
                 continue
@@ -109,18 +123,3 @@ def encoded(kept: Kept) -> bytes:
     """Spell a state as a JSON object."""
     members = (f"{json.dumps(key)}: {text}" for key, text in kept.texts.items())
     return ("{" + ",\n ".join(members) + "}\n").encode()
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` so that a crash leaves the old file or the new one."""
-    beside = path.with_suffix(".new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

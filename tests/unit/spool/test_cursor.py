@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otgate.model import Lane
-from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place
+from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place, spelled
 from spools import FaultyFiles
 
 
@@ -130,7 +130,7 @@ def test_a_cursor_survives_its_file(cursor: LaneCursor, tmp_path: Path) -> None:
     cursor.acknowledge(5, 9, 12)
     cursor.acknowledge(8, 0, 2)
     cursor.last_ns = 77
-    assert CursorFile(tmp_path, FaultyFiles()).save({Lane.DATA: cursor})
+    assert CursorFile(tmp_path, FaultyFiles()).save(spelled({Lane.DATA: cursor}))
     again = LaneCursor()
     assert CursorFile(tmp_path, FaultyFiles()).load({Lane.DATA: again})
     assert (again.floor, again.base(5), again.last_ns) == (Place(5, 7), 100, 77)
@@ -194,16 +194,16 @@ def test_a_damaged_cursor_is_put_aside_and_said(text: str, tmp_path: Path) -> No
 def test_a_failed_save_leaves_the_old_file(cursor: LaneCursor, tmp_path: Path) -> None:
     files = FaultyFiles()
     file = CursorFile(tmp_path, files)
-    assert file.save({Lane.DATA: cursor})
+    assert file.save(spelled({Lane.DATA: cursor}))
     before = (tmp_path / "cursor.json").read_bytes()
     cursor.acknowledge(5, 0, 7)
-    for operation in ("create", "write", "sync", "rename"):
+    for operation in ("reuse", "write", "sync", "exchange"):
         files.faults = {operation: errno.ENOSPC}
-        assert not file.save({Lane.DATA: cursor})
+        assert not file.save(spelled({Lane.DATA: cursor}))
         assert "No space left" in file.problem
         assert (tmp_path / "cursor.json").read_bytes() == before
     files.faults = {}
     files.short_writes = 1
-    assert not file.save({Lane.DATA: cursor})
-    assert file.save({Lane.DATA: cursor})
+    assert not file.save(spelled({Lane.DATA: cursor}))
+    assert file.save(spelled({Lane.DATA: cursor}))
     assert file.problem == ""

@@ -1,13 +1,16 @@
+import asyncio
 import errno
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from otgate.errors import SpoolUnusable
 from otgate.model import Lane
 from otgate.spool.epoch import epoch_text
+from otgate.spool.files import OperatingSystem
 from otgate.spool.items import GapReason
 from otgate.spool.reader import Epoch, Frame, Place, SpoolReader
 from otgate.spool.writer import SpoolWriter
@@ -28,6 +31,17 @@ from spools import (
     gaps,
     values,
 )
+
+
+class HangingFiles(OperatingSystem):
+    """A disk that syncs nothing until it `answers`."""
+
+    def __init__(self) -> None:
+        self.answers = Event()
+
+    def sync(self, descriptor: int) -> None:
+        assert self.answers.wait(20)
+
 
 Opening = Callable[[], SpoolReader]
 
@@ -195,7 +209,26 @@ def test_a_cursor_that_cannot_be_saved_is_said_once(
     reader.flush()
     (remark,) = reader.remarks()
     assert "cannot be saved: No space left" in remark
+    assert reader.unsaved == remark
     assert reader.remarks() == []
+    files.faults.clear()
+    reader.flush()
+    assert reader.remarks() == ["The cursor is saved again."]
+    assert reader.unsaved == ""
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_loop(spool: Path, tmp_path: Path) -> None:
+    written(spool, [1.0])
+    files = HangingFiles()
+    reader = SpoolReader.open(spool, tmp_path / "state", files=files)
+    acknowledge(reader, everything(reader))
+    keeping = asyncio.ensure_future(reader.keep())
+    await asyncio.sleep(0.05)
+    assert not keeping.done()
+    files.answers.set()
+    await keeping
+    assert SpoolReader.open(spool, tmp_path / "state").complete_through(Lane.DATA).seq == 1
+    reader.close()
 
 
 def test_the_cursor_moves_on_to_the_next_epoch(spool: Path, opening: Opening) -> None:

@@ -41,8 +41,7 @@ async def test_a_change_is_written_without_being_asked(tmp_path: Path) -> None:
     states.of["a"].put("key", 1)
     await until((tmp_path / "a.json").exists)
     await cancelled([keeping])
-    assert (tmp_path / "a.json").read_text() == '{"key": 1}\n'
-    assert not (tmp_path / "a.new").exists()
+    assert (tmp_path / "a.json").read_text().rstrip() == '{"key": 1}'
 
 
 async def test_the_same_value_again_is_not_written_again(tmp_path: Path) -> None:
@@ -72,11 +71,11 @@ async def test_what_is_not_json_is_the_driver_s_mistake(tmp_path: Path) -> None:
 
 async def test_a_state_that_cannot_be_written_stays_unsaved(tmp_path: Path) -> None:
     states = await loaded(tmp_path)
-    (tmp_path / "a.new").mkdir()
+    (tmp_path / "a.spare").mkdir()
     states.of["a"].put("key", 1)
     with pytest.raises(OSError, match="directory"):
         await states.save()
-    (tmp_path / "a.new").rmdir()
+    (tmp_path / "a.spare").rmdir()
     await states.save()
     assert (await loaded(tmp_path)).of["a"].get("key") == 1
 
