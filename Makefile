@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test slow test-full test-all check format bench schema changelog
+.PHONY: help setup lab test slow test-full test-all soak check format bench schema changelog
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -21,6 +21,9 @@ slow: setup ## the longer fault, fuzz and process tests
 	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
 
 test-full: test slow ## both
+
+soak: setup ## every script of tests/soak: kills, cuts and what else takes hours
+	for soak in tests/soak/*.py; do echo "== $$soak"; $(BIN)/python $$soak || exit 1; done
 
 test-all: setup ## the tests on every interpreter found of 3.11, 3.12 and 3.13
 	sh tools/test_all.sh $(ARGS)

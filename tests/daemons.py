@@ -85,9 +85,14 @@ class Process:
 
     def __init__(self, log: Path, *arguments: str | Path) -> None:
         self.log = log
-        with log.open("ab") as stream:
+        self._arguments = arguments
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again after a kill."""
+        with self.log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "otgate", *arguments],
+                [sys.executable, "-m", "otgate", *self._arguments],
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
@@ -118,7 +123,7 @@ class Process:
     def children(self) -> dict[str, int]:
         """The parent's children by their verb: `run` is the field side, `bus` the bus side."""
         told = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        words = {int(pid): Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in told}
+        words = {int(pid): command_line(pid) for pid in told}
         return {command[3]: pid for pid, command in words.items() if len(command) > 3}
 
     def stop(self) -> int:
@@ -129,6 +134,13 @@ class Process:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def command_line(pid: str) -> list[str]:
+    """Return the words that a process was started with; none where it is gone or a zombie."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from otgate.together import together, within
 GRACE_S = 1.7
 """What a child gets to stop by itself before it is killed."""
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S = 0.2, 10.0, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S = 0.2, 10.0, 5.0
 """Pause before a restart: the first, the longest, and the life that makes the next first again."""
 
 USAGE = 2

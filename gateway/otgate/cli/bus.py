@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from otgate.app.loop import die_with_parent, run
@@ -34,7 +35,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    bus, diagnostics = load_bus_apart(options.config)
+    bus, diagnostics = load_bus_apart(options.config, imported)
     if bus is None:
         print(rendered(diagnostics), file=sys.stderr)
         return os.EX_CONFIG
@@ -46,6 +47,11 @@ def execute(options: Namespace) -> int:
     bus = placed(bus, options)
     directory = options.control or bus.path.parent.parent / "run"
     return run(bus_side(bus, directory / f"bus-{bus.conduit}.sock"))
+
+
+def imported() -> None:
+    """Import what publishes, which takes as long as reading the file does."""
+    import_module("otgate.app.bus")
 
 
 def placed(bus: BusFile, options: Namespace) -> BusFile:

@@ -8,7 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,19 +17,23 @@ from otgate.config.diagnostic import Diagnostic
 from otgate.errors import Refused
 
 
-def load_bus_apart(path: Path) -> tuple[BusFile | None, Sequence[Diagnostic]]:
-    """Read a bus file as `otgate.config.bus.load_bus` does.
+def load_bus_apart(
+    path: Path, meanwhile: Callable[[], object] = object
+) -> tuple[BusFile | None, Sequence[Diagnostic]]:
+    """Read a bus file as `otgate.config.bus.load_bus` does; call ``meanwhile`` while it is read.
 
     Raises:
         Refused: the process that reads it ended without an answer.
     """
     command = [sys.executable, "-m", __name__, os.fspath(path)]
-    read = subprocess.run(  # noqa: S603  our own interpreter and module
-        command, stdout=subprocess.PIPE, check=False, process_group=0
-    )
-    if read.returncode:
-        raise Refused(f"cannot read {path}: the process that does {ending(read.returncode)}")
-    answer: tuple[BusFile | None, Sequence[Diagnostic]] = pickle.loads(read.stdout)  # noqa: S301  our own
+    with subprocess.Popen(  # noqa: S603  our own interpreter and module
+        command, stdout=subprocess.PIPE, process_group=0
+    ) as reading:
+        meanwhile()
+        read, _ = reading.communicate()
+    if reading.returncode:
+        raise Refused(f"cannot read {path}: the process that does {ending(reading.returncode)}")
+    answer: tuple[BusFile | None, Sequence[Diagnostic]] = pickle.loads(read)  # noqa: S301  our own
     return answer
 
 

@@ -2,11 +2,14 @@
 
 import json
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from struct import Struct
+from struct import error as StructError  # noqa: N812  an exception of ours would be named so
 from typing import Any, NamedTuple, TypeAlias
 
 from otgate.model import Lane
@@ -16,6 +19,13 @@ from otgate.spool.ranges import Ranges
 from otgate.spool.state_file import StateFile
 
 NAME = "cursor.json"
+UNSYNCED = ("cursor.unsynced0", "cursor.unsynced1")
+"""Where the cursor is kept between two saves of `NAME`, in turn: for a kill, which takes no page
+from the kernel. A power cut may leave anything there; a checksum tells."""
+
+HEAD = Struct("<II")
+"""Before it: the length of its text and the CRC-32 of that."""
+
 FORMAT = 1
 HISTORY_S = 60.0
 """How far back `LaneCursor.rewind` can go."""
@@ -100,9 +110,8 @@ class LaneCursor:
         self._bases[following] = base
         self._advance()
 
-    def rewind(self, seconds: float) -> None:
-        """Take back what was acknowledged within the last ``seconds``."""
-        since_s = self._clock_s() - seconds
+    def rewind(self, since_s: float) -> None:
+        """Take back what was acknowledged at ``since_s`` of the clock and later."""
         while self._history and self._history[-1].at_s >= since_s:
             back = self._history.pop()
             self._acked.setdefault(back.epoch, Ranges()).remove(back.start, back.stop)
@@ -181,31 +190,28 @@ def _natural(number: object) -> int:
     return number
 
 
-def _lanes(saved: Json) -> Json:
-    if saved["format"] != FORMAT:
-        raise ValueError(f"format {saved['format']!r}")
-    return saved["lanes"]
-
-
 class CursorFile:
     """The cursors of all lanes in one file, replaced as a whole."""
 
     def __init__(self, directory: Path, files: Files) -> None:
         self._file = StateFile(directory / NAME, files)
         self._files = files
+        self._number = 0
+        """Of the newest save; the file with the greater one is the newer."""
         self.problem = ""
         """A sentence for the person in charge, or nothing."""
 
     def load(self, cursors: Mapping[Lane, LaneCursor]) -> bool:
         """Restore ``cursors``; return False, with a `problem`, where the file is no use.
 
-        A file that cannot be understood is kept aside.
+        A file that cannot be understood is kept aside. What is not synced counts only beside it.
         """
         path = self._file.path
         try:
-            lanes = _lanes(json.loads(self._file.read()))
+            saved = self._newer_than(_checked(json.loads(self._file.read())))
+            self._number = _number(saved)
             for lane, cursor in cursors.items():
-                cursor.restore(lanes[lane])
+                cursor.restore(saved["lanes"][lane])
         except FileNotFoundError:
             return True
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -237,8 +243,41 @@ class CursorFile:
         self.problem = ""
         return True
 
+    def save_unsynced(self, text: bytes) -> None:
+        """Put the text where a kill leaves it; cheap, and of no use to a power cut."""
+        path = self._file.path.with_name(UNSYNCED[self._number % 2])
+        with suppress(OSError):  # `save` will say so
+            descriptor = self._files.reuse(path)
+            try:
+                content = HEAD.pack(len(text), zlib.crc32(text)) + text
+                self._files.write(descriptor, [content])
+            finally:
+                self._files.close(descriptor)
 
-def spelled(cursors: Mapping[Lane, LaneCursor]) -> bytes:
-    """Spell all cursors as the file's text."""
-    lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
-    return json.dumps({"format": FORMAT, "lanes": lanes}, indent=1).encode() + b"\n"
+    def spelled(self, cursors: Mapping[Lane, LaneCursor]) -> bytes:
+        """Spell all cursors as the file's text, with the next number."""
+        self._number += 1
+        lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
+        return json.dumps({"format": FORMAT, "number": self._number, "lanes": lanes}).encode()
+
+    def _newer_than(self, saved: Json) -> Json:
+        """Return what `save_unsynced` left where that is newer, else ``saved``."""
+        for name in UNSYNCED:
+            with suppress(OSError, ValueError, KeyError, TypeError, RecursionError, StructError):
+                found = StateFile(self._file.path.with_name(name), self._files).read()
+                length, checksum = HEAD.unpack_from(found)
+                text = found[HEAD.size : HEAD.size + length]
+                if zlib.crc32(text) == checksum:
+                    saved = max(saved, _checked(json.loads(text)), key=_number)
+        return saved
+
+
+def _checked(saved: Json) -> Json:
+    if saved["format"] != FORMAT:
+        raise ValueError(f"format {saved['format']!r}")
+    _number(saved)
+    return saved
+
+
+def _number(saved: Json) -> int:
+    return _natural(saved.get("number", 0))

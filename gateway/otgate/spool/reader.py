@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Self
 
 from otgate.model import Lane
-from otgate.spool.cursor import CursorFile, LaneCursor, Place, spelled
+from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS, Files
 from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live
@@ -30,6 +30,10 @@ __all__ = [
     "epoch_text",
 ]
 
+SAVE_AFTER = 64
+"""Acknowledgements after which the cursor is kept: as many as one read hands out frames. So a kill
+of the reader repeats no more than that, and what was not acknowledged yet."""
+
 
 class SpoolReader:
     """Reads both lanes in order and remembers what was acknowledged. Used on one thread.
@@ -44,6 +48,10 @@ class SpoolReader:
         self._directory = directory
         self._remarks: list[str] = []
         self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
+        self._clock_s = clock_s
+        self._acknowledged_s = float("-inf")
+        self._since_kept = 0
+        """Acknowledgements since the cursor was kept."""
         self._file = CursorFile(state, files)
         self._saving = Lock()
         self._unsaved = ""
@@ -92,27 +100,37 @@ class SpoolReader:
     def acknowledge(self, lane: Lane, epoch: int, first: int, count: int) -> None:
         """Take ``count`` samples from ``first`` on as done with: a frame's, or a gap's."""
         self._cursors[lane].acknowledge(epoch, first, first + count)
+        self._acknowledged_s = self._clock_s()
+        self._since_kept += 1
+        if self._since_kept >= SAVE_AFTER:
+            self._keep_unsynced()
 
     def complete_through(self, lane: Lane) -> Place:
         """Return the epoch and the sequence number below which all is acknowledged."""
         return self._cursors[lane].floor
 
     def rewind(self, seconds: float | None = None) -> None:
-        """Read again what is not acknowledged, and what was within the last ``seconds``."""
-        for lane in Lane:
-            if seconds is not None:
-                self._cursors[lane].rewind(seconds)
-            self._lanes[lane].rewind()
+        """Read again what is not acknowledged, and what was just before that.
+
+        ``seconds`` go back from the last acknowledgement, however long ago that was: it is the
+        newest that may be forgotten. A second rewind takes nothing more back.
+        """
+        if seconds is not None:
+            for cursor in self._cursors.values():
+                cursor.rewind(self._acknowledged_s - seconds)
+            self._keep_unsynced()
+        for reader in self._lanes.values():
+            reader.rewind()
 
     def flush(self) -> None:
         """Write the cursor to the disk where it has moved; a failure becomes a remark."""
         if self._moved():
-            self._kept(saved=self._save_alone(spelled(self._cursors)))
+            self._kept(saved=self._save_alone(self._file.spelled(self._cursors)))
 
     async def keep(self) -> None:
         """Do the same off the event loop, which a slow disk must not hold up."""
         if self._moved():
-            text = spelled(self._cursors)
+            text = self._file.spelled(self._cursors)
             self._kept(saved=await asyncio.to_thread(self._save_alone, text))
 
     def _moved(self) -> bool:
@@ -139,6 +157,11 @@ class SpoolReader:
     def unsaved(self) -> str:
         """Why the cursor could not be saved: a sentence, or nothing where it was."""
         return self._unsaved
+
+    def _keep_unsynced(self) -> None:
+        """Write the cursor where a kill of this process does not reach."""
+        self._since_kept = 0
+        self._file.save_unsynced(self._file.spelled(self._cursors))
 
     def newest_live(self) -> Live | None:
         """Return the newest sign of life of the field side, or None before the first.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otgate.model import Lane
-from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place, spelled
+from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place
 from spools import FaultyFiles
 
 
@@ -73,7 +73,7 @@ def test_rewind_takes_back_the_last_seconds_only(cursor: LaneCursor, seconds: Se
     cursor.acknowledge(5, 0, 10)
     seconds.now += 5
     cursor.acknowledge(5, 10, 20)
-    cursor.rewind(3)
+    cursor.rewind(seconds.now - 3)
     assert cursor.floor == Place(5, 10)
 
 
@@ -83,7 +83,7 @@ def test_rewind_leaves_what_was_acknowledged_earlier_out_of_order(
     cursor.acknowledge(5, 10, 20)
     seconds.now += 5
     cursor.acknowledge(5, 0, 10)
-    cursor.rewind(3)
+    cursor.rewind(seconds.now - 3)
     assert cursor.floor == Place(5, 0)
     assert cursor.missing(5, 0, 20) == [(0, 10)]
 
@@ -95,7 +95,7 @@ def test_rewind_goes_back_over_epochs(cursor: LaneCursor, seconds: Seconds) -> N
     cursor.next_epoch(5, 10, 6, 110)
     cursor.next_epoch(6, 0, 8, 110)
     cursor.acknowledge(8, 0, 3)
-    cursor.rewind(1)
+    cursor.rewind(seconds.now - 1)
     assert cursor.floor == Place(5, 4)
     cursor.acknowledge(5, 4, 10)
     cursor.acknowledge(8, 0, 3)
@@ -106,7 +106,7 @@ def test_history_is_bounded(cursor: LaneCursor, seconds: Seconds) -> None:
     for n in range(500):
         cursor.acknowledge(5, n, n + 1)
         seconds.now += 1
-    cursor.rewind(10_000)
+    cursor.rewind(seconds.now - 10_000)
     assert cursor.floor.seq >= 500 - HISTORY_S - 2
 
 
@@ -125,12 +125,16 @@ def test_epochs_left_long_ago_are_forgotten(cursor: LaneCursor, seconds: Seconds
     assert len(cursor._bases) < 12
 
 
+def saved(file: CursorFile, cursor: LaneCursor) -> bool:
+    return file.save(file.spelled({Lane.DATA: cursor}))
+
+
 def test_a_cursor_survives_its_file(cursor: LaneCursor, tmp_path: Path) -> None:
     cursor.acknowledge(5, 0, 7)
     cursor.acknowledge(5, 9, 12)
     cursor.acknowledge(8, 0, 2)
     cursor.last_ns = 77
-    assert CursorFile(tmp_path, FaultyFiles()).save(spelled({Lane.DATA: cursor}))
+    assert saved(CursorFile(tmp_path, FaultyFiles()), cursor)
     again = LaneCursor()
     assert CursorFile(tmp_path, FaultyFiles()).load({Lane.DATA: again})
     assert (again.floor, again.base(5), again.last_ns) == (Place(5, 7), 100, 77)
@@ -191,19 +195,110 @@ def test_a_damaged_cursor_is_put_aside_and_said(text: str, tmp_path: Path) -> No
     assert "put aside as cursor.damaged" in file.problem
 
 
+def kept(cursor: LaneCursor, folder: Path) -> Place:
+    """Save, go on, save without a sync; return where a reader that is killed now begins."""
+    file = CursorFile(folder, FaultyFiles())
+    saved(file, cursor)
+    cursor.acknowledge(5, 0, 7)
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    return restored(folder)
+
+
+def unsynced(folder: Path) -> Path:
+    (found,) = folder.glob("cursor.unsynced*")
+    return found
+
+
+def restored(folder: Path) -> Place:
+    again = LaneCursor()
+    assert CursorFile(folder, FaultyFiles()).load({Lane.DATA: again})
+    return again.floor
+
+
+def test_a_kill_leaves_what_is_not_synced(cursor: LaneCursor, tmp_path: Path) -> None:
+    assert kept(cursor, tmp_path) == Place(5, 7)
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 300, b"garbage", b"\2\0\0\0\0\0\0\0[]"])
+def test_a_power_cut_leaves_what_was_synced(
+    cursor: LaneCursor, tmp_path: Path, left: bytes
+) -> None:
+    kept(cursor, tmp_path)
+    unsynced(tmp_path).write_bytes(left)
+    assert restored(tmp_path) == Place(5, 0)
+
+
+def test_half_of_what_is_not_synced_counts_for_nothing(cursor: LaneCursor, tmp_path: Path) -> None:
+    kept(cursor, tmp_path)
+    whole = unsynced(tmp_path).read_bytes()
+    unsynced(tmp_path).write_bytes(whole[:-40])
+    assert restored(tmp_path) == Place(5, 0)
+
+
+def test_a_torn_save_leaves_the_one_before(cursor: LaneCursor, tmp_path: Path) -> None:
+    file = CursorFile(tmp_path, FaultyFiles())
+    saved(file, cursor)
+    for stop in (7, 9):
+        cursor.acknowledge(5, 0, stop)
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    (torn,) = (path for path in tmp_path.iterdir() if before.get(path) != path.read_bytes())
+    torn.write_bytes(torn.read_bytes()[:50])
+    assert restored(tmp_path) == Place(5, 7)
+
+
+def test_a_shorter_save_over_a_longer_one_counts(cursor: LaneCursor, tmp_path: Path) -> None:
+    file = CursorFile(tmp_path, FaultyFiles())
+    saved(file, cursor)
+    for start in range(100, 200, 2):
+        cursor.acknowledge(5, start, start + 1)
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    cursor.acknowledge(5, 0, 300)
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    assert restored(tmp_path) == Place(5, 300)
+
+
+def test_the_newer_save_counts_though_it_stands_further_back(
+    cursor: LaneCursor, tmp_path: Path
+) -> None:
+    file = CursorFile(tmp_path, FaultyFiles())
+    cursor.acknowledge(5, 0, 7)
+    file.save_unsynced(file.spelled({Lane.DATA: cursor}))
+    cursor.rewind(0)
+    saved(file, cursor)
+    assert restored(tmp_path) == Place(5, 0)
+
+
+def test_saves_are_numbered_on_after_a_restart(cursor: LaneCursor, tmp_path: Path) -> None:
+    kept(cursor, tmp_path)
+    again, file = LaneCursor(), CursorFile(tmp_path, FaultyFiles())
+    file.load({Lane.DATA: again})
+    again.acknowledge(5, 7, 9)
+    saved(file, again)
+    assert restored(tmp_path) == Place(5, 9)
+
+
+def test_who_removes_the_cursor_begins_anew(cursor: LaneCursor, tmp_path: Path) -> None:
+    kept(cursor, tmp_path)
+    (tmp_path / "cursor.json").unlink()
+    assert restored(tmp_path) == Place(0, 0)
+
+
 def test_a_failed_save_leaves_the_old_file(cursor: LaneCursor, tmp_path: Path) -> None:
     files = FaultyFiles()
     file = CursorFile(tmp_path, files)
-    assert file.save(spelled({Lane.DATA: cursor}))
+    assert saved(file, cursor)
     before = (tmp_path / "cursor.json").read_bytes()
     cursor.acknowledge(5, 0, 7)
     for operation in ("reuse", "write", "sync", "exchange"):
         files.faults = {operation: errno.ENOSPC}
-        assert not file.save(spelled({Lane.DATA: cursor}))
+        assert not saved(file, cursor)
         assert "No space left" in file.problem
         assert (tmp_path / "cursor.json").read_bytes() == before
     files.faults = {}
     files.short_writes = 1
-    assert not file.save(spelled({Lane.DATA: cursor}))
-    assert file.save(spelled({Lane.DATA: cursor}))
+    assert not saved(file, cursor)
+    assert saved(file, cursor)
     assert file.problem == ""

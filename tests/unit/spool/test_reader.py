@@ -12,7 +12,7 @@ from otgate.model import Lane
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OperatingSystem
 from otgate.spool.items import GapReason
-from otgate.spool.reader import Epoch, Frame, Place, SpoolReader
+from otgate.spool.reader import SAVE_AFTER, Epoch, Frame, Place, SpoolReader
 from otgate.spool.writer import SpoolWriter
 from spools import (
     AMPLE,
@@ -156,6 +156,42 @@ def test_rewind_by_seconds_hands_out_what_was_just_acknowledged(
     assert values(everything(reader)) == []
     reader.rewind(60.0)
     assert values(everything(reader)) == [1.0, 2.0]
+
+
+def test_rewind_by_seconds_counts_from_the_last_acknowledgement(
+    tmp_path: Path, spool: Path
+) -> None:
+    written(spool, [1.0], [2.0], [3.0])
+    now_s = [1000.0]
+    reader = SpoolReader.open(spool, tmp_path / "state", clock_s=lambda: now_s[0])
+    items = frames(everything(reader))
+    for item in items:
+        acknowledge(reader, [item])
+        now_s[0] += 10
+    now_s[0] += 1000  # the broker was gone for long
+    for _ in range(2):
+        reader.rewind(15.0)
+        assert values(everything(reader)) == [2.0, 3.0]
+    reader.close()
+
+
+def test_a_killed_reader_repeats_at_most_a_window(spool: Path, opening: Opening) -> None:
+    written(spool, *([float(n)] for n in range(200)))
+    reader = opening()
+    reader.flush()
+    items = frames(everything(reader))
+    acknowledge(reader, items[:150])
+    again = opening()  # the first one never saved: it was killed
+    assert len(values(everything(again))) <= 50 + SAVE_AFTER
+
+
+def test_a_rewind_outlives_a_kill(spool: Path, opening: Opening) -> None:
+    written(spool, [1.0], [2.0])
+    reader = opening()
+    acknowledge(reader, everything(reader))
+    reader.flush()
+    reader.rewind(60.0)
+    assert values(everything(opening())) == [1.0, 2.0]
 
 
 def test_a_long_acknowledged_stretch_does_not_look_like_the_end(
