@@ -33,12 +33,16 @@ subscriber and drops the rest.
 QUEUE_NOTE = """\
 If the gateway's own counts show no loss, look at the broker: Mosquitto drops what exceeds
 max_queued_messages (1000 by default) for a subscriber that is slow."""
+AT_LEAST_NOTE = """\
+A gap with >= may be larger: the field side was killed while its disk took nothing."""
 UNSEEN_NOTE = """\
 {} samples unseen: the broker lost our session, and they passed by before we were back."""
 LATE_S = 3.0
 """What is missing at the end may be under way for this long."""
 LOOK_EVERY_S = 0.1
 SHOWN_HOLES = 5
+UNSHOWN = frozenset({"site", "gateway", "conduit", "gap_at_least"})
+"""Keys of a report's row that have no column of their own."""
 HEADINGS = (
     "conduit",
     "lane",
@@ -104,6 +108,7 @@ def _row(stream: Stream, account: Account) -> dict[str, Any]:
         "lost": account.lost,
         "unseen": account.unseen,
         "gap": account.gaps,
+        "gap_at_least": account.at_least,
         "duplicates": account.duplicates,
         "disorder": account.disorder,
         "replayed": account.replayed,
@@ -139,7 +144,8 @@ def _table(report: dict[str, Any]) -> str:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     place = f"{row['site']}/{row['gateway']}/{row['conduit']}"
-    values = [value for key, value in row.items() if key not in {"site", "gateway", "conduit"}]
+    row = row | {"gap": f">={row['gap']}" if row["gap_at_least"] else row["gap"]}
+    values = [value for key, value in row.items() if key not in UNSHOWN]
     return (place, *("-" if value is None else str(value) for value in values))
 
 
@@ -151,6 +157,8 @@ def _print(auditor: Auditor, report: dict[str, Any]) -> None:
     for topic, reason in auditor.unreadable.items():
         print(f"unreadable: {topic}: {reason}")
     print(f"{report['received']} samples received, {report['lost']} lost")
+    if any(row["gap_at_least"] for row in report["streams"]):
+        print(AT_LEAST_NOTE)
     if report["unseen"]:
         print(UNSEEN_NOTE.format(report["unseen"]))
     if report["lost"]:

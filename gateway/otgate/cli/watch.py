@@ -76,9 +76,8 @@ class Printer:
         if self._style == "json":
             print(msgspec.json.encode(notice).decode(), flush=True)
         elif isinstance(notice, GapNotice):
-            text = (
-                f"{notice.count} samples of lane {notice.lane} from {notice.seq}: {notice.reason}"
-            )
+            count = f"at least {notice.count}" if notice.at_least else notice.count
+            text = f"{count} samples of lane {notice.lane} from {notice.seq}: {notice.reason}"
             print(f"gap  {notice.conduit}  {text}", flush=True)
 
     @staticmethod

@@ -62,6 +62,8 @@ class Account:
 
     received: Ranges = field(default_factory=Ranges)
     announced: Ranges = field(default_factory=Ranges)
+    at_least: bool = False
+    """Whether more may be gone than was announced."""
     passed_by: Ranges = field(default_factory=Ranges)
     """Numbers that may have been published while we were cut off."""
     cut_off: bool = False
@@ -161,6 +163,7 @@ class Ledger:
         """Book an announced gap."""
         account = self._account(_place(gap, gap.lane), gap.epoch)
         account.announced.add(gap.seq, gap.seq + gap.count)
+        account.at_least = account.at_least or gap.at_least
 
     def status(self, status: GatewayStatus) -> None:
         """Book how far the gateway says it is; a change of epoch closes the one before."""

@@ -192,6 +192,9 @@ class GapNotice(
     from_us: Micros
     to_us: Micros
     reason: str
+    at_least: Annotated[
+        bool, Meta(description="more may be lost: the field side was killed on a full disk")
+    ] = False
     sent_us: Micros
 
 

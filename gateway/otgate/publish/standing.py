@@ -98,6 +98,7 @@ class Standing:
             from_us=gap.from_ns // 1000,
             to_us=gap.to_ns // 1000,
             reason=gap.reason.value,
+            at_least=gap.at_least,
             sent_us=now_ns // 1000,
         )
         claim = Claim(gap.lane, gap.epoch, gap.seq, gap.count)

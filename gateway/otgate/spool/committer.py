@@ -15,6 +15,7 @@ from otgate.spool.inbox import Inbox
 from otgate.spool.retention import Retention, surplus
 from otgate.spool.segment import Log
 from otgate.spool.segment_log import SegmentLog
+from otgate.spool.tally import Tally
 
 IDLE_S = 60.0
 """How long the thread sleeps at most with nothing to do."""
@@ -53,6 +54,7 @@ class Committer:
         logs: Mapping[Log, SegmentLog],
         inboxes: Mapping[Lane, Inbox],
         retention: Retention,
+        tally: Tally,
         *,
         sync_bytes: int,
         clock: Callable[[], int],
@@ -75,6 +77,7 @@ class Committer:
         self._trim_due_s = 0.0
         self._stopping = False
         self._retention = retention
+        self._tally = tally
         self._sync_bytes = sync_bytes
         self._clock = clock
         self._pace = pace
@@ -92,6 +95,7 @@ class Committer:
                 self._close()
                 raise log.error
         self._trim()
+        self._account()
         self._thread.start()
 
     @property
@@ -137,6 +141,7 @@ class Committer:
             self._sync()
         self.released_bytes = sum(log.released_bytes for log, _ in self._lanes)
         self._trim()
+        self._account()
 
     def _write(self) -> None:
         ticket = self.ticket
@@ -148,6 +153,13 @@ class Committer:
         live.forget()
         if self._sync_due_s == float("inf") and any(log.undurable for log, _ in self._lanes):
             self._sync_due_s = time.monotonic() + self._pace.sync_s
+
+    def _account(self) -> None:
+        """Keep the count of what a kill would lose, while the disk takes nothing else."""
+        if any(log.error is not None for log, _ in self._lanes):
+            self._tally.failing()
+        elif all(log.settled for log, _ in self._lanes):
+            self._tally.settled()
 
     def _live_entries(self) -> list[Entry]:
         live, self.live = self.live, None

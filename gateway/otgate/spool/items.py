@@ -49,6 +49,8 @@ class Gap:
     from_ns: int
     to_ns: int
     reason: GapReason
+    at_least: bool = False
+    """Whether more may have been lost: a kill met a disk that took no frames."""
 
 
 @dataclass(frozen=True, slots=True)

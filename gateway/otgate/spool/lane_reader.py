@@ -1,6 +1,7 @@
 """One lane as its reader walks it: from segment to segment, over gaps and epochs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from otgate.model import Lane
 from otgate.spool.cursor import LaneCursor, Place
@@ -86,9 +87,27 @@ class LaneReader:
         epoch, seq = self._at
         reason = GapReason.DAMAGED if self._damage else GapReason.REMOVED
         from_ns = self._cursor.last_ns or now_ns
-        for start, stop in self._cursor.missing(epoch, seq, seq + count):
-            items.append(Gap(self._lane, epoch, start, stop - start, from_ns, now_ns, reason))
-        self._at = Place(epoch, seq + count)
+        gap = Gap(self._lane, epoch, seq, count, from_ns, now_ns, reason)
+        self._step_over(gap, items)
+
+    def _step_over(self, gap: Gap, items: list[Item]) -> None:
+        stop = gap.seq + gap.count
+        items.extend(_part(gap, *part) for part in self._cursor.missing(gap.epoch, gap.seq, stop))
+        self._at = Place(gap.epoch, stop)
+
+    def _missed_before(self, start: Start, count: int, after: int, items: list[Item]) -> None:
+        """Step over ``count`` samples at an epoch's end; ``after`` more precede ``start``'s epoch.
+
+        The last of them may be known by a tally alone: at least those were dropped.
+        """
+        dropped = min(max(start.dropped_before - after, 0), max(count, 0))
+        self._missed(items, count - dropped, start.created_ns)
+        if dropped:
+            epoch, seq = self._at
+            from_ns = self._cursor.last_ns or start.created_ns
+            to_ns, reason = start.created_ns, GapReason.DROPPED
+            gap = Gap(self._lane, epoch, seq, dropped, from_ns, to_ns, reason, at_least=True)
+            self._step_over(gap, items)
 
     def _leave(self, opened: Opened) -> bool:
         """Leave a segment without further good frames, or wait for it to grow.
@@ -182,13 +201,14 @@ class LaneReader:
         epoch, base = self._at.epoch, self._cursor.base(self._at.epoch)
         previous, previous_end = start.previous_epoch, start.previous_end
         if previous == epoch:
-            self._missed(items, previous_end - self._at.seq, start.created_ns)
+            self._missed_before(start, previous_end - self._at.seq, 0, items)
         elif epoch < previous:
             previous_base = start.epoch_base - previous_end
-            self._missed(items, previous_base - base - self._at.seq, start.created_ns)
+            count = previous_base - base - self._at.seq
+            self._missed_before(start, count, previous_end, items)
             self._cursor.next_epoch(epoch, self._at.seq, previous, previous_base)
             self._at = Place(previous, 0)
-            self._missed(items, previous_end, start.created_ns)
+            self._missed_before(start, previous_end, 0, items)
         self._cursor.next_epoch(self._at.epoch, self._at.seq, start.id.epoch, start.epoch_base)
         self._at = Place(start.id.epoch, 0)
 
@@ -212,9 +232,7 @@ def _announcement(lane: Lane, opened: Opened) -> Epoch:
 
 def _part(item: Frame | Gap, start: int, stop: int) -> Frame | Gap:
     if isinstance(item, Gap):
-        return Gap(
-            item.lane, item.epoch, start, stop - start, item.from_ns, item.to_ns, item.reason
-        )
+        return replace(item, seq=start, count=stop - start)
     if start == item.seq and stop == item.seq + len(item.batch):
         return item
     return sliced(item, start, stop)

@@ -19,6 +19,7 @@ from otgate.spool.segment import (
     unfinished,
     unpack_header,
 )
+from otgate.spool.tally import Noted
 
 READ_BYTES = 5 << 20
 """Read at a time while looking for an end; above the longest frame."""
@@ -41,6 +42,8 @@ class Past:
     previous_epoch: int = 0
     previous_end: int = 0
     samples_before: int = 0
+    dropped_before: int = 0
+    """How many of the last of those only a tally tells of."""
     kept: Sequence[Kept] = field(default=())
 
 
@@ -63,8 +66,10 @@ def reading(files: Files, path: Path) -> Iterator[int]:
         files.close(descriptor)
 
 
-def past(files: Files, directory: Path, log: Log, now_ns: int) -> Past:
+def past(files: Files, directory: Path, log: Log, now_ns: int, noted: Noted | None = None) -> Past:
     """Read where the log in ``directory`` stands; what cannot be read counts as damaged.
+
+    ``noted`` is what its last writer left, if it could not write.
 
     Raises:
         SpoolUnusable: a segment is of a newer format.
@@ -80,11 +85,25 @@ def past(files: Files, directory: Path, log: Log, now_ns: int) -> Past:
             closed_ns = min(start.created_ns, now_ns)
     kept.reverse()
     sound = [start for start in starts.values() if start is not None]
-    if not sound:
-        return Past(kept=kept)
-    last = sound[-1]
-    end = _recovered_end(files, directory, log, sound)
-    return Past(last.id.epoch, end, last.epoch_base + end, kept)
+    found_past = Past(kept=kept)
+    if sound:
+        last = sound[-1]
+        end = _recovered_end(files, directory, log, sound)
+        found_past = Past(last.id.epoch, end, last.epoch_base + end, kept=kept)
+    return _at_least(found_past, noted, log)
+
+
+def _at_least(found: Past, noted: Noted | None, log: Log) -> Past:
+    """Put the end of the last epoch where its writer's tally says that it was, if beyond."""
+    tally = noted.lanes.get(log) if noted else None
+    if noted is None or tally is None or noted.epoch_number < found.previous_epoch:
+        return found
+    if noted.epoch_number > found.previous_epoch:  # of which the disk took no segment
+        samples, dropped = tally.samples_before + tally.end, tally.dropped_before + tally.end
+        return Past(noted.epoch_number, tally.end, samples, dropped, found.kept)
+    dropped = max(tally.end - found.previous_end, 0)
+    end, samples = found.previous_end + dropped, found.samples_before + dropped
+    return Past(found.previous_epoch, end, samples, dropped, found.kept)
 
 
 def _start(files: Files, directory: Path, log: Log, segment: SegmentId) -> Start | None:

@@ -22,9 +22,9 @@ MAGIC = b"otgspool"
 FORMAT = 1
 MAX_HEADER_BYTES = 64 << 20
 
-FIXED = struct.Struct("<8sHBxIQIIQQQQq")
+FIXED = struct.Struct("<8sHBxIQIIQQQQQq")
 """Magic, format, log, header length, epoch, segment, length of the catalog, first
-sequence number, samples before, previous epoch, its end, time of creation."""
+sequence number, samples before, previous epoch, its end, dropped before, time of creation."""
 
 CHECKSUM = struct.Struct("<I")
 PEEK_BYTES = FIXED.size + CHECKSUM.size
@@ -80,6 +80,8 @@ class Start:
     """Samples of the lane before this segment, in all epochs."""
     previous_epoch: int
     previous_end: int
+    dropped_before: int
+    """How many of the last samples before the epoch only a tally tells of: at least so many."""
     created_ns: int
 
     @property
@@ -148,6 +150,7 @@ def pack_header(log: Log, start: Start, hashes: tuple[str, str], packed_catalog:
         start.samples_before,
         start.previous_epoch,
         start.previous_end,
+        start.dropped_before,
         start.created_ns,
     )
     head = fixed + CHECKSUM.pack(zlib.crc32(fixed)) + tail

@@ -43,6 +43,7 @@ class SegmentLog:
         limits: Limits,
     ) -> None:
         self.log = log
+        self.found = found
         self.directory = directory
         self.kept = deque(found.kept)
         self.queue: list[Entry] = []
@@ -56,7 +57,6 @@ class SegmentLog:
         self._retry_at_s = 0.0
         self._active: Active | None = None
         self._making = making
-        self._found = found
         self._catalog = packed_catalog
         self._limits = limits
         self._trial_bytes = UNLIMITED
@@ -148,9 +148,10 @@ class SegmentLog:
         start = Start(
             SegmentId(self._making.epoch, self.begun),
             first_seq,
-            self._found.samples_before + first_seq,
-            self._found.previous_epoch,
-            self._found.previous_end,
+            self.found.samples_before + first_seq,
+            self.found.previous_epoch,
+            self.found.previous_end,
+            self.found.dropped_before,
             self._making.clock(),
         )
         self.begun += 1

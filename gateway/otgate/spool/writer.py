@@ -24,6 +24,9 @@ from otgate.spool.recovery import past, swept
 from otgate.spool.retention import Retention
 from otgate.spool.segment import Log, pack_catalog
 from otgate.spool.segment_log import Limits, SegmentLog
+from otgate.spool.state_file import StateFile
+from otgate.spool.tally import NAME as TALLY
+from otgate.spool.tally import LaneTally, Tally, left
 
 __all__ = ["Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
 
@@ -81,6 +84,7 @@ class SpoolWriter:
     ) -> None:
         self._place = place
         self.epoch, self._logs = _logs(place, catalog, retention, pace)
+        tally_file = StateFile(place.directory / TALLY, place.files)
         self._devices = {device.id: number for number, device in enumerate(catalog.devices)}
         self._buffer_bytes = buffer_bytes
         self._data = Inbox(int(buffer_bytes * DATA_SHARE))
@@ -89,6 +93,7 @@ class SpoolWriter:
             self._logs,
             {Lane.DATA: self._data, Lane.EVENT: self._event},
             retention,
+            Tally(tally_file, self.epoch, self._stand),
             sync_bytes=buffer_bytes // 4,
             clock=place.clock,
             pace=pace,
@@ -206,6 +211,15 @@ class SpoolWriter:
             segments=sum(log.segments for log in logs),
         )
 
+    def _stand(self) -> dict[Lane, LaneTally]:
+        """Return how far each lane's numbers have come; called on the committer's thread."""
+        found = {lane: self._logs[Log(lane)].found for lane in Lane}
+        inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
+        return {
+            lane: LaneTally(before.samples_before, before.dropped_before, inboxes[lane].next_seq)
+            for lane, before in found.items()
+        }
+
     def close(self) -> None:
         """Write and sync what is left, end the thread and give the lock back."""
         if not self._closed:
@@ -220,6 +234,8 @@ def _logs(
     files, now_ns = place.files, place.clock()
     directories = {log: place.directory / log for log in Log}
     present = [each.epoch for path in directories.values() for each in swept(files, path)]
+    noted = left(files, place.directory)
+    present += [noted.epoch_number] if noted else []
     epoch = next_epoch(now_ns, present)
     hashes = (catalog.policy_hash, catalog.map_hash)
     making = Making(files, place.clock, epoch, hashes, pace.retry_s)
@@ -230,7 +246,7 @@ def _logs(
             making,
             log,
             directory,
-            past(files, directory, log, now_ns),
+            past(files, directory, log, now_ns, noted),
             b"" if log is Log.LIVE else packed,
             LIVE_LIMITS if log is Log.LIVE else limits,
         )

@@ -1,5 +1,7 @@
 from typing import Any, Literal
 
+import msgspec
+
 from otgate.publish.ledger import Ages, Ledger
 from otgate.publish.payload import Data, GapNotice, GatewayStatus, LaneStatus, Sample
 from otgate.publish.topics import MessageClass
@@ -91,6 +93,12 @@ def test_an_announced_gap_is_no_loss() -> None:
     assert ledger.lost == 3
     (account,) = ledger.accounts.values()
     assert (account.gaps, account.losses()) == (7, [(17, 20)])
+
+
+def test_a_gap_that_may_be_larger_is_booked_as_such() -> None:
+    larger = msgspec.structs.replace(gap(10, 7), at_least=True)
+    assert [a.at_least for a in booked(data(0), gap(10, 7)).accounts.values()] == [False]
+    assert [a.at_least for a in booked(larger, gap(17, 3)).accounts.values()] == [True]
 
 
 def test_a_tail_that_the_gateway_says_is_delivered_is_a_loss() -> None:

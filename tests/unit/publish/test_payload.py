@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -32,6 +33,14 @@ def test_the_wrong_class_does_not_pass_for_another() -> None:
     jsonschema.validate(json.loads(gap.payload), SCHEMAS["gap"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(gap.payload), SCHEMAS["data"])
+
+
+def test_a_gap_says_at_least_where_more_may_be_lost_and_nothing_where_not() -> None:
+    gap = Gap(Lane.DATA, 7, 0, 5, 0, 1, GapReason.DROPPED, at_least=True)
+    told = json.loads(STANDING.gap(gap, 2).payload)
+    jsonschema.validate(told, SCHEMAS["gap"])
+    assert told["at_least"] is True
+    assert b"at_least" not in STANDING.gap(replace(gap, at_least=False), 2).payload
 
 
 def test_meta_explains_points_and_is_its_own_hash() -> None:

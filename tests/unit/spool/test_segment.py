@@ -21,7 +21,7 @@ from otgate.spool.segment import (
 from spools import NOW_NS, catalog, future
 
 ID = SegmentId(1_753_237_491, 3)
-START = Start(ID, 120, 5_120, 1_753_237_000, 5_000, NOW_NS)
+START = Start(ID, 120, 5_120, 1_753_237_000, 5_000, 7, NOW_NS)
 PACKED = pack_catalog(catalog())
 HEADER = pack_header(Log.DATA, START, ("policy", "map"), PACKED)
 
