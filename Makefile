@@ -41,8 +41,9 @@ format: setup ## format and mend what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup ## CPU per sample of each stage
+bench: setup ## CPU per sample of each stage, and more; a table, and build/bench.json
 	for bench in tests/bench/*_bench.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	@$(BIN)/python tests/bench/summary.py
 
 schema: setup ## write config/schema from the code
 	$(BIN)/otgate schema --write config/schema

@@ -1,14 +1,18 @@
 """Time and memory of `otgate check` as a whole process, by the number of points.
 
-.venv/bin/python tests/bench/check_bench.py [POINTS ...]
+.venv/bin/python tests/bench/check_bench.py [--quick] [POINTS ...]
 """
 
+import argparse
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from results import record
 
 POINTS_PER_DEVICE = 1000
 HEADER = (
@@ -55,18 +59,35 @@ def write(directory: Path, points: int) -> Path:
     return site
 
 
-def measured(points: int) -> str:
-    """Check a site and say how long it took and how large the process was."""
+def measured(points: int) -> dict[str, Any]:
+    """Check a site and return how long it took and how large the process was."""
     with TemporaryDirectory() as directory:
         site = write(Path(directory), points)
         started = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "otgate", "check", str(site)])
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
+        assert not process.returncode, "the site has mistakes"
         took_s = time.monotonic() - started
-    return f"{points:>8,} points {took_s:6.2f} s {usage.ru_maxrss / 1024:6.0f} MB"
+    return {
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+        "wall_s": round(took_s, 2),
+        "memory_mb": usage.ru_maxrss // 1024,
+    }
+
+
+def main() -> None:
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one small site")
+    parser.add_argument("points", nargs="*", type=int)
+    asked = parser.parse_args()
+    found = {}
+    for points in asked.points or ([100] if asked.quick else [1000, 10_000, 50_000]):
+        found[str(points)] = one = measured(points)
+        print(f"{points:>8,} points {one['wall_s']:6.2f} s {one['memory_mb']:6} MB")
+    record("check", found)
 
 
 if __name__ == "__main__":
-    for count in map(int, sys.argv[1:] or ["1000", "10000", "50000"]):
-        print(measured(count))
+    main()

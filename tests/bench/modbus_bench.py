@@ -6,9 +6,7 @@ alone; trust ratios more than figures.
 
 import argparse
 import asyncio
-import json
 import multiprocessing
-import os
 import random
 import resource
 import socket
@@ -21,6 +19,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from results import record
 
 from modbus_peers import point, session
 from otgate.model import Batch, Point
@@ -67,7 +67,7 @@ async def measured(port: int, points: list[Point], scans: int) -> float:
     """CPU seconds of one scan."""
     async with session(*points, port=port) as bench:
         scan = bench.plan[0]
-        for _ in range(50):
+        for _ in range(min(50, scans)):
             await bench.session.scan(scan, discard)
         before = cpu_s()
         for _ in range(scans):
@@ -126,15 +126,18 @@ def figures(loops: Loops, scans: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scans", type=int, default=1000)
-    scans = parser.parse_args().scans
-    multiprocessing.set_start_method("spawn")
+    parser.add_argument("--quick", action="store_true", help="run everything once, badly")
+    asked = parser.parse_args()
+    scans = 1 if asked.quick else asked.scans
+    multiprocessing.set_start_method("fork")  # the child serves sockets alone
     result = {
         "blocking_socket_us_per_read": round(floor(8 * scans) * 1e6, 1),
         "asyncio": figures(asyncio.new_event_loop, scans),
         "uvloop": figures(import_module("uvloop").new_event_loop, scans),
     }
-    print(json.dumps(result, indent=2))
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    record("modbus", result)
+    for name, value in result.items():
+        print(name, value)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """CPU per scan of supervisor and report: 1000 devices, one scan a second each, no wire.
 
-Run ``python tests/bench/supervisor_bench.py [devices] [points] [seconds]``. The driver does nothing
-but emit columns, so what is measured is the gateway's own share: schedule, deadline, report, tick.
+Run ``python tests/bench/supervisor_bench.py [--quick] [DEVICES POINTS SECONDS]``. The driver only
+emits columns, so what is measured is the gateway's own share: schedule, deadline, report, tick.
 """
 
+import argparse
 import asyncio
 import resource
-import sys
 import time
 from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
+from results import record
 
 from otgate.driver import Emit, Link
 from otgate.model import Batch, Device, Kind, Origin, Point, Reporting, Scan, ValueType
@@ -78,7 +80,10 @@ class Taken:
     async def durable(self, limit_s: float = 5.0) -> None: ...
 
 
-async def measure(devices: int, points: int, seconds: float, share: int) -> None:
+async def measure(
+    devices: int, points: int, spans_s: tuple[float, float], share: int
+) -> dict[str, Any]:
+    warm_s, seconds = spans_s
     samples = 0
 
     def outlet(batch: Batch) -> Taken:
@@ -96,7 +101,7 @@ async def measure(devices: int, points: int, seconds: float, share: int) -> None
         site, {"none": Wireless(share)}, outlet, clock=time.time_ns, states=None
     )
     task = asyncio.ensure_future(supervisor.run())
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(warm_s)
     before = sum(status.scans for status in supervisor.status().values())
     began = time.process_time()
     await asyncio.sleep(seconds)
@@ -107,24 +112,32 @@ async def measure(devices: int, points: int, seconds: float, share: int) -> None
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    print(
-        f"{devices} devices x {points} points, a change every {share} scans: "
-        f"{spent / scans * 1e6:.1f} us/scan, {scans / seconds:.0f} scans/s, "
-        f"{spent / seconds:.1%} of a core, overruns {overruns}, "
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
-    )
+    return {
+        "changes_every": share,
+        "us_per_scan": round(spent / max(scans, 1) * 1e6, 1),
+        "scans_per_s": round(scans / seconds),
+        "share_of_a_core": round(spent / seconds, 4),
+        "overruns": overruns,
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
 
 
 def main() -> None:
-    devices, points, seconds = [*map(int, sys.argv[1:4]), 1000, 100, 5][-3:]
-    if len(sys.argv) > 3:
-        devices, points, seconds = map(int, sys.argv[1:4])
-    if "--uvloop" in sys.argv:
-        import uvloop  # noqa: PLC0415 - chosen on the command line
-
-        uvloop.install()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few devices, for a moment")
+    parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("size", nargs="*", type=float, metavar="DEVICES POINTS SECONDS")
+    asked = parser.parse_args()
+    usual = (5, 10, 0.2) if asked.quick else (1000, 100, 5)
+    devices, points, seconds = asked.size or usual
+    warm_s = 0.1 if asked.quick else 2.5
+    loops = import_module("uvloop").new_event_loop if asked.uvloop else asyncio.new_event_loop
+    found = []
     for share in (10, 1):
-        asyncio.run(measure(devices, points, seconds, share))
+        with asyncio.Runner(loop_factory=loops) as runner:
+            found.append(runner.run(measure(int(devices), int(points), (warm_s, seconds), share)))
+        print(found[-1])
+    record("supervisor", {"devices": devices, "points": points, "runs": found})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Every benchmark runs, and says what it promises to say. How fast is nobody's claim here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+SAYS = {
+    "check": {"100"},
+    "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
+    "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},
+    "supervisor": {"devices", "points", "runs"},
+}
+POLLED, REPORTED = ("0", "10", "100"), ("10", "100")
+STAGES = {
+    "decode": POLLED,
+    "report": POLLED,
+    "gate": REPORTED,
+    "gate_limited": REPORTED,
+    "append": REPORTED,
+    "append_alone": REPORTED,
+    "read": REPORTED,
+    "encode": REPORTED,
+    "publish": REPORTED,
+}
+
+
+def run(script: str, file: Path, *options: str) -> str:
+    command = [sys.executable, str(BENCH / script), *options]
+    environment = {**os.environ, "BENCH_JSON": str(file)}
+    done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def recorded(name: str, file: Path) -> Any:
+    run(f"{name}_bench.py", file, "--quick")
+    return json.loads(file.read_text())[name]
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_benchmark_records_its_figures(name: str, tmp_path: Path) -> None:
+    assert recorded(name, tmp_path / "bench.json").keys() == SAYS[name]
+
+
+def test_every_stage_is_measured_in_every_size_beside_a_floor(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    found = recorded("stages", file)
+    summary = run("summary.py", file)
+    assert all(f"\n{stage} " in summary for stage in STAGES)
+    for stage, shares in STAGES.items():
+        figures = found.pop(stage)
+        assert figures.keys() == {
+            f"{points}@{share}" for points in (1, 100, 1000) for share in shares
+        }
+        for figure in figures.values():
+            assert figure.keys() >= {"us_per_sample", "floor_us_per_sample", "ratio"}
+            assert figure["us_per_sample"].keys() == {"min", "median"}
+    assert not found
