@@ -70,6 +70,7 @@ class FaultyFiles(QuickFiles):
     def __init__(self) -> None:
         self.faults: dict[str, int] = {}
         self.short_writes = 0
+        self.free_bytes = 1 << 40
         self.calls: Counter[str] = Counter()
 
     def _meets(self, name: str) -> None:
@@ -118,6 +119,10 @@ class FaultyFiles(QuickFiles):
     def unlink(self, path: Path) -> None:
         self._meets("unlink")
         super().unlink(path)
+
+    def room(self, path: Path) -> int:
+        self._meets("room")
+        return self.free_bytes
 
     def names(self, path: Path) -> list[str]:
         self._meets("names")

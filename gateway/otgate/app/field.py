@@ -78,7 +78,9 @@ def opened(
     """Open one spool per conduit, each behind its compiled gate; close them all at the end."""
     gates = compile_gates(site.policy, site.devices, types)
     retention = Retention(
-        size_bytes=site.spool.size_mb * 1_000_000, age_ns=int(site.spool.age_h * 3600e9)
+        size_bytes=site.spool.size_mb * 1_000_000,
+        age_ns=int(site.spool.age_h * 3600e9),
+        reserve_bytes=site.spool.reserve_mb * 1_000_000,
     )
     with ExitStack() as stack:
         ways = []

@@ -29,6 +29,7 @@ class SpoolPlace:
     directory: Path
     size_mb: int
     age_h: float
+    reserve_mb: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ class SiteReading:
             policy=policy,
             policy_hash=self.policy.hash if self.policy else "",
             map_hash=map_hash(tree, devices),
-            spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h),
+            spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h, spool.reserve_mb),
             state_directory=here / given["state"],
             control_directory=here / "run",
         )

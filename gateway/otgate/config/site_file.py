@@ -101,6 +101,8 @@ class SpoolEntry(Entry):
     """Megabytes kept of each conduit."""
     age_h: Annotated[float, Field(gt=0, le=87_600)] = 168.0
     """Hours kept of each conduit."""
+    reserve_mb: Annotated[int, Field(ge=0, le=1 << 20)] = 16
+    """Megabytes of the disk that data leave free, and events half of; 0 is none."""
 
 
 class SiteFile(Entry):

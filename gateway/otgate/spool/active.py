@@ -10,6 +10,7 @@ from pathlib import Path
 from otgate.spool.entry import Entry
 from otgate.spool.files import Files
 from otgate.spool.frame import framed
+from otgate.spool.reserve import Reserve
 from otgate.spool.segment import Log, Start, pack_header
 
 
@@ -22,6 +23,7 @@ class Making:
     epoch: int
     hashes: tuple[str, str]
     retry_s: float
+    reserve: Reserve
 
 
 class Active:
@@ -36,10 +38,12 @@ class Active:
         self.opened_s = time.monotonic()
         self._files = making.files
         self._seed = start.id.seed(log)
+        header = pack_header(log, start, making.hashes, catalog)
+        making.reserve.claim(log, len(header))
         self._descriptor = making.files.create(directory / start.id.new_name)
         self.size_bytes = 0
         try:
-            self._write([pack_header(log, start, making.hashes, catalog)])
+            self._write([header])
             self._files.sync(self._descriptor)
             self._files.rename(directory / start.id.new_name, directory / start.id.name)
             self._files.sync_directory(directory)

@@ -3,15 +3,17 @@
 import errno
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 from otgate.model import Lane
 from otgate.spool.entry import Entry
 from otgate.spool.frame import pack_live
 from otgate.spool.inbox import Inbox
+from otgate.spool.recovery import Kept
+from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention, surplus
 from otgate.spool.segment import Log
 from otgate.spool.segment_log import SegmentLog
@@ -54,6 +56,7 @@ class Committer:
         logs: Mapping[Log, SegmentLog],
         inboxes: Mapping[Lane, Inbox],
         retention: Retention,
+        reserve: Reserve,
         tally: Tally,
         *,
         sync_bytes: int,
@@ -77,7 +80,10 @@ class Committer:
         self._trim_due_s = 0.0
         self._stopping = False
         self._retention = retention
+        self._reserve = reserve
         self._tally = tally
+        self._tight_bytes: int | None = None
+        """What both lanes held when the disk was found nearly full, while it is."""
         self._sync_bytes = sync_bytes
         self._clock = clock
         self._pace = pace
@@ -185,6 +191,19 @@ class Committer:
             with suppress(RuntimeError):  # the event loop that waited has been closed
                 waiter.done()
 
+    def _surplus(self, data: SegmentLog, event: SegmentLog) -> Iterable[tuple[Log, Kept]]:
+        active_bytes, now_ns = data.active_bytes + event.active_bytes, self._clock()
+        yield from surplus(self._retention, data.kept, event.kept, active_bytes, now_ns)
+        if not self._reserve.nearly_met(self._retention.limits.size_bytes):
+            self._tight_bytes = None
+            return
+        # A spool that may keep more than the disk holds would fill it and then drop what is new:
+        # from here on new data takes the place of the oldest. Another program's costs nothing.
+        held_bytes = data.disk_bytes + event.disk_bytes
+        self._tight_bytes = self._tight_bytes or held_bytes
+        least = replace(self._retention, size_bytes=self._tight_bytes)
+        yield from surplus(least, data.kept, deque(), data.active_bytes + event.disk_bytes, now_ns)
+
     def _trim(self) -> None:
         begun = sum(log.begun for log in self._logs.values())
         if begun == self._trimmed_at and time.monotonic() < self._trim_due_s:
@@ -192,9 +211,7 @@ class Committer:
         self._trimmed_at = begun
         self._trim_due_s = time.monotonic() + IDLE_S
         data, event, live = (self._logs[log] for log in (Log.DATA, Log.EVENT, Log.LIVE))
-        active_bytes = data.active_bytes + event.active_bytes
-        now_ns = self._clock()
-        for log, kept in surplus(self._retention, data.kept, event.kept, active_bytes, now_ns):
+        for log, kept in self._surplus(data, event):
             if not self._logs[log].remove(kept.id):
                 self._logs[log].kept.appendleft(kept)
                 return

@@ -21,6 +21,8 @@ class Retention:
 
     size_bytes: int
     age_ns: int
+    reserve_bytes: int = 0
+    """Of the disk, left free by data; half of it by events. 0: none."""
 
     @property
     def limits(self) -> Limits:

@@ -176,6 +176,7 @@ class SegmentLog:
         while self.queue:
             active = self._roomy(self._opened())
             chunk = self._chunk(min(self._limits.size_bytes - active.size_bytes, self._trial_bytes))
+            self._claim(active, chunk)
             before = active.size_bytes
             active.append(chunk)
             self.undurable_bytes += sum(map(cost_bytes, chunk))
@@ -186,6 +187,15 @@ class SegmentLog:
                 self._synced(active)
                 self._trial_bytes *= 2
         self._trial_bytes = UNLIMITED
+
+    def _claim(self, active: Active, chunk: list[Entry]) -> None:
+        """Ask the reserve for room; where there is none, what is written already has to count."""
+        try:
+            count = sum(len(body) + FRAME.size for _, _, body in chunk)
+            self._making.reserve.claim(self.log, count)
+        except OSError:
+            self._synced(active)
+            raise
 
     def _roomy(self, active: Active) -> Active:
         old = time.monotonic() - active.opened_s > self._limits.age_s

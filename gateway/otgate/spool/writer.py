@@ -21,6 +21,7 @@ from otgate.spool.files import OS, Files
 from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
 from otgate.spool.inbox import Inbox
 from otgate.spool.recovery import past, swept
+from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention
 from otgate.spool.segment import Log, pack_catalog
 from otgate.spool.segment_log import Limits, SegmentLog
@@ -83,7 +84,8 @@ class SpoolWriter:
         self, place: Place, catalog: Catalog, retention: Retention, pace: Pace, buffer_bytes: int
     ) -> None:
         self._place = place
-        self.epoch, self._logs = _logs(place, catalog, retention, pace)
+        making, self._logs = _logs(place, catalog, retention, pace)
+        self.epoch = making.epoch
         tally_file = StateFile(place.directory / TALLY, place.files)
         self._devices = {device.id: number for number, device in enumerate(catalog.devices)}
         self._buffer_bytes = buffer_bytes
@@ -93,6 +95,7 @@ class SpoolWriter:
             self._logs,
             {Lane.DATA: self._data, Lane.EVENT: self._event},
             retention,
+            making.reserve,
             Tally(tally_file, self.epoch, self._stand),
             sync_bytes=buffer_bytes // 4,
             clock=place.clock,
@@ -230,7 +233,7 @@ class SpoolWriter:
 
 def _logs(
     place: Place, catalog: Catalog, retention: Retention, pace: Pace
-) -> tuple[int, dict[Log, SegmentLog]]:
+) -> tuple[Making, dict[Log, SegmentLog]]:
     files, now_ns = place.files, place.clock()
     directories = {log: place.directory / log for log in Log}
     present = [each.epoch for path in directories.values() for each in swept(files, path)]
@@ -238,7 +241,8 @@ def _logs(
     present += [noted.epoch_number] if noted else []
     epoch = next_epoch(now_ns, present)
     hashes = (catalog.policy_hash, catalog.map_hash)
-    making = Making(files, place.clock, epoch, hashes, pace.retry_s)
+    reserve = Reserve(files, place.directory, retention.reserve_bytes)
+    making = Making(files, place.clock, epoch, hashes, pace.retry_s, reserve)
     packed = pack_catalog(catalog)
     limits = retention.limits
     logs = {
@@ -252,7 +256,7 @@ def _logs(
         )
         for log, directory in directories.items()
     }
-    return epoch, logs
+    return making, logs
 
 
 def _locked(files: Files, directory: Path) -> int:
