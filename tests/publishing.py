@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from otgate.model import Batch, Lane, Origin, ValueType
+from otgate.publish.errors import BrokerLost
 from otgate.publish.payload import Samples
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import BusSettings, read_broker
@@ -178,6 +179,11 @@ class Running:
             while not condition(self.publisher.status()):
                 assert not self.task.done(), self.task
                 await asyncio.sleep(0.01)
+
+    def end(self, reason: str) -> None:
+        """Break the connection from our side."""
+        assert self.publisher._session is not None
+        self.publisher._session.end(BrokerLost(reason))
 
     async def stop(self) -> None:
         await cancelled([self.task])

@@ -1,8 +1,7 @@
 """The bus side against servers that answer exactly what a test tells them to (MQTT 5.0, 3.1.1)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,87 +9,20 @@ import pytest
 from otgate.publish.errors import BrokerLost
 from otgate.publish.settings import Protocol
 from publishing import Feeder, Running, publishing
-
-CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
-V5, V311 = 5, 4
-ACCEPTED_V5 = bytes.fromhex("20 03 00 00 00")
-ACCEPTED_V311 = bytes.fromhex("20 02 00 00")
-UNACCEPTABLE_VERSION = bytes.fromhex("20 02 00 01")  # 3.1.1 §3.2.2.3
-SERVER_BUSY = bytes.fromhex("20 03 00 89 00")
-RETAIN_NOT_SUPPORTED = bytes.fromhex("20 03 00 9A 00")
-
-Answer = Callable[["Client"], Awaitable[None]]
-
-
-class Client:
-    """One connection, from the server's side."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def packet(self) -> tuple[int, int, bytes]:
-        """Return the next packet's type, flags and rest."""
-        first = (await self._reader.readexactly(1))[0]
-        length, shift = 0, 0
-        while True:
-            byte = (await self._reader.readexactly(1))[0]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return first >> 4, first & 15, await self._reader.readexactly(length)
-
-    async def version(self) -> int:
-        """Read the CONNECT and return its protocol level."""
-        kind, _, rest = await self.packet()
-        assert kind == CONNECT
-        return rest[6]
-
-    async def sends(self, octets: bytes) -> None:
-        self._writer.write(octets)
-        await self._writer.drain()
-
-    async def serves(self, code: int = 0, hold: int = 0) -> None:
-        """Acknowledge with ``code`` from when ``hold`` publishes are due; answer pings."""
-        due: list[bytes] = []
-        while True:
-            kind, flags, rest = await self.packet()
-            if kind == PINGREQ:
-                await self.sends(bytes.fromhex("D0 00"))
-            if kind != PUBLISH or not flags & 0b0110:
-                continue
-            length = int.from_bytes(rest[:2])
-            due.append(rest[2 + length : 4 + length])
-            if len(due) > hold:
-                await self.sends(b"\x40\x03" + due.pop(0) + bytes([code]))
-
-
-@asynccontextmanager
-async def server(*answers: Answer) -> AsyncIterator[str]:
-    """A server that gives each connection the next answer, the last one for ever."""
-    waiting = list(answers)
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-        try:
-            await answer(Client(reader, writer))
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"mqtt://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+from scripted import (
+    ACCEPTED_V5,
+    ACCEPTED_V311,
+    PUBLISH,
+    RETAIN_NOT_SUPPORTED,
+    SERVER_BUSY,
+    UNACCEPTABLE_VERSION,
+    V5,
+    V311,
+    Answer,
+    Client,
+    accepts,
+    server,
+)
 
 
 @pytest.fixture
@@ -128,12 +60,6 @@ async def _serves_v311(client: Client) -> None:
             await client.sends(b"\x40\x02" + rest[2 + length : 4 + length])
 
 
-async def _accepts(client: Client) -> None:
-    assert await client.version() == V5
-    await client.sends(ACCEPTED_V5)
-    await client.serves()
-
-
 async def _done(running: Running, samples: int = 300) -> None:
     await running.until(lambda s: s["lanes"]["data"]["complete_through"] == samples)
 
@@ -168,7 +94,7 @@ async def test_a_restarting_broker_that_closes_is_asked_for_mqtt_5_again(
     async def closes(client: Client) -> None:
         await client.version()
 
-    async with server(closes, closes, _accepts) as url, publishing(spool, state, url) as running:
+    async with server(closes, closes, accepts) as url, publishing(spool, state, url) as running:
         await _done(running)
         assert running.publisher.status()["protocol"] == "5"
 
@@ -188,7 +114,7 @@ async def test_a_busy_server_is_no_reason_to_fall_back(spool: Path, state: Path)
         assert await client.version() == V5
         await client.sends(SERVER_BUSY)
 
-    async with server(busy, _accepts) as url, publishing(spool, state, url) as running:
+    async with server(busy, accepts) as url, publishing(spool, state, url) as running:
         await _done(running)
         assert running.publisher.status()["protocol"] == "5"
 
@@ -263,30 +189,6 @@ async def test_qos_0_is_used_where_the_server_has_no_more(spool: Path, state: Pa
     assert set(levels) == {0}
 
 
-async def test_a_passing_refusal_is_retried_and_nothing_is_lost(spool: Path, state: Path) -> None:
-    async def over_quota(client: Client) -> None:
-        await client.version()
-        await client.sends(ACCEPTED_V5)
-        await client.serves(code=0x97)
-
-    async with server(over_quota, _accepts) as url, publishing(spool, state, url) as running:
-        await _done(running)
-        assert running.publisher.status()["samples"] == 300
-
-
-async def test_a_message_that_is_always_refused_is_set_aside(spool: Path, state: Path) -> None:
-    async def refuses(client: Client) -> None:
-        await client.version()
-        await client.sends(ACCEPTED_V5)
-        await client.serves(code=0x99)
-
-    async with server(refuses) as url, publishing(spool, state, url) as running:
-        await _done(running)
-        assert running.publisher.status()["samples"] == 0
-        assert running.publisher.status()["refused"] >= 30
-    assert len((state / "refused.jsonl").read_text().splitlines()) >= 30
-
-
 @pytest.mark.parametrize("garbage", [b"\xff" * 64, b"\x00" * 64, b"\x20\xff\xff\xff\xff\xff"])
 async def test_garbage_ends_the_connection_and_nothing_else(
     spool: Path, state: Path, garbage: bytes
@@ -295,5 +197,5 @@ async def test_garbage_ends_the_connection_and_nothing_else(
         await client.version()
         await client.sends(garbage)
 
-    async with server(babbles, babbles, _accepts) as url, publishing(spool, state, url) as running:
+    async with server(babbles, babbles, accepts) as url, publishing(spool, state, url) as running:
         await _done(running)

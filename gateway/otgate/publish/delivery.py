@@ -16,11 +16,11 @@ from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
 from otgate.publish.message import Message, Retain
 from otgate.publish.payload import LaneStatus
-from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.session import Session
 from otgate.publish.settings import BusSettings, LastValues
 from otgate.publish.standing import Known, Standing, lane_status
+from otgate.publish.verdicts import CLOSES, Verdicts, Way
 from otgate.spool.items import Epoch, Frame, Gap, Item
 from otgate.spool.reader import Place, SpoolReader
 
@@ -39,7 +39,7 @@ class Delivery:
         catalogs: Catalogs,
         newest: NewestValues,
         retained: RetainedTopics,
-        refusals: Refusals,
+        verdicts: Verdicts,
         clock: Callable[[], int],
     ) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class Delivery:
         self._catalogs = catalogs
         self._newest = newest
         self._retained = retained
-        self._refusals = refusals
+        self._verdicts = verdicts
         self._clock = clock
         self._feed = Feed(reader)
         self._explained: set[str] = set()
@@ -63,12 +63,23 @@ class Delivery:
         """Send what the spool holds, then what it gets, for as long as the session lasts."""
         self._feed.rewind(self._settings.replay_s)
         while True:
+            await self._make_up()
             item = self._feed.take()
             if item is not None:
                 await self._deliver(item, field)
                 continue
             await self._caught_up()
+            if not len(self._session.window) and self._verdicts.offer_again():
+                self._feed.rewind(0.0)
+                continue
             await self._reader.changed(LOOK_EVERY_S)
+
+    async def _make_up(self) -> None:
+        """Send what refusals have left behind: gaps, and messages to be offered again."""
+        for gap in self._verdicts.due():
+            await self._announce(gap)
+        for message in self._verdicts.again():
+            await self._send(message)
 
     async def report(self, field: FieldWatch) -> NoReturn:
         """Keep the statuses up to date."""
@@ -144,13 +155,13 @@ class Delivery:
 
     async def _announce(self, gap: Gap) -> None:
         if standing := self._catalogs.newest:
-            await self._session.send(standing.gap(gap, self._clock()))
+            await self._send(standing.gap(gap, self._clock()))
 
     async def _send_frame(self, frame: Frame) -> None:
         labels = self._catalogs.labels(frame.catalog)
         await self._explain(frame, labels)
         for message in self._encoder(frame).messages(frame, labels, self._clock()):
-            await self._session.send(message)
+            await self._send(message)
         if self._keeps_last:
             self._newest.take(frame, labels)
 
@@ -164,6 +175,20 @@ class Delivery:
         hashed, _ = older.meta(frame.batch.device)
         await self._retain(hashed)
         self._untidy = True
+
+    async def _send(self, message: Message) -> None:
+        """Offer samples or a gap, unless the broker is known not to take them."""
+        if self._verdicts.aside(message):
+            return
+        match self._verdicts.way(message):
+            case Way.TOGETHER:
+                await self._session.send(message)
+            case Way.ALONE:
+                await self._session.send_alone(message, self._verdicts.company_s(message))
+            case Way.NOT:
+                if reason := self._verdicts.refused(message, CLOSES):
+                    self._session.end(reason)
+                    raise reason
 
     def _encoder(self, frame: Frame) -> Encoder:
         known = self._encoders.get(frame.catalog.hash)
@@ -202,8 +227,13 @@ class Delivery:
         await self._send_standing(message)
 
     async def _send_standing(self, message: Message) -> None:
-        if not self._refusals.avoids(message):
-            await self._session.send(message)
+        match self._verdicts.way(message):
+            case Way.TOGETHER:
+                await self._session.send(message)
+            case Way.ALONE:
+                await self._session.send_alone(message, self._verdicts.company_s(message))
+            case Way.NOT:
+                pass
 
     async def _tell(self, known: Known) -> None:
         standing = self._catalogs.newest

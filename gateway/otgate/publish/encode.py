@@ -81,7 +81,7 @@ class Encoder:
             yield from self._fitting(frame, topic, struct, head, samples[:half], first)
             yield from self._fitting(frame, topic, struct, head, samples[half:], first + half)
             return
-        claim = Claim(frame.lane, frame.epoch, seq, len(samples))
+        claim = Claim(frame.lane, frame.epoch, seq, len(samples), frame.batch.received_ns)
         yield Message(topic, payload, claim=claim)
 
     def _room(self, topic: str) -> int:

@@ -7,6 +7,10 @@ class BrokerLost(OtgateError):
     """No connection, or no longer: try again with back-off."""
 
 
+class BrokerClosed(BrokerLost):
+    """The broker closed the connection, perhaps upon a message."""
+
+
 class BrokerRefused(BrokerLost):
     """The broker or TLS says no; it may go on saying so until a person acts."""
 

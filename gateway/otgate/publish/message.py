@@ -1,6 +1,6 @@
 """A message on its way out, and the part of the spool that it settles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from otgate.model import Lane
@@ -16,14 +16,24 @@ class Retain(Enum):
     YES = True
 
 
+class Settles(Enum):
+    """What an acknowledged message has done with the samples of its claim."""
+
+    DELIVERED = "delivered"
+    ANNOUNCED = "announced"
+    """As a gap."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Samples that are delivered once the broker has acknowledged the message."""
+    """Samples that are done with once the broker has acknowledged the message."""
 
     lane: Lane
     epoch: int
     first: int
     count: int
+    received_ns: int = field(default=0, compare=False)
+    settles: Settles = Settles.DELIVERED
 
 
 @dataclass(frozen=True, slots=True)

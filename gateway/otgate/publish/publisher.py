@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +16,19 @@ from otgate.publish.catalogs import Catalogs
 from otgate.publish.compression import compressor
 from otgate.publish.delivery import Delivery
 from otgate.publish.dialect import Dialect, first_dialect
-from otgate.publish.errors import BrokerLost, DialectRefused, SessionTakenOver
+from otgate.publish.errors import BrokerClosed, BrokerLost, DialectRefused, SessionTakenOver
 from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
-from otgate.publish.message import Message, Outcome
+from otgate.publish.message import Claim, Message, Outcome, Settles
 from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
 from otgate.publish.session import Session, opened
 from otgate.publish.settings import Broker, BusSettings, client_id
 from otgate.publish.standing import Known
+from otgate.publish.suspects import Finding
 from otgate.publish.topics import Topics
+from otgate.publish.verdicts import Verdicts
 from otgate.spool.epoch import epoch_text
 from otgate.spool.items import Epoch
 from otgate.spool.reader import SpoolReader
@@ -69,9 +72,11 @@ class Publisher:
         self._dialects: dict[Broker, Dialect] = {}
         self._catalogs = Catalogs(settings.root, settings.last)
         self._newest = NewestValues()
-        self._refusals = Refusals(state)
+        self._verdicts = Verdicts(Refusals(state), self._done, clock, time.monotonic)
         self._counts = Counts()
         self._session: Session | None = None
+        self._last: Session | None = None
+        """The session that ended, until it is known what that means."""
         self._delivery: Delivery | None = None
         self._broker = settings.brokers[0]
         self._lost: BrokerLost | None = None
@@ -113,7 +118,7 @@ class Publisher:
             "connections": self._counts.connections,
             "messages": self._counts.messages,
             "samples": self._counts.samples,
-            "refused": self._refusals.count,
+            **self._verdicts.status(),
             "in_flight": len(session.window) if session else 0,
             "window": session.window.limit if session else self._settings.window,
             "lanes": {lane.value: self._place(lane) for lane in Lane},
@@ -153,11 +158,11 @@ class Publisher:
         now_s = asyncio.get_running_loop().time()
         lasted_s = None if self._connected_s is None else now_s - self._connected_s
         self._connected_s = None
-        ending = Ending.TAKEN_OVER if isinstance(lost, SessionTakenOver) else Ending.LOST
-        attempt = self._retry.after(ending, lasted_s)
+        attempt = self._retry.after(self._ending(lost), lasted_s)
         self._counts.attempts += 1
-        if type(lost) not in self._said:
-            self._said.add(type(lost))
+        kind = BrokerLost if isinstance(lost, BrokerClosed) else type(lost)
+        if kind not in self._said:
+            self._said.add(kind)
             log.warning(
                 "broker_lost",
                 broker=str(self._broker),
@@ -169,6 +174,16 @@ class Publisher:
             self._reader.rewind(self._settings.replay_s)  # now: a kill may come before the next
         self._lost = lost
         return attempt
+
+    def _ending(self, lost: BrokerLost) -> Ending:
+        last, self._last = self._last, None
+        if isinstance(lost, SessionTakenOver):
+            return Ending.TAKEN_OVER
+        if last is None or not isinstance(lost, BrokerClosed):
+            return Ending.LOST
+        lonely = last.lonely if last.took else None
+        finding = self._verdicts.ended(last.window.in_flight(), lonely)
+        return Ending.LOST if finding is Finding.NOTHING else Ending.PROBED
 
     async def _once(self) -> NoReturn:
         """Connect in the best dialect that the broker speaks and stay until the end."""
@@ -195,7 +210,7 @@ class Publisher:
             try:
                 await self._serve(session)
             finally:
-                self._session = None
+                self._session, self._last = None, session
         raise BrokerLost("the connection ended")
 
     def _named(self, topics: Topics) -> BusSettings:
@@ -221,6 +236,7 @@ class Publisher:
         self._said.clear()
         self._counts.attempts = 0
         self._newest.reconnected()
+        self._verdicts.begin()
 
     async def _serve(self, session: Session) -> None:
         delivery = Delivery(
@@ -230,7 +246,7 @@ class Publisher:
             self._catalogs,
             self._newest,
             self._retained,
-            self._refusals,
+            self._verdicts,
             self._clock,
         )
         try:
@@ -268,16 +284,19 @@ class Publisher:
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
         if outcome.refused:
-            if self._session and self._refusals.worth_retrying(message, outcome):
-                self._session.end(BrokerLost(f"the broker refused a message: {outcome.reason}"))
-                return
-            self._refusals.set_aside(message, outcome, self._clock())
+            reason = self._verdicts.refused(message, outcome)
         else:
             self._counts.messages += 1
             self._retained.settled(message)
-        if claim := message.claim:
-            self._counts.samples += 0 if outcome.refused else claim.count
-            self._reader.acknowledge(claim.lane, claim.epoch, claim.first, claim.count)
+            reason = self._verdicts.taken(message)
+            if claim := message.claim:
+                self._counts.samples += claim.count if claim.settles is Settles.DELIVERED else 0
+                self._done(claim)
+        if reason and self._session:
+            self._session.end(reason)
+
+    def _done(self, claim: Claim) -> None:
+        self._reader.acknowledge(claim.lane, claim.epoch, claim.first, claim.count)
 
 
 def _make(state: Path) -> None:

@@ -1,7 +1,4 @@
-"""Messages that the broker will not take: set aside on disk, counted, said once.
-
-One message that a broker always refuses must not keep all others from flowing.
-"""
+"""Messages set aside because the broker does not take them: on disk, counted, said once."""
 
 import base64
 import contextlib
@@ -17,43 +14,45 @@ FILE_LIMIT = 1 << 20
 """Bytes of ``refused.jsonl``; a full one becomes ``refused.jsonl.1``, whose forerunner goes."""
 SAID_LIMIT = 1000
 TRANSIENT = frozenset({0x80, 0x83, 0x97})
-"""Unspecified, implementation specific, quota exceeded (MQTT 5.0, §3.4.2.1): worth retrying."""
-TRIES = 3
+"""Unspecified, implementation specific, quota exceeded (MQTT 5.0, §3.4.2.1): they may pass."""
+TRIES, PASSING_TRIES = 2, 3
+PAUSE_S = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 class Refusals:
-    """Decides what happens to refused messages, and keeps those set aside."""
+    """Keeps messages that were set aside."""
 
     def __init__(self, state: Path) -> None:
         self.count = 0
         self._path = state / "refused.jsonl"
         self._tries: Counter[Claim | None] = Counter()
         self._said: set[tuple[str, int]] = set()
-        self._avoided: set[str] = set()
 
-    def avoids(self, message: Message) -> bool:
-        """Tell whether ``message`` is a standing one that was refused before.
-
-        Samples are always offered. Some brokers end the connection after a refusal: a refused
-        status or meta, sent anew after each reconnect, would keep samples from ever flowing.
-        """
-        return message.claim is None and message.topic in self._avoided
-
-    def worth_retrying(self, message: Message, outcome: Outcome) -> bool:
-        """Tell whether the message may pass on another attempt; counts this one."""
-        if outcome.code not in TRANSIENT or message.claim is None:
-            return False
+    def pause_s(self, message: Message, outcome: Outcome) -> float | None:
+        """Return after how long to offer the message again; None if never. Counts this refusal."""
+        if message.claim is None:
+            return None
         self._tries[message.claim] += 1
-        return self._tries[message.claim] < TRIES
+        transient = outcome.code in TRANSIENT
+        if self._tries[message.claim] >= (PASSING_TRIES if transient else TRIES):
+            return None
+        return PAUSE_S if transient else 0.0
+
+    def is_final(self, message: Message, outcome: Outcome) -> bool:
+        """Tell whether the message was offered again already and the reason will not pass."""
+        return outcome.code not in TRANSIENT and self._tries[message.claim] > 0
+
+    def taken(self, message: Message) -> None:
+        """Forget the refusals of a message that was taken in the end."""
+        if self._tries:
+            self._tries.pop(message.claim, None)
 
     def set_aside(self, message: Message, outcome: Outcome, now_ns: int) -> None:
         """Keep the message in the file; the rest may flow."""
         self.count += 1
         self._tries.pop(message.claim, None)
-        if message.claim is None and len(self._avoided) < SAID_LIMIT:
-            self._avoided.add(message.topic)
         self._say(message, outcome)
         with contextlib.suppress(OSError):  # a full disk must not stop what can be delivered
             self._write(_line(message, outcome, now_ns))

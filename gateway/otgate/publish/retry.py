@@ -8,6 +8,7 @@ STABLE_S = 60.0
 """A connection that lasted this long resets the back-off."""
 FIRST_S = 1.0
 LONGEST_S = 60.0
+PROBE_S = 1.0
 TAKEN_OVER_S = 60.0
 """Least wait after another client took the session over: it would be a fight."""
 
@@ -17,6 +18,8 @@ class Ending(Enum):
 
     LOST = "lost"
     TAKEN_OVER = "taken over"
+    PROBED = "probed"
+    """The broker works, but closes upon one of our messages, which was being looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class Retry:
         """Return the next attempt; ``lasted_s`` is None where no connection came about."""
         if ending is Ending.TAKEN_OVER:
             return Next(self._broker, TAKEN_OVER_S * (1 + self._rng.random()))
+        if ending is Ending.PROBED:
+            self._rounds = 0
+            return Next(self._broker, self._rng.uniform(PROBE_S / 4, PROBE_S))
         if lasted_s is not None and lasted_s >= STABLE_S:
             self._broker = self._rounds = self._tried = 0
             return Next(0, self._rng.uniform(0, FIRST_S))

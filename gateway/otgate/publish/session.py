@@ -12,13 +12,20 @@ from typing import Any, NoReturn
 
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from otgate.publish.dial import dial
 from otgate.publish.dialect import Dialect
 from otgate.publish.encode import PACKET_OVERHEAD
-from otgate.publish.errors import BrokerLost, BrokerRefused, DialectRefused, SessionTakenOver
+from otgate.publish.errors import (
+    BrokerClosed,
+    BrokerLost,
+    BrokerRefused,
+    DialectRefused,
+    SessionTakenOver,
+)
 from otgate.publish.message import FAILURE, Message, Outcome, Retain
 from otgate.publish.settings import Broker, BusSettings, Protocol
 from otgate.publish.window import Window
@@ -31,13 +38,22 @@ WATCH_EVERY_S = 0.5
 PING_SHARE = 0.8
 """Share of keepalive_s that is announced, so that a lost PINGRESP shows within 10 s."""
 SESSION_TAKEN_OVER = 0x8E
+KEEPALIVE_TIMEOUT = 0x8D
 PACKET_TOO_LARGE = 0x95
 CLEAN_LIMIT_S = 0.3
+BLAMING = frozenset({0x81, 0x82, 0x83, 0x87, 0x90, 0x95, 0x97, 0x99})
+"""Reason codes of a server's DISCONNECT that may speak of a message (MQTT 5.0, §3.14.2.1)."""
 
 VERSIONS = {
     Protocol.V5: MQTTProtocolVersion.MQTTv5,
     Protocol.V311: MQTTProtocolVersion.MQTTv311,
 }
+
+
+CLOSED = (
+    "the broker closed the connection without a word: it was stopped, it refuses a message, "
+    "or another client uses our client id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,11 @@ class Session:
         self._over = asyncio.Event()
         self._reason: BrokerLost | None = None
         self._room = asyncio.Event()
+        self.took = False
+        """Whether the broker took anything."""
+        self.lonely: Message | None = None
+        """The message that last went alone, after the broker took another one."""
+        self._solo = False
         self._quiet_since = asyncio.get_running_loop().time()
         wire.on_connect = self._connected
         wire.on_disconnect = self._disconnected
@@ -77,10 +98,31 @@ class Session:
         Raises:
             BrokerLost: the connection ended.
         """
-        while not self._over.is_set() and not self.window.fits(message):
-            self._room.clear()
-            await self._room.wait()
+        await self._until(lambda: not self._solo and self.window.fits(message))
         self._publish(message)
+
+    async def send_alone(self, message: Message, company_s: float) -> None:
+        """Publish with nothing else in flight, and return once it is answered.
+
+        It waits for ``company_s`` for the broker to take another message first: an end of the
+        connection then says something of this one.
+
+        Raises:
+            BrokerLost: the connection ended.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(company_s):
+                await self._until(lambda: self.took)
+        await self._until(lambda: not self._solo)
+        self._solo = True
+        try:
+            await self.drained()
+            self._publish(message)
+            self.lonely = message if self.took else None
+            await self.drained()
+        finally:
+            self._solo = False
+            self._room.set()
 
     async def watch(self) -> NoReturn:
         """Wait for the end of the connection; end it where the broker has gone silent.
@@ -98,7 +140,10 @@ class Session:
 
     async def drained(self) -> None:
         """Wait until everything sent is acknowledged or the connection is over."""
-        while len(self.window) and not self._over.is_set():
+        await self._until(lambda: not len(self.window))
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not self._over.is_set() and not condition():
             self._room.clear()
             await self._room.wait()
 
@@ -183,7 +228,15 @@ class Session:
         elif flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER:
             self.end(SessionTakenOver("another client took the session over"))
         else:
-            self.end(BrokerLost(f"the connection ended: {reason}"))
+            self.end(self._plain_end(flags, reason))
+
+    def _plain_end(self, flags: mqtt.DisconnectFlags, reason: ReasonCode) -> BrokerLost:
+        if flags.is_disconnect_packet_from_server:
+            kind = BrokerClosed if reason.value in BLAMING else BrokerLost
+            return kind(f"the broker ended the connection: {reason}")
+        if reason.value == KEEPALIVE_TIMEOUT or self._wire.network_failed:
+            return BrokerLost("the broker does not answer")
+        return BrokerClosed(CLOSED)
 
     def _acknowledged(
         self,
@@ -194,10 +247,20 @@ class Session:
         _properties: Properties | None,
     ) -> None:
         message = self.window.settled(packet_id)
+        self.took = self.took or reason.value < FAILURE
         self._quiet_since = asyncio.get_running_loop().time()
         self._room.set()
         if message is not None:
-            self._settled(message, Outcome(reason.value, str(reason)))
+            self._settled(message, _outcome(self._wire.answer_code, reason))
+
+
+def _outcome(code: int, reason: ReasonCode) -> Outcome:
+    if code == reason.value:
+        return Outcome(code, str(reason))
+    try:
+        return Outcome(code, str(ReasonCode(PacketTypes.DISCONNECT, identifier=code)))
+    except KeyError:
+        return Outcome(code, f"reason code 0x{code:02X}")
 
 
 def _grants(properties: Properties | None) -> Grants:

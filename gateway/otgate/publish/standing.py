@@ -8,7 +8,7 @@ import msgspec
 
 from otgate.publish.labels import Labels
 from otgate.publish.liveness import Field
-from otgate.publish.message import Claim, Message, Retain
+from otgate.publish.message import Claim, Message, Retain, Settles
 from otgate.publish.payload import (
     DeviceStatus,
     GapNotice,
@@ -101,7 +101,9 @@ class Standing:
             at_least=gap.at_least,
             sent_us=now_ns // 1000,
         )
-        claim = Claim(gap.lane, gap.epoch, gap.seq, gap.count)
+        claim = Claim(
+            gap.lane, gap.epoch, gap.seq, gap.count, gap.from_ns, settles=Settles.ANNOUNCED
+        )
         return Message(
             self.topics.topic(GATEWAY, MessageClass.GAP), encode_json(notice), claim=claim
         )

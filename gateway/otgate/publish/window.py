@@ -23,6 +23,10 @@ class Window:
             return True
         return len(self._sent) < self.limit and self.size + message.size <= self.size_limit
 
+    def in_flight(self) -> list[Message]:
+        """Return what is in flight, the oldest first."""
+        return list(self._sent.values())
+
     def sent(self, packet_id: int, message: Message) -> None:
         """Take note of a message that left."""
         self._sent[packet_id] = message

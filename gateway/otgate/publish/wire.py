@@ -1,12 +1,13 @@
 """paho's MQTT codec over a socket that is connected already, driven by the event loop.
 
-paho is used through its callbacks for external event loops. Two of its methods are overridden:
-`_create_socket`, because paho connects and shakes hands while it blocks, and `_sock_recv`,
-because a TLS alert after the handshake (a refused client certificate in TLS 1.3) must not look
-like a plain close.
+paho is used through its callbacks for external event loops. Some of its methods are overridden:
+`_create_socket`, because paho connects and shakes hands while it blocks, and `_sock_recv` and
+`_sock_send`, because a TLS alert after the handshake (a refused client certificate in TLS 1.3) and
+a network that carries nothing must not look like a plain close.
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import Any
@@ -17,6 +18,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from otgate.publish.dial import rearm_quickack
 
 MISC_EVERY_S = 0.25
+UNSPECIFIED = 0x80
+PUBACK_CODES = frozenset({0x00, 0x10, UNSPECIFIED, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
+"""MQTT 5.0, §3.4.2.1. Mosquitto also answers 0x95, packet too large."""
+NETWORK_FAILURES = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
 
 
 class Wire(mqtt.Client):
@@ -35,6 +40,10 @@ class Wire(mqtt.Client):
         )
         self.max_inflight_messages = 0  # the window is ours
         self.tls_alert: ssl.SSLError | None = None
+        self.network_failed = False
+        """Whether the connection ended because nothing comes through, not by the other end."""
+        self.answer_code = 0
+        """The reason code of the PUBACK that is being handled."""
         self._dialled = dialled
         self._events = asyncio.get_running_loop()
         self._misc: asyncio.TimerHandle | None = None
@@ -62,11 +71,29 @@ class Wire(mqtt.Client):
     def _create_socket(self) -> Any:
         return self._dialled
 
+    def _handle_pubackcomp(self, cmd: Any) -> Any:
+        """Let paho read a PUBACK with a reason code that it would take for a broken packet."""
+        packet = self._in_packet["packet"]
+        self.answer_code = packet[2] if len(packet) > 2 else 0
+        if self.answer_code not in PUBACK_CODES:
+            packet[2] = UNSPECIFIED
+        return super()._handle_pubackcomp(cmd)
+
     def _sock_recv(self, bufsize: int) -> bytes:
         try:
             return super()._sock_recv(bufsize)
         except ssl.SSLError as alert:
             self.tls_alert = alert
+            raise
+        except OSError as error:
+            self.network_failed = error.errno in NETWORK_FAILURES
+            raise
+
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        try:
+            return super()._sock_send(buf)
+        except OSError as error:
+            self.network_failed = error.errno in NETWORK_FAILURES
             raise
 
     def _opened(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:

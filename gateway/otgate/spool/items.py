@@ -17,6 +17,8 @@ class GapReason(StrEnum):
     """Retention removed their segments before they were read."""
     DAMAGED = "damaged"
     """Their frames are unreadable, or a power cut took them."""
+    REFUSED = "refused"
+    """The broker did not take them, though it took others; never written into a spool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,21 @@ def test_a_full_disk_does_not_stop_the_rest(tmp_path: Path) -> None:
     assert refusals.count == 1
 
 
-def test_a_passing_trouble_is_retried_and_not_for_ever() -> None:
+def test_a_passing_trouble_is_waited_for_twice() -> None:
     refusals = Refusals(Path("unused"))
-    assert [refusals.worth_retrying(message(), QUOTA) for _ in range(3)] == [True, True, False]
+    assert [refusals.pause_s(message(), QUOTA) for _ in range(3)] == [1.0, 1.0, None]
 
 
-def test_a_refusal_for_good_is_not_retried() -> None:
-    assert not Refusals(Path("unused")).worth_retrying(message(), NOT_AUTHORIZED)
+def test_a_refusal_for_good_is_believed_the_second_time() -> None:
+    refusals = Refusals(Path("unused"))
+    assert [refusals.pause_s(message(), NOT_AUTHORIZED) for _ in range(2)] == [0.0, None]
+
+
+def test_a_message_that_is_taken_in_the_end_begins_anew() -> None:
+    refusals = Refusals(Path("unused"))
+    refusals.pause_s(message(), NOT_AUTHORIZED)
+    refusals.taken(message())
+    assert refusals.pause_s(message(), NOT_AUTHORIZED) == 0.0
 
 
 def test_retained_topics_survive_a_restart(tmp_path: Path) -> None:
