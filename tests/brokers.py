@@ -100,6 +100,10 @@ class Mosquitto:
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    @property
     def log(self) -> str:
         return (self._directory / "broker.log").read_text(errors="replace")
 
@@ -145,6 +149,13 @@ class Mosquitto:
     def thaw(self) -> None:
         """Let it go on."""
         self._running().send_signal(signal.SIGCONT)
+
+    def await_log(self, words: str, limit_s: float = 20.0) -> None:
+        """Return once the broker has said ``words``."""
+        until = time.monotonic() + limit_s
+        while words not in self.log:
+            assert time.monotonic() < until, self.log[-2000:]
+            time.sleep(0.02)
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "the broker is not started"

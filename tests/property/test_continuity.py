@@ -1,5 +1,7 @@
 """A subscriber's account agrees with a plain set of numbers, whatever arrives."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +27,28 @@ def test_a_loss_is_what_neither_came_nor_was_announced(
     seen, known = numbers(came), numbers(announced)
     expected = set(range(came[0][0], max(seen) + 1)) - seen - known
     assert {n for low, high in account.losses() for n in range(low, high)} == expected
+
+
+def book(account: Account, messages: list[tuple[int, int, str]]) -> None:
+    for start, count, what in sorted(messages):
+        if what == "data":
+            account.take(start, count, what, 1.0)
+        else:
+            account.announce(start, start + count)
+
+
+@given(STRETCHES, STRETCHES, st.integers(1, 6))
+def test_settling_changes_no_count_of_what_comes_in_order(
+    came: list[Stretch], announced: list[Stretch], most: int
+) -> None:
+    plain, bounded = Account(), Account()
+    messages = [(*stretch, "data") for stretch in came] + [(*gap, "gap") for gap in announced]
+    with patch("otgate.publish.ledger.MOST_STRETCHES", most):
+        book(bounded, messages)
+    book(plain, messages)
+    assert (bounded.count, bounded.lost, bounded.gaps) == (plain.count, plain.lost, plain.gaps)
+    assert len(bounded.received) <= most
+    assert bounded.duplicates == plain.duplicates
 
 
 @given(STRETCHES)

@@ -12,6 +12,7 @@ import msgspec
 
 from otgate.cli.broker import broker_arguments, source
 from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.cli.duration import duration_s
 from otgate.errors import Refused
 from otgate.publish.errors import BrokerRefused
 from otgate.publish.payload import DeviceMeta, GapNotice, GatewayStatus, PointMeta, Sample, Samples
@@ -162,7 +163,11 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument(
-        "--for", dest="seconds", type=float, metavar="SECONDS", help="stop after this long"
+        "--for",
+        dest="seconds",
+        type=duration_s,
+        metavar="DURATION",
+        help="stop after this long: seconds, or 30s, 10m, 1.5h, 2d",
     )
 
 

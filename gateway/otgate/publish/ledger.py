@@ -3,7 +3,9 @@
 Samples are numbered per gateway, conduit, lane and epoch. A hole below the highest number seen,
 or below what the gateway says is delivered, is a loss unless a gap message announced it, or the
 subscriber was cut off while those numbers were published. Memory is one range per unbroken
-stretch of numbers, so a healthy stream costs a few words.
+stretch of numbers, so a healthy stream costs a few words; where there are too many holes the
+oldest are settled, and epochs that ended minutes ago are folded into one account, so that days of
+restarts and losses cost no more than an hour of them.
 """
 
 from collections.abc import Iterable
@@ -18,6 +20,15 @@ from otgate.spool.ranges import Ranges
 RESOLUTION = 1.05
 """Ratio of neighbouring age buckets: percentiles are right within 5 %."""
 
+MOST_STRETCHES = 2048
+"""Ranges that an account holds; beyond, the lower half of its numbers is settled for good."""
+FOLD_AFTER_US = 120 * 1_000_000
+"""An epoch that has a successor is folded after so long without a message: no rewind goes so far
+back."""
+UNFOLDED = 2
+"""The newest epochs of a lane, which are never folded."""
+SHOWN_LOSSES = 5
+
 Place: TypeAlias = tuple[str, str, str, str]
 """Site, gateway, conduit, lane: within it epochs follow each other, their texts in order."""
 
@@ -27,19 +38,25 @@ class Ages:
 
     def __init__(self) -> None:
         self.count = 0
-        self._buckets: dict[int, int] = {}
+        self.buckets: dict[int, int] = {}
 
     def add(self, age_ms: float, count: int = 1) -> None:
         """Count ``count`` samples of this age."""
         bucket = 0 if age_ms <= 0.01 else ceil(log(age_ms / 0.01) / log(RESOLUTION))
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + count
         self.count += count
+
+    def merge(self, other: "Ages") -> None:
+        """Count what ``other`` counted."""
+        self.count += other.count
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
 
     def percentile(self, share: float) -> float | None:
         """Return the age in ms that ``share`` (0..1) of the samples do not exceed."""
         wanted = share * self.count
-        for bucket in sorted(self._buckets):
-            wanted -= self._buckets[bucket]
+        for bucket in sorted(self.buckets):
+            wanted -= self.buckets[bucket]
             if wanted <= 0:
                 return float(f"{0.01 * RESOLUTION**bucket:.3g}")
         return None
@@ -54,6 +71,23 @@ class Stream:
     conduit: str
     lane: str
     epoch: str
+
+
+@dataclass(slots=True)
+class Totals:
+    """Counts that do not change any more."""
+
+    count: int = 0
+    lost: int = 0
+    unseen: int = 0
+    gaps: int = 0
+    losses: list[tuple[int, int]] = field(default_factory=list)
+    """The first few of what was lost."""
+
+    @property
+    def happened(self) -> bool:
+        """Tell whether anything was settled."""
+        return bool(self.count or self.lost or self.unseen or self.gaps)
 
 
 @dataclass(slots=True)
@@ -78,11 +112,19 @@ class Account:
     through: int = 0
     """The gateway says that every number below is delivered."""
     highest: dict[str, int] = field(default_factory=dict)
+    touched_us: int = 0
+    """When the last message of it came."""
+    settled: Totals = field(default_factory=Totals)
+    """What is below ``starts_at`` and was settled: it has no ranges any more."""
 
     def take(self, start: int, count: int, message_class: str, age_ms: float) -> None:
         """Book ``count`` samples from ``start`` on."""
         if self.starts_at is None:
             self.starts_at = start
+        if start < self.settled_below:
+            known = min(count, self.settled_below - start)
+            self.duplicates += known
+            start, count = start + known, count - known
         if self.cut_off:
             self.passed_by.add(self.reached, start)
             self.cut_off = False
@@ -99,6 +141,43 @@ class Account:
             self.ages.add(age_ms, fresh)
         if message_class == MessageClass.REPLAY:
             self.replayed += fresh
+        self.bound()
+
+    def announce(self, start: int, stop: int) -> None:
+        """Book [start, stop) as never to come; what was settled stays as it was counted."""
+        self.announced.add(max(start, self.settled_below), stop)
+        self.bound()
+
+    def bound(self) -> None:
+        """Settle the lower half of the numbers where there are too many ranges of them."""
+        for ranges in (self.received, self.announced, self.passed_by):
+            if len(ranges) > MOST_STRETCHES and self.starts_at is not None:
+                starts = [start for start, _ in ranges]
+                self.settle(starts[len(starts) // 2])
+
+    def settle(self, below: int) -> None:
+        """Count what is below ``below`` for good; what comes of it later is a duplicate.
+
+        What is above everything received is left alone: whether it is lost is not known yet.
+        """
+        below = min(below, self.reached)
+        lost = _below(self.losses(), below)
+        self.settled.losses = [*self.settled.losses, *lost][:SHOWN_LOSSES]
+        self.settled.lost += _size(lost)
+        self.settled.unseen += _size(
+            hole for part in _below(self.passed_by, below) for hole in self._holes(*part)
+        )
+        self.settled.gaps += _size(_below(self.announced, below))
+        self.settled.count += _size(_below(self.received, below))
+        for ranges in (self.received, self.announced, self.passed_by):
+            ranges.remove(0, below)
+        if self.starts_at is not None:
+            self.starts_at = max(self.starts_at, below)
+
+    @property
+    def settled_below(self) -> int:
+        """Below this nothing changes any more."""
+        return (self.starts_at or 0) if self.settled.happened else 0
 
     @property
     def reached(self) -> int:
@@ -118,7 +197,7 @@ class Account:
         holes = [hole for part in self.passed_by for hole in self._holes(*part)]
         if self.cut_off:
             holes += self._holes(self.reached, self.through)
-        return _size(holes)
+        return self.settled.unseen + _size(holes)
 
     def _holes(self, start: int, stop: int) -> list[tuple[int, int]]:
         return _without(self.announced, self.received.missing(start, stop))
@@ -126,17 +205,54 @@ class Account:
     @property
     def count(self) -> int:
         """How many samples were received, each counted once."""
-        return _size(self.received)
+        return self.settled.count + _size(self.received)
 
     @property
     def gaps(self) -> int:
         """How many samples were announced as never to come."""
-        return _size(self.announced)
+        return self.settled.gaps + _size(self.announced)
 
     @property
     def lost(self) -> int:
         """How many samples are lost."""
-        return _size(self.losses())
+        return self.settled.lost + _size(self.losses())
+
+    def shown_losses(self) -> list[tuple[int, int]]:
+        """Return the first few lost ranges."""
+        return [*self.settled.losses, *self.losses()][:SHOWN_LOSSES]
+
+
+@dataclass(slots=True)
+class Folded:
+    """Epochs of one lane that ended long ago, together."""
+
+    first: str
+    last: str
+    epochs: int = 0
+    totals: Totals = field(default_factory=Totals)
+    at_least: bool = False
+    duplicates: int = 0
+    disorder: int = 0
+    replayed: int = 0
+    ages: Ages = field(default_factory=Ages)
+    losses: list[tuple[str, int, int]] = field(default_factory=list)
+    """The first few: epoch, start and stop."""
+
+    def take(self, epoch: str, account: Account) -> None:
+        """Add an epoch, later than all that were taken before."""
+        self.last = epoch
+        self.epochs += 1
+        self.totals.count += account.count
+        self.totals.lost += account.lost
+        self.totals.unseen += account.unseen
+        self.totals.gaps += account.gaps
+        self.at_least = self.at_least or account.at_least
+        self.duplicates += account.duplicates
+        self.disorder += account.disorder
+        self.replayed += account.replayed
+        self.ages.merge(account.ages)
+        told = ((epoch, start, stop) for start, stop in account.shown_losses())
+        self.losses = [*self.losses, *told][:SHOWN_LOSSES]
 
 
 class Ledger:
@@ -144,7 +260,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self.accounts: dict[Stream, Account] = {}
+        self.folded: dict[Place, Folded] = {}
         self._first: dict[Place, str] = {}
+        self._now_us = 0
 
     def cut_off(self) -> None:
         """Take note that we begin to listen again and that nothing was kept for us meanwhile."""
@@ -154,15 +272,24 @@ class Ledger:
     def samples(self, samples: Samples, message_class: MessageClass, now_us: int) -> None:
         """Book a data, event or replay message that arrived at ``now_us``."""
         place = _place(samples, samples.lane)
+        self._now_us = now_us
         self._first.setdefault(place, samples.epoch)
         age_ms = (now_us - samples.received_us) / 1000
+        if self._is_folded(place, samples.epoch):
+            self.folded[place].duplicates += len(samples.points)
+            return
         account = self._account(place, samples.epoch)
+        account.touched_us = now_us
         account.take(samples.seq, len(samples.points), message_class.value, age_ms)
 
     def gap(self, gap: GapNotice) -> None:
         """Book an announced gap."""
-        account = self._account(_place(gap, gap.lane), gap.epoch)
-        account.announced.add(gap.seq, gap.seq + gap.count)
+        place = _place(gap, gap.lane)
+        if self._is_folded(place, gap.epoch):
+            self.folded[place].at_least = self.folded[place].at_least or gap.at_least
+            return
+        account = self._account(place, gap.epoch)
+        account.announce(gap.seq, gap.seq + gap.count)
         account.at_least = account.at_least or gap.at_least
 
     def status(self, status: GatewayStatus) -> None:
@@ -182,20 +309,25 @@ class Ledger:
     @property
     def unseen(self) -> int:
         """Samples that passed by while we were cut off, in all streams."""
-        return sum(account.unseen for account in self.accounts.values())
+        folded = sum(folded.totals.unseen for folded in self.folded.values())
+        return folded + sum(account.unseen for account in self.accounts.values())
 
     @property
     def lost(self) -> int:
         """Samples lost in all streams."""
-        return sum(account.lost for account in self.accounts.values())
+        folded = sum(folded.totals.lost for folded in self.folded.values())
+        return folded + sum(account.lost for account in self.accounts.values())
 
     @property
     def received(self) -> int:
         """Samples received in all streams, each counted once."""
-        return sum(account.count for account in self.accounts.values())
+        folded = sum(folded.totals.count for folded in self.folded.values())
+        return folded + sum(account.count for account in self.accounts.values())
 
     def _complete(self, place: Place, epoch: str, end: int) -> None:
         """Take it that all of an epoch below ``end`` is delivered, where that is our concern."""
+        if self._is_folded(place, epoch):
+            return
         known = self.accounts.get(Stream(*place, epoch))
         if known is None and not self._begun_here(place, epoch):
             return
@@ -210,8 +342,25 @@ class Ledger:
             if self._begun_here(place, epoch):
                 account.starts_at = 0
                 account.cut_off = self._cut_off_before(stream)
+            account.touched_us = self._now_us
             self.accounts[stream] = account
+            self._fold(place)
         return account
+
+    def _is_folded(self, place: Place, epoch: str) -> bool:
+        folded = self.folded.get(place)
+        return folded is not None and epoch <= folded.last
+
+    def _fold(self, place: Place) -> None:
+        """Fold the epochs of a lane that nothing more is to be expected of, oldest first."""
+        known = sorted(stream for stream in self.accounts if _lane_of(stream) == place)
+        for stream in known[:-UNFOLDED]:
+            account = self.accounts[stream]
+            if account.touched_us > self._now_us - FOLD_AFTER_US:
+                return
+            folded = self.folded.setdefault(place, Folded(stream.epoch, stream.epoch))
+            folded.take(stream.epoch, account)
+            del self.accounts[stream]
 
     def _begun_here(self, place: Place, epoch: str) -> bool:
         """Tell whether an epoch began while we listened: we know an earlier one at first hand."""
@@ -229,6 +378,10 @@ def _place(message: Samples | GapNotice | GatewayStatus, lane: str) -> Place:
 
 def _lane_of(stream: Stream) -> Place:
     return stream.site, stream.gateway, stream.conduit, stream.lane
+
+
+def _below(parts: Iterable[tuple[int, int]], limit: int) -> list[tuple[int, int]]:
+    return [(start, min(stop, limit)) for start, stop in parts if start < limit]
 
 
 def _without(taken: Ranges, parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

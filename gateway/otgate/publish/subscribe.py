@@ -200,7 +200,7 @@ class _Attempt:
         if self._keeps_session:
             kept = _kept_for(source.session_s, PacketTypes.CONNECT)
             session = {"identifier": source.session, "properties": kept}
-            session["clean_start"] = self._spoken is None
+            session["clean_start"] = False  # else Mosquitto 2.0 leaves it out of its file
         return _Client(
             source.broker.host,
             source.broker.port,

@@ -16,6 +16,9 @@ class Ranges:
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(list(zip(self._starts, self._stops, strict=True)))
 
+    def __len__(self) -> int:
+        return len(self._starts)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ranges) and list(self) == list(other)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,8 @@ import paho.mqtt.publish
 import pytest
 
 from brokers import Authority, Mosquitto, authority, broker, free_port
-from otgate.cli import main
+from otgate.cli import main, verify
+from otgate.cli.duration import duration_s
 
 __all__ = ["authority", "broker"]
 
@@ -147,7 +149,70 @@ def test_arguments_that_make_no_sense_are_usage(
     assert "secret" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "soon"])
+def verifying(broker: Mosquitto, *arguments: str) -> "subprocess.Popen[str]":
+    """`otgate verify` without an end, once it has received something."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "otgate", "verify", broker.url, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    broker.await_log("otgate-verify")
+    time.sleep(0.5)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_without_a_duration_it_listens_until_it_is_told_to_stop(
+    broker: Mosquitto, number: signal.Signals
+) -> None:
+    with Talker(broker.port):
+        process = verifying(broker)
+        process.send_signal(number)
+        printed, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert re.search(r"\d+ samples received, 0 lost", printed)
+
+
+def test_a_signal_prints_how_it_stands_and_it_goes_on(broker: Mosquitto) -> None:
+    with Talker(broker.port):
+        process = verifying(broker, "--json")
+        assert process.stdout is not None
+        process.send_signal(signal.SIGUSR1)
+        first = json.loads(process.stdout.readline())
+        time.sleep(0.3)
+        process.terminate()
+        printed, _ = process.communicate(timeout=20)
+    last = json.loads(printed)
+    assert 0 < first["received"] < last["received"]
+
+
+@pytest.mark.parametrize("terminal", ["yes", "no"])
+def test_progress_is_told_while_it_runs(
+    broker: Mosquitto,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: str,
+) -> None:
+    monkeypatch.setattr(verify, "PROGRESS_S", 0.3)
+    monkeypatch.setattr(verify, "TERMINAL_S", 0.3)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal == "yes")
+    more = [] if terminal == "yes" else ["--progress"]
+    with Talker(broker.port):
+        assert main(["verify", broker.url, "--for", "1.5s", *more]) == 0
+    told = capsys.readouterr().err
+    assert re.search(r"0:00:01  \d+ samples received, 0 lost", told)
+    assert ("\r" in told) is (terminal == "yes")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("30s", 30), ("1.5h", 5400), ("10m", 600), ("2d", 172800)]
+)
+def test_a_duration_is_seconds_or_has_a_unit(text: str, seconds: float) -> None:
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "soon", "0m", "3 d", "5x"])
 def test_a_duration_is_above_zero(seconds: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["verify", "mqtt://host", f"--for={seconds}"])

@@ -1,10 +1,12 @@
+import tracemalloc
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
-from otgate.publish.ledger import Ages, Ledger
+from otgate.publish.ledger import MOST_STRETCHES, Ages, Ledger
 from otgate.publish.payload import Data, GapNotice, GatewayStatus, LaneStatus, Sample
 from otgate.publish.topics import MessageClass
+from otgate.spool.epoch import epoch_text
 
 EPOCH = "01JD3K7Q"
 LATER = LaneStatus(epoch="01JD3K7R", complete_through=0, previous_epoch=EPOCH, previous_end=25)
@@ -96,7 +98,7 @@ def test_an_announced_gap_is_no_loss() -> None:
 
 
 def test_a_gap_that_may_be_larger_is_booked_as_such() -> None:
-    larger = msgspec.structs.replace(gap(10, 7), at_least=True)
+    larger = replace(gap(10, 7), at_least=True)
     assert [a.at_least for a in booked(data(0), gap(10, 7)).accounts.values()] == [False]
     assert [a.at_least for a in booked(larger, gap(17, 3)).accounts.values()] == [True]
 
@@ -215,6 +217,82 @@ def test_memory_does_not_grow_with_an_unbroken_stream() -> None:
     ledger = booked(*(data(seq) for seq in range(0, 10_000, 10)))
     (account,) = ledger.accounts.values()
     assert list(account.received) == [(0, 10_000)]
+
+
+def restarted(epochs: int, gateways: int = 1) -> Ledger:
+    """A ledger of many epochs, ten minutes each; of every tenth the last 5 samples are lost."""
+    ledger = Ledger()
+    for number in range(epochs):
+        for gateway in range(gateways):
+            one_epoch(ledger, number, f"gw{gateway + 1}")
+    return ledger
+
+
+def one_epoch(ledger: Ledger, number: int, gateway: str) -> None:
+    epoch, previous = epoch_text(1000 + number), epoch_text(999 + number)
+    told = LaneStatus(epoch=epoch, complete_through=0, previous_epoch=previous, previous_end=30)
+    said = replace(status(told), gateway=gateway)
+    now_us = number * 600_000_000
+    if number:
+        ledger.status(said)
+    for seq in (0, 10) if number % 10 == 5 else (0, 10, 20):
+        ledger.samples(data(seq, epoch=epoch, gateway=gateway), MessageClass.DATA, now_us)
+
+
+def test_epochs_that_ended_long_ago_are_folded_without_losing_count() -> None:
+    ledger = restarted(3000)
+    assert len(ledger.accounts) <= 4
+    (folded,) = ledger.folded.values()
+    assert folded.epochs + len(ledger.accounts) == 3000
+    assert ledger.lost == 300 * 10
+    assert ledger.received == 3000 * 30 - ledger.lost
+    assert folded.losses[0] == (epoch_text(1005), 20, 30)
+
+
+def test_what_comes_again_of_a_folded_epoch_is_a_duplicate_and_no_new_loss() -> None:
+    ledger = restarted(20)
+    before = ledger.lost
+    ledger.samples(data(0, epoch=epoch_text(1001)), MessageClass.REPLAY, 10**13)
+    ledger.gap(replace(gap(0, 10), epoch=epoch_text(1001)))
+    ledger.retained(status(LaneStatus(epoch=epoch_text(1001), complete_through=500)))
+    (folded,) = ledger.folded.values()
+    assert (folded.duplicates, ledger.lost) == (10, before)
+
+
+def test_an_epoch_that_a_rewind_can_reach_is_not_folded() -> None:
+    ledger = Ledger()
+    for number in range(10):
+        epoch = epoch_text(1000 + number)
+        ledger.samples(data(0, epoch=epoch), MessageClass.DATA, number * 1_000_000)
+    assert (len(ledger.accounts), ledger.folded) == (10, {})
+
+
+def test_holes_without_end_are_settled_without_losing_count() -> None:
+    ledger = Ledger()
+    for n in range(20_000):
+        ledger.samples(data(n * 10, 9), MessageClass.DATA, n)
+    (account,) = ledger.accounts.values()
+    assert len(account.received) <= MOST_STRETCHES
+    assert (ledger.received, ledger.lost) == (180_000, 19_999)
+    assert account.shown_losses()[0] == (9, 10)
+
+
+def test_what_comes_again_of_what_is_settled_is_a_duplicate() -> None:
+    ledger = Ledger()
+    for n in range(3000):
+        ledger.samples(data(n * 10, 9), MessageClass.DATA, n)
+    ledger.samples(data(0, 10), MessageClass.DATA, 0)
+    (account,) = ledger.accounts.values()
+    assert (account.duplicates, ledger.received, ledger.lost) == (10, 27_000, 2_999)
+
+
+def test_a_hundred_gateways_over_days_fit_into_a_few_megabytes() -> None:
+    tracemalloc.start()
+    ledger = restarted(10, gateways=100)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ledger.received == 100 * (10 * 30 - 10)
+    assert size < 8e6
 
 
 def test_percentiles_are_right_within_five_percent() -> None:
