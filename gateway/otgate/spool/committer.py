@@ -211,9 +211,12 @@ class Committer:
         self._trimmed_at = begun
         self._trim_due_s = time.monotonic() + IDLE_S
         data, event, live = (self._logs[log] for log in (Log.DATA, Log.EVENT, Log.LIVE))
-        for log, kept in self._surplus(data, event):
-            if not self._logs[log].remove(kept.id):
-                self._logs[log].kept.appendleft(kept)
-                return
+        stuck = [
+            (log, kept)
+            for log, kept in self._surplus(data, event)
+            if not self._logs[log].remove(kept.id)
+        ]
+        for log, kept in reversed(stuck):  # for the next time; the others are not held up
+            self._logs[log].kept.appendleft(kept)
         while len(live.kept) > LIVE_SEGMENTS_CLOSED:
             live.remove(live.kept.popleft().id)

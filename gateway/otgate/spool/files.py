@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -41,7 +42,11 @@ class Files(Protocol):
         """
 
     def open(self, path: Path) -> int:
-        """Open ``path`` for reading."""
+        """Open ``path`` for reading.
+
+        Raises:
+            FileNotFoundError: there is no file of that name; a directory or a pipe is none.
+        """
 
     def close(self, descriptor: int) -> None:
         """Close, which also gives a lock back."""
@@ -116,8 +121,17 @@ class OperatingSystem:
         return descriptor
 
     def open(self, path: Path) -> int:
-        """Open read-only; a child process does not inherit it."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        """Open read-only; a pipe without a writer does not hold it up."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in {errno.ENXIO, errno.ELOOP}:  # a socket, a link to nowhere
+                raise _no_file(path) from error
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _no_file(path)
+        return descriptor
 
     def close(self, descriptor: int) -> None:
         """Close a descriptor."""
@@ -174,6 +188,10 @@ class OperatingSystem:
         """Ask the file system, as for a user without its reserved blocks."""
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize
+
+
+def _no_file(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "not a file", str(path))
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -112,8 +112,8 @@ class LaneReader:
     def _leave(self, opened: Opened) -> bool:
         """Leave a segment without further good frames, or wait for it to grow.
 
-        It is finished once a later one exists; what was written before that appeared is still
-        to be read, so it is looked at once more.
+        It is finished once a later one exists, and not merely a name of one; what was written
+        before that appeared is still to be read, so it is looked at once more.
         """
         if opened.last_look:
             self._damage = self._damage or opened.holds_more
@@ -123,7 +123,8 @@ class LaneReader:
         if _began_again(found, opened.start.id):
             self._wiped()
             return True
-        opened.last_look = bool(found) and found[-1] > opened.start.id
+        later = (each for each in reversed(found) if each > opened.start.id)
+        opened.last_look = any(self._shelf.sound(each) for each in later)
         return opened.last_look
 
     def _enter(self, items: list[Item]) -> Opened | None:

@@ -16,6 +16,9 @@ from otgate.spool.segment import (
     unpack_header,
 )
 
+LOOKED_AT = 4
+"""Of the newest names: two are the writer's at most, others may be anybody's."""
+
 READ_BYTES = 1 << 20
 """Read at once; segments of this log are far smaller."""
 
@@ -36,10 +39,12 @@ class LiveReader:
         Raises:
             SpoolUnusable: it is of a newer format.
         """
-        with suppress(OSError, Damaged):
+        found: list[SegmentId] = []
+        with suppress(OSError):
             found = segments(self._files.names(self._directory))
-            for segment in found[-2:]:
-                if self._segment is None or segment >= self._segment:
+        for segment in found[-LOOKED_AT:]:
+            if self._segment is None or segment >= self._segment:
+                with suppress(OSError, Damaged):
                     self._follow(segment)
         return self._newest
 

@@ -3,7 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 
 from otgate.spool.active import Active, Making
@@ -12,6 +14,7 @@ from otgate.spool.frame import FRAME
 from otgate.spool.recovery import Kept, Past
 from otgate.spool.segment import Log, SegmentId, Start
 
+LOOK_S = 1.0
 TRIAL_BYTES = 16 << 10
 UNLIMITED = 1 << 62
 
@@ -55,6 +58,7 @@ class SegmentLog:
         self.syncs = 0
         self.faults = 0
         self._retry_at_s = 0.0
+        self._look_at_s = 0.0
         self._active: Active | None = None
         self._making = making
         self._catalog = packed_catalog
@@ -99,6 +103,7 @@ class SegmentLog:
         if self._active is None and time.monotonic() < self._retry_at_s:
             return False
         try:
+            self._look()
             self._opened()
             self._take(source())
             self._write()
@@ -135,6 +140,20 @@ class SegmentLog:
         if self._active is not None:
             self._active.close()
 
+    def _look(self) -> None:
+        """Notice, at most once a second, that what is written has been removed meanwhile."""
+        now_s = time.monotonic()
+        if self._active is None or now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_S
+        name = self._active.id.name
+        try:
+            self._making.files.size(self.directory / name)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise OSError(ENOENT, f"{name} was removed while it was written") from error
+        except OSError:  # whoever may not look may yet write
+            return
+
     def _opened(self) -> Active:
         if self._active is None:
             self._retry_at_s = time.monotonic() + self._making.retry_s
@@ -157,10 +176,18 @@ class SegmentLog:
         self.begun += 1
         try:
             return Active(self._making, self.directory, self.log, start, self._catalog)
-        except OSError:
+        except OSError as error:
+            if error.errno == ENOENT:
+                self._house()
             self._remove(start.id.new_name)
             self._remove(start.id.name)
             raise
+
+    def _house(self) -> None:
+        """Make the directory again that somebody removed; the next try finds it."""
+        with suppress(OSError):
+            self._making.files.mkdir(self.directory)
+            self._making.files.sync_directory(self.directory.parent)
 
     def _take(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

@@ -129,6 +129,16 @@ class Shelf:
         seed = segment.seed(self.log)
         return Opened(header.start, catalog, seed, header.size, self.files, path, descriptor)
 
+    def sound(self, segment: SegmentId) -> bool:
+        """Tell whether a file of that name is a segment, of whatever format."""
+        try:
+            self.opened(segment).close()
+        except SpoolUnusable:
+            return True
+        except (OSError, Damaged):
+            return False
+        return True
+
     def first_seq(self, segment: SegmentId, otherwise: int) -> int:
         """Return where a segment starts, or ``otherwise`` where that cannot be read."""
         try:

@@ -1,5 +1,6 @@
 """The writer: the field side's end of a spool."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,7 +21,7 @@ from otgate.spool.epoch import epoch_text, next_epoch
 from otgate.spool.files import OS, Files
 from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
 from otgate.spool.inbox import Inbox
-from otgate.spool.recovery import past, swept
+from otgate.spool.recovery import past, reading, swept
 from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention
 from otgate.spool.segment import Log, pack_catalog
@@ -266,10 +267,24 @@ def _locked(files: Files, directory: Path) -> int:
         lock = files.lock(directory / LOCK)
         files.sync_directory(directory)
     except BlockingIOError as error:
-        raise SpoolUnusable(f"The spool {directory} has a writer already.") from error
+        holder = _holder(files, directory / LOCK)
+        raise SpoolUnusable(f"The spool {directory} has a writer already{holder}.") from error
     except OSError as error:
         raise _unusable(directory, error) from error
+    _signed(files, lock)
     return lock
+
+
+def _signed(files: Files, lock: int) -> None:
+    """Write down who holds the lock, for whoever is refused."""
+    with suppress(OSError):  # it holds without
+        files.write(lock, [f"{os.getpid():<20}\n".encode()])
+
+
+def _holder(files: Files, path: Path) -> str:
+    with suppress(OSError, ValueError), reading(files, path) as descriptor:
+        return f": process {int(files.pread(descriptor, 20, 0))}"
+    return ""
 
 
 def _released(files: Files, lock: int) -> None:
