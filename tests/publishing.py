@@ -1,6 +1,7 @@
 """A spool to publish from, a subscriber that remembers, and a publisher that runs in a test."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from otgate.model import Batch, Lane, Origin, ValueType
 from otgate.publish.errors import BrokerLost
 from otgate.publish.payload import Samples
 from otgate.publish.publisher import Publisher
-from otgate.publish.settings import BusSettings, read_broker
+from otgate.publish.settings import BusSettings, Login, read_broker
 from otgate.publish.subscribe import Joined, Received, Source, subscribe
 from otgate.publish.topics import MessageClass
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
@@ -191,7 +192,13 @@ class Running:
 
 @asynccontextmanager
 async def publishing(
-    spool: Path, state: Path, urls: str | Sequence[str], **settings: Any
+    spool: Path,
+    state: Path,
+    urls: str | Sequence[str],
+    *,
+    login: Login | None = None,
+    rng: random.Random | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """A publisher of ``spool``, stopped at the end."""
     addresses = [urls] if isinstance(urls, str) else urls
@@ -202,6 +209,8 @@ async def publishing(
         BusSettings(brokers, **{"client_id": "otgate-test", **settings}),
         clock=time.time_ns,
         state=state,
+        login=login,
+        rng=rng,
     )
     running = Running(publisher, asyncio.ensure_future(publisher.run()))
     try:

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import structlog
 
+from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
-from otgate.config.bus_side import BusFile, Credential, TlsFiles
-from otgate.config.credential import resolve
-from otgate.errors import Refused
+from otgate.config.bus_side import BusFile
 from otgate.observe import control
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import (
     BusSettings,
     Compression,
+    Keys,
     LastValues,
     Limits,
     Protocol,
-    Tls,
     read_broker,
 )
 from otgate.spool.reader import SpoolReader
@@ -34,7 +33,10 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         Refused: a credential is missing, or the administration socket cannot be opened.
     """
     reader = SpoolReader.open(bus.spool, bus.state)
-    publisher = Publisher(reader, settings(bus), clock=time.time_ns, state=bus.state)
+    login = FileLogin(bus)
+    publisher = Publisher(
+        reader, settings(bus, login.keys()), clock=time.time_ns, state=bus.state, login=login
+    )
     verbs = {"status": lambda: {"side": "bus", "conduit": bus.conduit, **publisher.status()}}
     try:
         async with control.serve(control_path, verbs):
@@ -46,14 +48,14 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
     return 0
 
 
-def settings(bus: BusFile) -> BusSettings:
-    """Turn what the bus file says into what the publisher needs, with secrets resolved."""
+def settings(bus: BusFile, keys: Keys) -> BusSettings:
+    """Turn what the bus file says into what the publisher needs."""
     return BusSettings(
         brokers=tuple(read_broker(url)[0] for url in bus.brokers),
         client_id=bus.client_id or "",
-        username=bus.username,
-        password=None if bus.password is None else secret(bus, bus.password),
-        tls=None if bus.tls is None else tls(bus, bus.tls),
+        username=keys.username,
+        password=keys.password,
+        tls=keys.tls,
         root=bus.root,
         keepalive_s=bus.keepalive_s,
         window=bus.window,
@@ -64,26 +66,3 @@ def settings(bus: BusFile) -> BusSettings:
         replay_s=bus.replay_s,
         protocol=Protocol(bus.protocol),
     )
-
-
-def secret(bus: BusFile, credential: Credential) -> str:
-    """Resolve a credential to its text, saying so where it came from the environment."""
-    found = resolve(credential.name, bus.credentials)
-    if found.warning:
-        log.warning("credential_from_environment", credential=credential.name)
-    return found.text
-
-
-def tls(bus: BusFile, files: TlsFiles) -> Tls:
-    """Resolve the TLS key where it is a credential.
-
-    Raises:
-        Refused: a key is given by the environment, which cannot hold a file.
-    """
-    key = files.key
-    if isinstance(key, Credential):
-        found = resolve(key.name, bus.credentials)
-        if found.path is None:
-            raise Refused(f"the TLS key `{key.name}` has to lie in a credential directory")
-        key = found.path
-    return Tls(files.ca, files.certificate, key, files.server_name)

@@ -51,6 +51,15 @@ def resolve(
     raise Refused(f"credential `{name}` is neither in {looked} nor systemd's")
 
 
+def places(
+    name: str, directory: Path | None, environment: Mapping[str, str] = os.environ
+) -> list[Path]:
+    """Return what `resolve` looks at; a credential changes only where one of these does."""
+    given = environment.get("CREDENTIALS_DIRECTORY")
+    found = [Path(given) / name] if given else []
+    return found if directory is None else [*found, directory, directory / name]
+
+
 def variable_of(name: str) -> str:
     """Return the environment variable that may hold a credential."""
     return "OTGATE_CREDENTIAL_" + re.sub(r"[^A-Z0-9]", "_", name.upper())

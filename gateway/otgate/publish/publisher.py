@@ -16,7 +16,13 @@ from otgate.publish.catalogs import Catalogs
 from otgate.publish.compression import compressor
 from otgate.publish.delivery import Delivery
 from otgate.publish.dialect import Dialect, first_dialect
-from otgate.publish.errors import BrokerClosed, BrokerLost, DialectRefused, SessionTakenOver
+from otgate.publish.errors import (
+    BrokerClosed,
+    BrokerLost,
+    BrokerRefused,
+    DialectRefused,
+    SessionTakenOver,
+)
 from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
 from otgate.publish.message import Claim, Message, Outcome, Settles
@@ -24,7 +30,7 @@ from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
 from otgate.publish.session import Session, opened
-from otgate.publish.settings import Broker, BusSettings, client_id
+from otgate.publish.settings import Broker, BusSettings, Login, client_id
 from otgate.publish.standing import Known
 from otgate.publish.suspects import Finding
 from otgate.publish.topics import Topics
@@ -36,6 +42,8 @@ from otgate.together import together, within
 
 UPKEEP_EVERY_S = 1.0
 FAREWELL_S = 1.0
+LOOK_AT_KEYS_S = 1.0
+"""How often, while there is no connection, files with keys are looked at."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +69,15 @@ class Publisher:
         *,
         clock: Callable[[], int],
         state: Path,
+        login: Login | None = None,
         rng: random.Random | None = None,
     ) -> None:
         compressor(settings.compress)  # refuse now what cannot work later
         self._reader = reader
         self._settings = settings
+        self._login = login
+        self._mark: object = None
+        """The login's, as it was before the last attempt."""
         self._clock = clock
         self._state = state
         self._retry = Retry(len(settings.brokers), rng or random.Random())  # noqa: S311  jitter
@@ -147,12 +159,32 @@ class Publisher:
     async def _always_connected(self) -> NoReturn:
         attempt = self._retry.first()
         while True:
-            await asyncio.sleep(attempt.delay_s)
+            await self._pause(attempt.delay_s)
             self._broker = self._settings.brokers[attempt.broker]
             try:
+                self._look_up_keys()
                 await self._once()
             except BrokerLost as lost:
                 attempt = self._after(lost)
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait, but not on while the keys have changed."""
+        left_s = delay_s
+        while left_s > 0:
+            await asyncio.sleep(min(LOOK_AT_KEYS_S, left_s))
+            left_s -= LOOK_AT_KEYS_S
+            if self._login and self._lost and self._login.mark() != self._mark:
+                log.info("keys_changed", broker=str(self._broker))
+                return
+
+    def _look_up_keys(self) -> None:
+        if self._login is None:
+            return
+        self._mark = self._login.mark()
+        try:
+            self._settings = self._settings.with_keys(self._login.keys())
+        except Refused as refused:
+            raise BrokerRefused(str(refused)) from None
 
     def _after(self, lost: BrokerLost) -> Next:
         now_s = asyncio.get_running_loop().time()

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -71,6 +72,29 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """What is shown to a broker."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: Tls | None = None
+
+
+class Login(typing.Protocol):
+    """Where keys come from; asked before each connection."""
+
+    def keys(self) -> Keys:
+        """Return the keys of this moment.
+
+        Raises:
+            Refused: there are none.
+        """
+
+    def mark(self) -> object:
+        """Return something that differs once the keys may have changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How much one message may carry."""
 
@@ -112,6 +136,10 @@ class BusSettings:
             raise Refused("the window holds at least one message")
         if self.tls is None and any(b.transport is Transport.TLS for b in self.brokers):
             raise Refused("an mqtts broker needs tls with a ca")
+
+    def with_keys(self, keys: Keys) -> Self:
+        """Return the settings with another login."""
+        return replace(self, username=keys.username, password=keys.password, tls=keys.tls)
 
     def identified(self, gateway: str, conduit: str) -> Self:
         """Return the settings with a client id."""
