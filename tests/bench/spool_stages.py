@@ -59,8 +59,7 @@ def writing(count: int, changed: int, pause_s: float) -> Iterator[tuple[Trial, T
                 return appended(writer, batches, times, pause_s)
 
         def floor(times: int) -> float:
-            several = 1 if pause_s else FRAMES_A_WRITE
-            return written(Path(place) / "floor", bodies, times, several)
+            return written(Path(place) / "floor", bodies, times, pause_s)
 
         yield ours, floor
 
@@ -92,8 +91,9 @@ def appended(
     return time.process_time() - begun_s
 
 
-def written(file: Path, bodies: Sequence[bytes], times: int, several: int) -> float:
-    """Write so many bodies behind their checksums, ``several`` a call, and sync."""
+def written(file: Path, bodies: Sequence[bytes], times: int, pause_s: float) -> float:
+    """Write so many bodies behind their checksums, many a call unless there is a pause; sync."""
+    several = 1 if pause_s else FRAMES_A_WRITE
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     try:
         begun_s = time.process_time()
@@ -103,6 +103,8 @@ def written(file: Path, bodies: Sequence[bytes], times: int, several: int) -> fl
                 body = bodies[number % len(bodies)]
                 buffers += (framed(body, SEED), body)
             os.writev(descriptor, buffers)
+            if pause_s:
+                time.sleep(pause_s)
         os.fdatasync(descriptor)
         return time.process_time() - begun_s
     finally:

@@ -80,7 +80,9 @@ class Gate:
         if not len(crossing):
             return []
         if part.steps is not None:
-            crossing.values = part.steps.rounded(crossing.index, crossing.values)
+            rounded = part.steps.rounded(crossing.index, crossing.values)
+            crossing = replaced_index(crossing, crossing.index)
+            crossing.values = rounded
         batches = [crossing] if part.pace is None else part.pace.pass_(crossing, now_ns)
         return [out for batch in batches for out in part.by_lane(batch)]
 
@@ -96,10 +98,14 @@ class Gate:
 
     def _allowed(self, part: "Part", batch: Batch) -> Batch:
         """Return the samples of crossing points, their index holding slots."""
-        slotted = replaced_index(batch, part.slots[batch.index])
-        if part.whole or (allowed := slotted.index >= 0).all():
+        if part.whole:
+            return batch
+        slotted = replaced_index(batch, part.slots.take(batch.index))
+        allowed = slotted.index >= 0
+        count = int(np.count_nonzero(allowed))
+        if count == len(batch):
             return slotted
-        self.withheld += len(batch) - int(np.count_nonzero(allowed))
+        self.withheld += len(batch) - count
         return slotted.kept(allowed)
 
     def _tested(self, batch: Batch) -> Batch:
@@ -124,7 +130,8 @@ class Part:
         self.slots = np.full(len(device.points), -1, np.int32)
         """Slot of each of the device's points; -1 has none."""
         self.slots[points] = np.arange(len(points))
-        self.whole = len(points) == len(device.points)
+        self.whole = points == list(range(len(device.points)))
+        """Whether every point crosses, so that slots are the points' own numbers."""
         self.numbers = np.fromiter(found, np.int32)
         self.events = np.array([device.points[p].kind in EVENT_KINDS for p in points])
         self.steps = Steps(steps, value_type) if any(steps) else None
@@ -134,7 +141,7 @@ class Part:
 
     def by_lane(self, batch: Batch) -> list[tuple[Lane, Batch]]:
         """Split ``batch`` by lane and number its points as the catalog does."""
-        numbered = replaced_index(batch, self.numbers[batch.index])
+        numbered = replaced_index(batch, self.numbers.take(batch.index))
         if self.lane is not None:
             return [(self.lane, numbered)]
         events = self.events[batch.index]
@@ -146,9 +153,10 @@ class Part:
 
 def one_lane(events: Mask) -> Lane | None:
     """Return the lane of all, or None where events and data are mixed."""
-    if events.all():
+    count = np.count_nonzero(events)
+    if count == len(events):
         return Lane.EVENT
-    return None if events.any() else Lane.DATA
+    return None if count else Lane.DATA
 
 
 def replaced_index(batch: Batch, index: Index) -> Batch:

@@ -97,27 +97,31 @@ class Pace:
 
     def _firsts(self, index: Index) -> Mask | None:
         """Mark each point's first sample, or return None where no point appears twice."""
+        if np.count_nonzero(index[1:] > index[:-1]) == len(index) - 1:
+            return None
         order = np.arange(len(index), dtype=np.int32)
         self.position[index[::-1]] = order[::-1]
         firsts = self.position[index] == order
-        return None if firsts.all() else firsts
+        return None if np.count_nonzero(firsts) == len(firsts) else firsts
 
     def _pass_once(self, batch: Batch, now_ns: int) -> list[Batch]:
         slots, quality = batch.index, batch.quality
         carries = (quality & NO_VALUE) == 0
-        news = ((quality ^ self.quality[slots]) & NEWS) != 0
-        timely = now_ns - self.released_ns[slots] >= self.interval_ns[slots]
-        timely |= carries & ~self.valued[slots]
+        news = ((quality ^ self.quality.take(slots)) & NEWS) != 0
+        timely = now_ns - self.released_ns.take(slots) >= self.interval_ns.take(slots)
+        timely |= carries & ~self.valued.take(slots)
         goes = timely | (news & ~carries)
-        self.suppressed += int(np.count_nonzero(self.held[slots]))
-        if goes.all():
+        self.suppressed += int(np.count_nonzero(self.held.take(slots)))
+        count = np.count_nonzero(goes)
+        if count == len(goes):
             self.held[slots] = False
             self._go(batch, timely, now_ns)
             return [batch]
         waits = ~goes
-        out = [self._resent(batch.kept(resends))] if (resends := waits & news).any() else []
+        resends = waits & news
+        out = [self._resent(batch.kept(resends))] if np.count_nonzero(resends) else []
         self._hold(batch.kept(waits))
-        if goes.any():
+        if count:
             going = batch.kept(goes)
             self.held[going.index] = False
             self._go(going, timely[goes], now_ns)
@@ -135,7 +139,7 @@ class Pace:
     def _went(self, slots: Index, values: Values, quality: Words, times_ns: Nanoseconds) -> None:
         self.quality[slots] = quality
         carries = (quality & NO_VALUE) == 0
-        if not carries.all():
+        if np.count_nonzero(carries) != len(carries):
             slots, values, times_ns = slots[carries], values[carries], times_ns[carries]
         self.valued[slots] = True
         self.value[slots] = values

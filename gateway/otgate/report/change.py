@@ -51,8 +51,9 @@ def other(new: Values, old: Values) -> Mask:
 def other_number(new: Values, old: Values) -> Mask:
     """Say where values differ; NaN is the same as NaN."""
     changed: Mask = new != old
-    if np.isnan(new).any():
-        changed &= ~(np.isnan(new) & np.isnan(old))
+    missing = np.isnan(new)
+    if np.count_nonzero(missing):
+        changed &= ~(missing & np.isnan(old))
     return changed
 
 

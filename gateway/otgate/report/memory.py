@@ -115,8 +115,8 @@ class Memory:
         if batch.source_ns is not None:
             self.device_time |= batch.clock is Clock.DEVICE
             time_ns = batch.source_ns
-        empty = batch.quality & Quality.NO_VALUE if batch.quality.any() else None
-        if empty is None or not empty.any():
+        empty = batch.quality & Quality.NO_VALUE if np.count_nonzero(batch.quality) else None
+        if empty is None or not np.count_nonzero(empty):
             self.values[batch.value_type][rows] = batch.values
             self.time_ns[rows] = time_ns
         else:

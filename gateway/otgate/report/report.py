@@ -125,17 +125,18 @@ class Report:
 
     def _pass_changed(self, batch: Batch, column: Column) -> Batch | None:
         memory = self._memory
-        if (memory.owner[column.rows] != column.number).any():
+        if np.count_nonzero(memory.owner[column.rows] != column.number):
             self._forget()
             memory.owner[column.rows] = column.number
-        if not column.noted and batch.quality.any():
+        flagged = np.count_nonzero(batch.quality)
+        if flagged and not column.noted:
             memory.note_time(column)  # a point without a value keeps the time of its last one
         column.values, column.quality, column.noted = batch.values, batch.quality, True
         memory.note(batch, column.rows)
         self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
         news = batch.quality != memory.sent_quality[column.rows]
         moved = column.changed(batch.values, memory.sent_values[batch.value_type][column.rows])
-        if batch.quality.any():
+        if flagged:
             moved &= batch.quality & Quality.NO_VALUE == 0
         if column.paced is not None:
             moved = self._hold(batch, column, news, moved)
@@ -159,7 +160,7 @@ class Report:
         if column.paced is not None:
             hold &= column.paced
         memory.held[column.rows] = hold
-        column.holding = bool(hold.any())
+        column.holding = bool(np.count_nonzero(hold))
         if column.holding:
             self._due_ns = min(self._due_ns, int(ends_ns[hold].min()))
         return moved & ~hold

@@ -75,6 +75,7 @@ class Committer:
         self._waiters: deque[Waiter] = deque()
         self._written = 0
         self._sync_due_s = float("inf")
+        self._gather_until_s = 0.0
         self._live_seq = 0
         self._trimmed_at = 0
         self._trim_due_s = 0.0
@@ -123,12 +124,21 @@ class Committer:
     def _run(self) -> None:
         while not self._stopping:
             self.awake.wait(self._patience_s())
+            self._gather()
             self.awake.clear()
             self._cycle()
-            if not self._waiters:
-                time.sleep(self._pace.gather_s)
+            self._gather_until_s = time.monotonic() + self._pace.gather_s
         self._cycle()
         self._close()
+
+    def _gather(self) -> None:
+        """Let what comes soon after a write come together, unless somebody waits for it.
+
+        Not right after the write: a thread that need not wake costs nothing.
+        """
+        left_s = self._gather_until_s - time.monotonic()
+        if left_s > 0 and not self._waiters and not self._stopping:
+            time.sleep(left_s)
 
     def _close(self) -> None:
         for log in self._logs.values():
@@ -155,8 +165,9 @@ class Committer:
         if all(clean):
             self._written = ticket
         live = self._logs[Log.LIVE]
-        live.advance(self._live_entries)
-        live.forget()
+        if self.live is not None or live.due_s < float("inf"):
+            live.advance(self._live_entries)
+            live.forget()
         if self._sync_due_s == float("inf") and any(log.undurable for log, _ in self._lanes):
             self._sync_due_s = time.monotonic() + self._pace.sync_s
 

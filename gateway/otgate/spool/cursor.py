@@ -99,7 +99,10 @@ class LaneCursor:
         if epoch < self._floor.epoch or start >= stop:
             return
         self.changed = True
-        self._acked.setdefault(epoch, Ranges()).add(start, stop)
+        acked = self._acked.get(epoch)
+        if acked is None:
+            acked = self._acked[epoch] = Ranges()
+        acked.add(start, stop)
         self._remember(epoch, start, stop)
         self._advance()
 
@@ -122,10 +125,11 @@ class LaneCursor:
     def _remember(self, epoch: int, start: int, stop: int) -> None:
         now_s = self._clock_s()
         last = self._history[-1] if self._history else None
-        if last and (last.epoch, last.stop) == (epoch, start) and now_s - last.at_s < MERGE_S:
+        follows = last is not None and last.stop == start and last.epoch == epoch
+        if last is not None and follows and now_s - last.at_s < MERGE_S:
             last.stop = stop
-        else:
-            self._history.append(Acknowledged(now_s, epoch, start, stop))
+            return
+        self._history.append(Acknowledged(now_s, epoch, start, stop))
         while self._history[0].at_s < now_s - HISTORY_S:
             self._history.popleft()
 
@@ -138,7 +142,8 @@ class LaneCursor:
         if epoch != self._floor.epoch:
             self.changed = True
             self._forget_epochs(epoch)
-        self._floor = Place(epoch, hole)
+        if (epoch, hole) != self._floor:
+            self._floor = Place(epoch, hole)
 
     def _forget_epochs(self, before: int) -> None:
         since_s = self._clock_s() - HISTORY_S

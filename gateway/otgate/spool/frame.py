@@ -38,6 +38,7 @@ LIVE_HEAD = struct.Struct("<B7xq")
 
 HAS_SOURCE, HAS_INDEX, HAS_QUALITY, GATEWAY_CLOCK = 1, 2, 4, 8
 """Flags of a batch: columns that are absent otherwise, and whose clock the source times are."""
+HAS_COLUMNS = HAS_SOURCE | HAS_INDEX | HAS_QUALITY
 
 COLUMNS: dict[ValueType, np.dtype[Any]] = {
     ValueType.F64: np.dtype("<f8"),
@@ -183,16 +184,18 @@ def _unpack_batch(body: memoryview, lane: Lane, epoch: int, catalog: Catalog) ->
         return None
     value_type = VALUE_TYPES[kind]
     values, at = _unpack_values(body, value_type, count)
-    source_ns, at = _optional(body, flags & HAS_SOURCE, I8, count, at)
-    index, at = _optional(body, flags & HAS_INDEX, I4, count, at)
-    quality, at = _optional(body, flags & HAS_QUALITY, U4, count, at)
+    source_ns = index = quality = None
+    if flags & HAS_COLUMNS:
+        source_ns, at = _optional(body, flags & HAS_SOURCE, I8, count, at)
+        index, at = _optional(body, flags & HAS_INDEX, I4, count, at)
+        quality, at = _optional(body, flags & HAS_QUALITY, U4, count, at)
     if at != len(body) or values is None:
         return None
     last = first + count - 1 if index is None else int(index.view(U4).max())
     if last >= len(catalog.ids):
         return None
     if index is None:
-        index = np.arange(first, first + count, dtype=np.int32)
+        index = _neighbours(first, last + 1)
     batch = Batch(
         catalog.devices[device].id,
         value_type,
@@ -237,12 +240,20 @@ def _optional(
     return np.frombuffer(body, dtype, count, at), end
 
 
+def _neighbours(first: int, stop: int) -> Values:
+    if stop <= len(NUMBERS):
+        return NUMBERS[first:stop]
+    return np.arange(first, stop, dtype=np.int32)
+
+
 def _zeros(count: int) -> Values:
     return ZEROS[:count] if count <= len(ZEROS) else np.zeros(count, np.uint32)
 
 
 ZEROS = np.zeros(4096, np.uint32)
 ZEROS.flags.writeable = False
+NUMBERS = np.arange(1 << 14, dtype=np.int32)
+NUMBERS.flags.writeable = False
 
 
 def sliced(frame: Frame, start: int, stop: int) -> Frame:

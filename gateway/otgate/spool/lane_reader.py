@@ -70,13 +70,16 @@ class LaneReader:
         if item is None:
             self._damage = True
             return
-        count = len(item.batch) if isinstance(item, Frame) else item.count
-        now_ns = item.spooled_ns if isinstance(item, Frame) else item.to_ns
-        self._missed(items, item.seq - self._at.seq, now_ns)
+        if isinstance(item, Frame):
+            count, now_ns = len(item.batch.index), item.spooled_ns
+        else:
+            count, now_ns = item.count, item.to_ns
+        if item.seq > self._at.seq:
+            self._missed(items, item.seq - self._at.seq, now_ns)
         stop = item.seq + count
         if stop > self._at.seq:
-            unread = self._cursor.missing(item.epoch, self._at.seq, stop)
-            items.extend(_part(item, *part) for part in unread)
+            for start, end in self._cursor.missing(item.epoch, self._at.seq, stop):
+                items.append(_part(item, start, end))
             self._at = Place(item.epoch, stop)
             self._cursor.last_ns = now_ns
 

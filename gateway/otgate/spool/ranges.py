@@ -33,6 +33,9 @@ class Ranges:
         """Put [start, stop) in."""
         if start >= stop:
             return
+        if self._stops and self._stops[-1] == start:  # nearly always
+            self._stops[-1] = stop
+            return
         low = bisect_left(self._stops, start)
         high = bisect_right(self._starts, stop)
         if low < high:
@@ -56,6 +59,8 @@ class Ranges:
 
     def missing(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Return the parts of [start, stop) that are not in the set, in order."""
+        if start < stop and (not self._stops or start >= self._stops[-1]):  # nearly always
+            return [(start, stop)]
         found: list[tuple[int, int]] = []
         at = bisect_right(self._stops, start)
         while start < stop:

@@ -175,3 +175,12 @@ def test_what_is_above_the_ceiling_has_no_column(sensitivity: Sensitivity) -> No
 def test_the_index_column_is_what_a_spool_stores() -> None:
     [(_, out)] = gate(point("ia")).pass_(batch([1.0]), START)
     assert out.index.dtype == np.int32
+
+
+def test_rounding_leaves_the_batch_that_was_given_as_it_was() -> None:
+    given = batch([1.2, 1.4])
+    values = given.values
+    [(_, out)] = gate(point("ia"), point("ib"), limits=Limits(quantize=0.5)).pass_(given, START)
+    assert out.values.tolist() == [1.0, 1.5]
+    assert given.values is values
+    assert values.tolist() == [1.2, 1.4]

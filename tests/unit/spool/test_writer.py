@@ -11,11 +11,12 @@ from otgate.errors import SpoolUnusable
 from otgate.model import Lane, ValueType
 from otgate.spool.reader import Epoch, SpoolReader
 from otgate.spool.segment import Log, segments
-from otgate.spool.writer import Retention, SpoolState, SpoolWriter
+from otgate.spool.writer import Pace, Retention, SpoolState, SpoolWriter
 from spools import (
     AMPLE,
     NOW_NS,
     QUICK,
+    FaultyFiles,
     QuickFiles,
     batch,
     catalog,
@@ -106,6 +107,20 @@ def test_what_nobody_waits_for_is_synced_soon(writer: SpoolWriter) -> None:
             return
         threading.Event().wait(0.01)
     pytest.fail("not synced")
+
+
+def test_what_comes_soon_after_a_write_is_written_together(spool: Path) -> None:
+    files, pace = FaultyFiles(), Pace(gather_s=0.5)
+    writer = SpoolWriter.open(spool, catalog(), AMPLE, files=files, pace=pace)
+    before = files.calls["write"]
+    writer.append(Lane.DATA, batch([1.0]))
+    while files.calls["write"] == before:
+        threading.Event().wait(0.01)
+    writer.append(Lane.DATA, batch([2.0]))
+    threading.Event().wait(0.05)
+    writer.append(Lane.DATA, batch([3.0]))
+    writer.close()
+    assert files.calls["write"] == before + 2
 
 
 def test_close_keeps_what_was_appended(spool: Path, reader: SpoolReader) -> None:
