@@ -83,8 +83,9 @@ def write_site(folder: Path, port: int) -> Path:
 class Process:
     """One `otgate` process; its standard error is kept."""
 
-    def __init__(self, log: Path, *arguments: str | Path) -> None:
+    def __init__(self, log: Path, *arguments: str | Path, prefix: Sequence[str] = ()) -> None:
         self.log = log
+        self._prefix = prefix
         self._arguments = arguments
         self.start()
 
@@ -92,7 +93,7 @@ class Process:
         """Start it, again after a kill."""
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "otgate", *self._arguments],
+                [*self._prefix, sys.executable, "-m", "otgate", *self._arguments],
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,

@@ -45,6 +45,10 @@ fi
 export UV_PYTHON_DOWNLOADS=never
 "$uv" sync --quiet --frozen --all-extras --python "$("$python" -c 'import sys; print(sys.executable)')"
 
+if root && ! command -v strace >/dev/null 2>&1; then
+    apt_install strace || say "note: no strace; tests that let system calls fail are skipped"
+fi
+
 if ! command -v mosquitto >/dev/null 2>&1 && ! [ -x /usr/sbin/mosquitto ]; then
     if root; then
         apt_install mosquitto || say "Mosquitto could not be installed; the lab uses amqtt instead"
