@@ -1,21 +1,24 @@
-"""Spool frames to messages: columns straight into JSON, split where one would be too large."""
+"""Spool frames to messages: columns straight into JSON, split where one would be too large.
+
+No object is made per sample. What precedes a value, its point's id, is spelled once per catalog;
+a column of values is encoded in one call and cut at its commas; few samples have more to say.
+"""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otgate.model import Batch, Lane, ValueType
-from otgate.publish.labels import Labels
+from otgate.publish.labels import BETWEEN, Labels
 from otgate.publish.message import Claim, Message
 from otgate.publish.payload import (
     EXACT_LIMIT,
-    GOOD,
     Data,
     Event,
     Replay,
-    Sample,
     Samples,
     encode_json,
 )
@@ -36,6 +39,8 @@ STRUCTS: dict[MessageClass, type[Samples]] = {
     MessageClass.REPLAY: Replay,
 }
 CLASSES = {Lane.DATA: MessageClass.DATA, Lane.EVENT: MessageClass.EVENT}
+EMPTY = b"]}"
+"""How a message without points ends."""
 INVALID = np.uint32(Quality.INVALID)
 NO_VALUE = np.uint32(Quality.NO_VALUE)
 
@@ -55,14 +60,14 @@ class Encoder:
         late = now_ns - frame.spooled_ns > LATE_NS
         message_class = MessageClass.REPLAY if late else CLASSES[frame.lane]
         topic = self.topics.topic(frame.batch.device, message_class)
-        samples = read_samples(frame.batch, labels.ids)
+        pieces = spelled_points(frame.batch, labels.openings)
         head = self._head(frame, labels, now_ns)
         if late:
             head["replayed"] = True
         struct = STRUCTS[message_class]
         step = self.limits.max_points
-        for first in range(0, len(samples), step):
-            part = samples[first : first + step]
+        for first in range(0, len(frame.batch), step):
+            part = pieces[2 * first : 2 * (first + step)]
             yield from self._fitting(frame, topic, struct, head, part, first)
 
     def _fitting(
@@ -71,17 +76,18 @@ class Encoder:
         topic: str,
         struct: type[Samples],
         head: dict[str, Any],
-        samples: list[Sample],
+        pieces: list[bytes],
         first: int,
     ) -> Iterator[Message]:
-        seq = frame.seq + first
-        payload = self._pack(encode_json(struct(seq=seq, points=samples, **head)))
-        if len(samples) > 1 and len(payload) > self._room(topic):
-            half = len(samples) // 2
-            yield from self._fitting(frame, topic, struct, head, samples[:half], first)
-            yield from self._fitting(frame, topic, struct, head, samples[half:], first + half)
+        seq, count = frame.seq + first, len(pieces) // 2
+        told = encode_json(struct(seq=seq, points=[], **head))
+        payload = self._pack(filled(told, pieces))
+        if count > 1 and len(payload) > self._room(topic):
+            half = count // 2
+            yield from self._fitting(frame, topic, struct, head, pieces[: 2 * half], first)
+            yield from self._fitting(frame, topic, struct, head, pieces[2 * half :], first + half)
             return
-        claim = Claim(frame.lane, frame.epoch, seq, len(samples), frame.batch.received_ns)
+        claim = Claim(frame.lane, frame.epoch, seq, count, frame.batch.received_ns)
         yield Message(topic, payload, claim=claim)
 
     def _room(self, topic: str) -> int:
@@ -112,18 +118,41 @@ class Encoder:
         }
 
 
-def read_samples(batch: Batch, ids: NDArray[np.object_]) -> list[Sample]:
-    """Return a batch's columns as payload samples; ``ids`` are the catalog's point ids."""
-    point_ids = ids[batch.index].tolist()
+def filled(told: bytes, pieces: list[bytes]) -> bytes:
+    """Put ``pieces`` into a message whose points, which end it, are empty."""
+    return b"%b%b}]}" % (told[: -len(EMPTY)], b"".join(pieces)[len(BETWEEN) :])
+
+
+def spelled_points(batch: Batch, openings: NDArray[np.object_]) -> list[bytes]:
+    """Return two pieces of JSON per sample; ``openings`` are the first of each catalog point.
+
+    Laid end to end they are the samples, each but the first behind the end of the one before.
+    """
     quality = honest_quality(batch)
+    tails = _tails(batch, quality)
+    if quality.any():
+        for number in np.flatnonzero(quality).tolist():
+            tails[number] += _spelled_quality(int(quality[number]))
+    if batch.source_ns is not None and len(batch):
+        times = batch.source_ns // 1000
+        for number in np.flatnonzero(times != times[0]).tolist():
+            tails[number] += b',"t_us":%d' % times[number]
+    pieces: list[bytes] = [b""] * (2 * len(batch))
+    pieces[0::2] = openings[batch.index].tolist()
+    pieces[1::2] = tails
+    return pieces
+
+
+def _tails(batch: Batch, quality: NDArray[np.uint32]) -> list[bytes]:
     values = spelled_values(batch, quality)
-    times = _times_us(batch)
-    if times is None and not quality.any():
-        return list(map(Sample, point_ids, values))
-    words = [names(word) if word else GOOD for word in quality.tolist()]
-    if times is None:
-        return list(map(Sample, point_ids, values, words))
-    return list(map(Sample, point_ids, values, words, times))
+    if batch.value_type is ValueType.TEXT:  # which may hold commas
+        return [encode_json(value) for value in values]
+    return encode_json(values)[1:-1].split(b",")
+
+
+@lru_cache(maxsize=1024)
+def _spelled_quality(word: int) -> bytes:
+    return b',"q":' + encode_json(names(word))
 
 
 def honest_quality(batch: Batch) -> NDArray[np.uint32]:
@@ -152,13 +181,3 @@ def spelled_values(batch: Batch, quality: NDArray[np.uint32]) -> list[Any]:
 
 def _beyond(values: NDArray[Any]) -> bool:
     return bool((values > EXACT_LIMIT).any() or (values < -EXACT_LIMIT).any())
-
-
-def _times_us(batch: Batch) -> list[int | None] | None:
-    if batch.source_ns is None or not len(batch):
-        return None
-    times = batch.source_ns // 1000
-    first = times[0]
-    if (times == first).all():
-        return None
-    return [None if time == first else time for time in times.tolist()]

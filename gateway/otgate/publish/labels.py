@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from otgate.model import ValueType
 from otgate.publish.payload import DeviceMeta, PointMeta, TypeName
@@ -34,13 +36,20 @@ TYPE_NAMES: dict[ValueType, TypeName] = {
     ValueType.TEXT: "text",
 }
 
+BETWEEN = b"},"
+"""What separates samples in a message."""
+
 
 class Labels:
-    """One catalog: ``ids`` by catalog number and the meta hash of each device."""
+    """One catalog: ``ids`` by catalog number and the meta hash of each device.
+
+    ``openings`` are, by catalog number, what a sample begins with in a message.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.ids = catalog.ids
+        self.openings = openings(self.ids)
         self.hashes = {meta.device: meta.meta for meta in self.metas()}
 
     def metas(self) -> Iterator[DeviceMeta]:
@@ -64,6 +73,15 @@ class Labels:
         )
         digest = hashlib.sha256(msgspec.json.encode(plain)).hexdigest()[:8]
         return msgspec.structs.replace(plain, meta=digest)
+
+
+def openings(ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the end of a sample and the beginning of the next, up to its value, per id."""
+    spelled = {
+        point: b'%b{"id":%b,"v":' % (BETWEEN, msgspec.json.encode(point))
+        for point in dict.fromkeys(ids.tolist())
+    }
+    return np.array([spelled[point] for point in ids.tolist()], dtype=object)
 
 
 def _point(point: CatalogPoint) -> PointMeta:
