@@ -11,7 +11,7 @@ from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.learned import keep, recall
 from otgate_modbus.link import Poll, Wire
 from otgate_modbus.settings import Settings
-from otgate_modbus.sheet import Group, Line, Sheet, Tempo, far_apart
+from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
 from otgate_modbus.verdict import verdict
 
 SILENT_POLLS = 3
@@ -142,7 +142,7 @@ class ModbusSession:
             self._sheets.clear()
             return
         tempo = self._tempo(sheet.scan)
-        if tempo.note(far=far_apart(line for group in groups for line in group.lines)):
+        if tempo.note(far=spread(groups)):
             sheet.follow(tempo)
 
     def _probe_due(self, scan: Scan) -> bool:

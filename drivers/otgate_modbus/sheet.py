@@ -70,6 +70,8 @@ class Group:
         self.lines = tuple(lines)
         self._layout = Layout(device, readings, [line.block for line in lines])
         self._good = (0,) * len(self.lines)
+        self.far = False
+        """Whether the replies that were decoded last came too far apart to share a time."""
 
     @property
     def sound(self) -> bool:
@@ -108,7 +110,8 @@ class Group:
         states = self._good if self.sound else tuple(line.quality for line in self.lines)
         times = times_of(self.lines)
         together = self._layout.decode(replies, states, min(times, default=now_ns))
-        if not far_apart(self.lines):
+        self.far = far_apart(times)
+        if not self.far:
             return together
         return self._layout.apart(
             [
@@ -123,10 +126,16 @@ def times_of(lines: Iterable[Line]) -> list[int]:
     return [line.ask.received_ns for line in lines if type(line.ask.answer) is bytes]
 
 
-def far_apart(lines: Iterable[Line]) -> bool:
-    """Say whether the replies of this poll came too far apart to share a received time."""
-    times = times_of(lines)
+def far_apart(times: Sequence[int]) -> bool:
+    """Say whether replies came too far apart to share a received time."""
     return len(times) > 1 and max(times) - min(times) > SPREAD_NS
+
+
+def spread(groups: Sequence[Group]) -> bool:
+    """Say whether the replies of a whole poll came far apart."""
+    if len(groups) == 1:
+        return groups[0].far
+    return far_apart(times_of(line for group in groups for line in group.lines))
 
 
 class Tempo:

@@ -74,9 +74,7 @@ def host(number: int) -> str:
 def write_site(folder: Path, options: argparse.Namespace, server: int, broker: int) -> None:
     """Write a site of equal devices that all lie behind one server."""
     scale = "0.1" if options.scaled else ""
-    rows = [
-        f"p{at},measurement,ir {at},u16,{scale},A,normal\n" for at in range(options.registers)
-    ]
+    rows = [f"p{at},measurement,ir {at},u16,{scale},A,normal\n" for at in range(options.registers)]
     devices = [
         DEVICE.format(number=number, host=host(number), port=server)
         for number in range(options.devices)
@@ -177,6 +175,7 @@ class Measured:
     field_s: float
     bus_s: float
     overruns: int
+    resident_mb: tuple[float, float]
 
 
 def measured(site: Path, heard: Heard, seconds: float) -> Measured:
@@ -193,13 +192,21 @@ def measured(site: Path, heard: Heard, seconds: float) -> Measured:
         elapsed, samples, field_s, bus_s = (b - a for a, b in zip(before, after, strict=True))
         devices = said(site, "field")["devices"].values()
         overruns = sum(device["overruns"] for device in devices)
-        print(f"  resident: field {resident_mb(field.pid):.0f} MB, bus {resident_mb(bus.pid):.0f} MB")
+        print(
+            f"  resident: field {resident_mb(field.pid):.0f} MB, bus {resident_mb(bus.pid):.0f} MB"
+        )
         return Measured(elapsed, int(samples), field_s, bus_s, overruns)
 
 
 def floor(program: Path, options: argparse.Namespace, server: int, broker: int) -> float:
     """Return the CPU seconds per million points of the bare C loop."""
-    arguments = [server, broker, options.devices, options.registers, round(min(options.seconds, FLOOR_S))]
+    arguments = [
+        server,
+        broker,
+        options.devices,
+        options.registers,
+        round(min(options.seconds, FLOOR_S)),
+    ]
     done = subprocess.run(
         [program, *map(str, arguments)], check=True, capture_output=True, text=True
     )
@@ -233,6 +240,8 @@ def bench(options: argparse.Namespace) -> dict[str, float]:
             "points_per_message": heard.samples / max(heard.messages, 1),
             "holes": heard.holes,
             "overruns": found.overruns,
+            "field_mb": found.resident_mb[0],
+            "bus_mb": found.resident_mb[1],
             "age_ms_p50": ages[len(ages) // 2],
             "age_ms_p99": ages[len(ages) * 99 // 100],
         }

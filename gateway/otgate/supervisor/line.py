@@ -188,11 +188,13 @@ class Line:
     def _limit_s(self, slot: Slot, watch: Watch, now_s: float) -> float:
         """Return until when a scan that begins now may take.
 
-        That is the next slot. One that begins late is given as long as it usually needs; a device
-        that failed is cut short where it would cost others on the link a slot.
+        That is the next slot. One that begins late is given as long as it usually needs, and a
+        period while that is not known; a device that failed is cut short where it would cost
+        others on the link a slot.
         """
         period_s = slot.scan.period_s
-        usual_s = now_s + min(period_s, max(2.0 * watch.took_s, period_s / 4.0))
+        needed_s = max(2.0 * watch.took_s, period_s / 4.0) if watch.took_s else period_s
+        usual_s = now_s + min(period_s, needed_s)
         if len(self._watches) > 1 and watch.row:
             return max(usual_s, min(slot.deadline_s, self._schedule.spare_s(slot.device)))
         return max(usual_s, slot.deadline_s)

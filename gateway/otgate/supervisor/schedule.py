@@ -4,18 +4,22 @@ Slot ``k`` of a scan is due at ``origin + k * period_s`` and ends when the next 
 could not be served is skipped and counted; the grid never moves. Of the slots that are due, the
 one that ends first goes first, in turn where they end together. A scan whose slot was skipped keeps
 its place in that order, so that an overloaded link serves all alike. Probes of lost devices go when
-nothing else is due.
+nothing else is due, or when that has not been so for long.
 """
 
 import heapq
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otgate.model import Scan
 
 EARLY_S = 0.001
 """Timers of uvloop are this coarse: a slot due within it is due."""
+
+PROBE_WAITS_S = 10.0
+"""On a link where something is always due, a probe goes first after this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,16 @@ class Slot:
         self.urgent_s = self.deadline_s
 
 
+Heap = list[tuple[float, int, Slot]]
+
+
 class Schedule:
     """The slots of one link."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[float, int, Slot]] = []
-        self._ready: list[tuple[float, int, Slot]] = []
-        self._probes: list[tuple[float, int, Slot]] = []
+        self._waiting: Heap = []
+        self._ready: Heap = []
+        self._probes: Heap = []
         self._turn = itertools.count()
 
     def add(self, slot: Slot) -> None:
@@ -109,10 +116,14 @@ class Schedule:
             _, turn, slot = heapq.heappop(waiting)
             heap = self._probes if slot.probe_s else self._ready
             heapq.heappush(heap, (slot.urgent_s, turn, slot))
-        for heap in (self._ready, self._probes):
+        for heap in self._in_order(now_s):
             if heap:
                 return heapq.heappop(heap)[2]
         return None
+
+    def _in_order(self, now_s: float) -> Sequence[Heap]:
+        starved = self._probes and self._probes[0][2].probe_s + PROBE_WAITS_S <= now_s
+        return (self._probes, self._ready) if starved else (self._ready, self._probes)
 
     def next_due_s(self) -> float:
         """Return when the next waiting slot is due; infinity if there is none."""

@@ -20,10 +20,14 @@ __all__ = ["Outlet", "Supervisor"]
 log = structlog.get_logger()
 
 MOMENTS = 20
-"""Of its period, at which a device may begin: those that begin together share a wake-up."""
+"""Of its period, at which a device may begin."""
+
+COMPANY = 10
+"""Links that begin at one moment where there are enough: they share wake-ups, and find the
+processor's caches warm. With 50 devices of 1000 points that halves the cost of a sample."""
 
 STRIDE = 13
-"""Moments between neighbours: far apart, and as many devices at each as at any other."""
+"""Moments between neighbours: far apart, and as many at each as at any other."""
 
 TICKED_AT_ONCE = 100
 """Devices looked at before others get their turn on the loop."""
@@ -54,13 +58,11 @@ class Supervisor:
         self._watches = {
             device.id: Watch(device, plans[device.id], outlet, clock) for device in devices
         }
-        self._phases = {
-            device.id: at * STRIDE % MOMENTS / MOMENTS for at, device in enumerate(devices)
-        }
+        links = by_link(devices, drivers)
+        self._phases = phases([[device.id for device in shared] for shared in links.values()])
         rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._lines = [
-            self._line(drivers[name], shared, plans, rng)
-            for (name, _), shared in by_link(devices, drivers).items()
+            self._line(drivers[name], shared, plans, rng) for (name, _), shared in links.items()
         ]
 
     def status(self) -> dict[str, DeviceStatus]:
@@ -134,3 +136,19 @@ def by_link(
         key = (device.driver, drivers[device.driver].link_key(device))
         shared.setdefault(key, []).append(device)
     return shared
+
+
+def phases(links: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Say where in its periods each device's slots lie, from 0 to 1.
+
+    The devices of one link, which are served one at a time, lie apart; links keep each other
+    company.
+    """
+    used = max(
+        count for count in (1, 2, 4, 5, 10, MOMENTS) if count == 1 or count * COMPANY <= len(links)
+    )
+    return {
+        device: (at * STRIDE % used / used + number * MOMENTS // len(shared) / MOMENTS) % 1.0
+        for at, shared in enumerate(links)
+        for number, device in enumerate(shared)
+    }

@@ -1,6 +1,7 @@
 """One link in virtual time: grids, edges, back-off."""
 
 import asyncio
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from otgate.errors import LinkLost, Unusable
 from otgate.model import Origin, Reporting, Scan
 from otgate.quality import Quality
 from otgate.supervisor import State
+from otgate.supervisor.supervisor import phases
 from puppet import (
     Puppet,
     Session,
@@ -35,14 +37,27 @@ async def test_a_device_is_scanned_on_its_grid_for_an_hour() -> None:
     assert driver.times("a") == pytest.approx([run.start_s + 10.0 * k for k in range(361)])
 
 
-async def test_devices_and_their_phases_are_spread_over_the_period() -> None:
+async def test_links_keep_each_other_company_at_moments_spread_over_the_period() -> None:
     driver = Puppet()
     devices = [device(f"d{number}", normal=1.0) for number in range(40)]
     async with running(driver, devices) as run:
         await asyncio.sleep(10)
-    phases = [round((driver.times(d.id)[-1] - run.start_s) % 1.0, 3) % 1.0 for d in devices]
-    assert sorted(phases) == [at / 20 for at in range(20) for _ in range(2)]
-    assert all(0.2 < (after - before) % 1.0 < 0.8 for before, after in pairwise(phases))
+    begun = [round((driver.times(d.id)[-1] - run.start_s) % 1.0, 3) % 1.0 for d in devices]
+    assert sorted(begun) == [at / 4 for at in range(4) for _ in range(10)]
+    assert all(0.2 < (after - before) % 1.0 < 0.8 for before, after in pairwise(begun))
+
+
+@pytest.mark.parametrize("links", [1, 9, 10, 25, 50, 130, 1000])
+def test_no_moment_has_many_more_links_than_another(links: int) -> None:
+    begun = Counter(phases([[f"d{number}"] for number in range(links)]).values())
+    assert max(begun.values()) - min(begun.values()) <= 1
+    assert max(begun.values()) >= min(links, 10)
+    assert len(begun) <= 20
+
+
+def test_devices_that_share_a_link_do_not_wait_for_each_other() -> None:
+    begun = phases([["a", "b", "c", "d"], ["e"]])
+    assert sorted(begun[device] for device in "abcd") == [0.0, 0.25, 0.5, 0.75]
 
 
 async def test_a_device_is_good_after_its_first_good_read_only() -> None:

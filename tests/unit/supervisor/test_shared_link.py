@@ -112,6 +112,17 @@ async def test_an_overloaded_link_serves_all_its_devices_alike() -> None:
     assert failed == [0] * 6
 
 
+async def test_a_lost_device_is_asked_again_though_its_link_is_always_busy() -> None:
+    driver = Puppet(shared=True, timeout_s=0.2)
+    driver.deeds = {d.id: taking(0.3) for d in SIX} | {"u5": silence}
+    async with running(driver, SIX) as run:
+        await asyncio.sleep(20)
+        assert run.states()["u5"] is State.LOST
+        driver.deeds["u5"] = taking(0.3)
+        await asyncio.sleep(100)
+        assert run.states()["u5"] is State.GOOD
+
+
 async def test_a_slow_scan_class_is_not_starved_by_a_fast_one() -> None:
     driver = Puppet(shared=True)
     devices = [device("fast", normal=0.25), device("slow", normal=10.0)]
