@@ -88,8 +88,13 @@ class Mosquitto:
         options: Sequence[str] = (),
         users: Mapping[str, str] | None = None,
         port: int | None = None,
+        host: str = "127.0.0.1",
+        inside: Sequence[str] = (),
     ) -> None:
+        """``inside`` is a command that runs another one, in a network namespace for instance."""
         self.port = port or free_port()
+        self.host = host
+        self._inside = inside
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +102,7 @@ class Mosquitto:
 
     @property
     def url(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        return f"mqtt://{self.host}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -123,7 +128,7 @@ class Mosquitto:
         """Start, and return once it answers."""
         with (self._directory / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [mosquitto(), "-v", "-c", self._directory / "mosquitto.conf"],
+                [*self._inside, mosquitto(), "-v", "-c", self._directory / "mosquitto.conf"],
                 stdout=log,
                 stderr=log,
             )
@@ -172,11 +177,11 @@ class Mosquitto:
 
     def _write_config(self, options: Sequence[str], users: Mapping[str, str] | None) -> None:
         lines = [
-            f"listener {self.port} 127.0.0.1",
+            f"listener {self.port} {'0.0.0.0' if self._inside else self.host}",
             *options,
-            "max_queued_messages 0",
-            "max_queued_bytes 0",
         ]
+        if not any(line.startswith("max_queued_messages") for line in options):
+            lines += ["max_queued_messages 1000000", "max_queued_bytes 0"]
         if os.geteuid() == 0:
             lines.append("user root")  # else it could not read the test's files
         if users is None:
@@ -200,7 +205,7 @@ class Mosquitto:
             if self._running().poll() is not None:
                 pytest.fail(f"the broker did not start: {self.log}")
             with closing(socket.socket()) as sock:
-                if sock.connect_ex(("127.0.0.1", self.port)) == 0:
+                if sock.connect_ex((self.host, self.port)) == 0:
                     return
             time.sleep(0.02)
         pytest.fail(f"the broker did not listen on {self.port}: {self.log}")

@@ -41,6 +41,8 @@ class Listener:
         self.gaps: Counter[str] = Counter()
         self.replayed_samples = 0
         self._lock = Lock()
+        self._gate = Lock()
+        """Taken while nothing is to be read."""
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = self._subscribe
         self._client.on_message = self._message
@@ -59,6 +61,20 @@ class Listener:
         """Samples received, each counted once."""
         with self._lock:
             return self.ledger.received
+
+    def pause(self) -> None:
+        """Read nothing any more, with the connection open."""
+        self._gate.acquire()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._gate.release()
+
+    @property
+    def reached(self) -> int:
+        """One above the highest number received in any stream."""
+        with self._lock:
+            return max((one.reached for one in self.ledger.accounts.values()), default=0)
 
     @property
     def lost(self) -> int:
@@ -90,7 +106,7 @@ class Listener:
     def _message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         address = read_topic(message.topic, "otgate")
         assert address is not None, message.topic
-        with self._lock:
+        with self._gate, self._lock:
             match decode(address, message.payload):
                 case Samples() as samples:
                     self._samples(samples, address.message_class)

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from otgate.cli.audit import Auditor
 from otgate.model import Batch, Lane, Origin, ValueType
 from otgate.publish.errors import BrokerLost
+from otgate.publish.ledger import Account
 from otgate.publish.payload import Samples
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import BusSettings, Login, read_broker
@@ -66,6 +68,11 @@ class Feeder:
         self.catalog = what or catalog()
         self.writer = SpoolWriter.open(directory, self.catalog, RETENTION)
 
+    @property
+    def spooled(self) -> int:
+        """Samples of the data lane that were handed in."""
+        return self.writer.status().samples[Lane.DATA]
+
     def measure(self, times: int = 1, count: int = 10) -> None:
         """Spool ``times`` scans of ``count`` samples each."""
         for _ in range(times):
@@ -99,6 +106,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.messages: list[Received] = []
+        self.audit = Auditor()
         self.complaints: list[str] = []
         self.joined: list[Joined] = []
         self.arrived_before: list[int] = []
@@ -107,6 +115,7 @@ class Memory:
 
     def connected(self, joined: Joined) -> None:
         self.joined.append(joined)
+        self.audit.connected(joined)
         self.arrived_before.append(len(self.messages))
         self._tell()
 
@@ -122,7 +131,15 @@ class Memory:
 
     def received(self, received: Received) -> None:
         self.messages.append(received)
+        self.audit.received(received)
         self._tell()
+
+    def account(self, conduit: str = "analytics", lane: str = "data") -> Account:
+        """The books of one lane's only epoch."""
+        accounts = self.audit.ledger.accounts.items()
+        found = [one for at, one in accounts if (at.conduit, at.lane) == (conduit, lane)]
+        assert len(found) < 2
+        return found[0] if found else Account()
 
     def _tell(self) -> None:
         self._task = asyncio.ensure_future(self._notify())
@@ -218,3 +235,20 @@ async def publishing(
     finally:
         await running.stop()
         reader.close()
+
+
+@asynccontextmanager
+async def feeding(*feeders: Feeder) -> AsyncIterator[None]:
+    """Spool a scan of ten samples each 20 ms for the length of the block."""
+
+    async def feed() -> None:
+        while True:
+            for feeder in feeders:
+                feeder.measure()
+            await asyncio.sleep(0.02)
+
+    task = asyncio.ensure_future(feed())
+    try:
+        yield
+    finally:
+        await cancelled([task])

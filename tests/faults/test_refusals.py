@@ -1,19 +1,18 @@
 """Messages that a broker refuses, each time or by closing: the rest flows, the consumer is told."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brokers import Mosquitto
 from otgate.publish.payload import Samples
+from otgate.publish.settings import Protocol
 from otgate.publish.subscribe import Payload
 from otgate.publish.topics import Address, MessageClass
-from otgate.together import cancelled
-from publishing import Feeder, Running, publishing
+from publishing import Feeder, Running, feeding, publishing, subscriber
 from scripted import CLOSE, Books, judging, server
 
 NOT_AUTHORIZED, TOO_LARGE, QUOTA, BAD_TOPIC, BAD_FORMAT = 0x87, 0x95, 0x97, 0x90, 0x99
@@ -40,22 +39,6 @@ def records(state: Path) -> list[dict[str, Any]]:
 
 async def done(running: Running, samples: int, lane: str = "data", limit_s: float = 20) -> None:
     await running.until(lambda s: s["lanes"][lane]["complete_through"] == samples, limit_s)
-
-
-@asynccontextmanager
-async def feeding(feeder: Feeder) -> AsyncIterator[None]:
-    """Spool a scan each few milliseconds for the length of the block."""
-
-    async def feed() -> None:
-        while True:
-            feeder.measure()
-            await asyncio.sleep(0.02)
-
-    task = asyncio.ensure_future(feed())
-    try:
-        yield
-    finally:
-        await cancelled([task])
 
 
 class Only:
@@ -208,3 +191,46 @@ async def test_a_topic_that_the_broker_closes_upon_is_not_offered_for_a_while(
         assert running.publisher.status()["connections"] == connections <= 8
     assert (books.ledger.lost, books.ledger.received) == (0, 300)
     assert sum(gap.count for gap in books.gaps) == 21
+
+
+@pytest.mark.parametrize("queued", ["1000", "0"], ids=["answers", "closes"])
+async def test_what_mosquittos_rules_deny_is_set_aside_and_the_rest_flows(
+    tmp_path: Path, feeder: Feeder, state: Path, queued: str
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic readwrite otgate/#\ntopic deny {EVENTS}\n")
+    options = [f"acl_file {rules}", f"max_queued_messages {queued}"]
+    with Mosquitto(tmp_path / "strict", options=options) as strict:
+        async with (
+            subscriber(strict.url) as memory,
+            publishing(feeder.directory, state, strict.url) as running,
+            feeding(feeder),
+        ):
+            for code in range(5):
+                feeder.switch(code % 3)
+            await done(running, 5, "event", limit_s=30)
+            await memory.until(lambda: memory.account(lane="event").gaps == 5, 30)
+            assert running.publisher.status()["refused_samples"] == 5
+            seen = memory.account().count
+            await memory.until(lambda: memory.account().count > seen + 100)
+            assert (memory.audit.ledger.lost, memory.account().gaps) == (0, 0)
+
+
+async def test_what_mosquitto_denies_in_mqtt_3_1_1_only_the_consumer_sees(
+    tmp_path: Path, feeder: Feeder, state: Path
+) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text(f"topic readwrite otgate/#\ntopic deny {EVENTS}\n")
+    with Mosquitto(tmp_path / "strict", options=[f"acl_file {rules}"]) as strict:
+        async with (
+            subscriber(strict.url) as memory,
+            publishing(
+                feeder.directory, state, strict.url, protocol=Protocol.V311, replay_s=0
+            ) as running,
+        ):
+            feeder.switch(1)
+            feeder.measure()
+            await done(running, 1, "event")
+            assert running.publisher.status()["refused"] == 0
+            await memory.until(lambda: memory.account().count == 10)
+            assert memory.numbers("event") == []

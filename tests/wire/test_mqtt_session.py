@@ -199,3 +199,37 @@ async def test_garbage_ends_the_connection_and_nothing_else(
 
     async with server(babbles, babbles, accepts) as url, publishing(spool, state, url) as running:
         await _done(running)
+
+
+CONNACK_V5 = {0x86: "user name", 0x87: "uthorized", 0x88: "unavailable", 0x89: "busy"}
+CONNACK_V5 |= {0x8A: "anned", 0x97: "uota"}
+CONNACK_V311 = {2: "dentifier", 3: "unavailable", 4: "user name", 5: "uthori"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "code", "word"),
+    [("5", *item) for item in CONNACK_V5.items()]
+    + [("3.1.1", *item) for item in CONNACK_V311.items()],
+)
+async def test_a_refusal_at_connect_is_told_in_words_and_outlived(
+    spool: Path, state: Path, protocol: str, code: int, word: str
+) -> None:
+    async def refuses(client: Client) -> None:
+        await client.version()
+        end = (
+            b"\x03\x00" + bytes([code]) + b"\x00"
+            if protocol == "5"
+            else b"\x02\x00" + bytes([code])
+        )
+        await client.sends(b"\x20" + end)
+
+    takes = accepts if protocol == "5" else versions([], refusal=b"")
+    async with (
+        server(refuses, takes) as url,
+        publishing(spool, state, url, protocol=Protocol(protocol)) as running,
+    ):
+        await running.until(lambda status: status["error"] is not None)
+        error = running.publisher.status()["error"]
+        await _done(running)
+    assert "the broker refuses" in error
+    assert word in error

@@ -213,8 +213,7 @@ class Publisher:
             return Ending.TAKEN_OVER
         if last is None or not isinstance(lost, BrokerClosed):
             return Ending.LOST
-        lonely = last.lonely if last.took else None
-        finding = self._verdicts.ended(last.window.in_flight(), lonely)
+        finding = self._verdicts.ended(last.window.in_flight(), last.lonely)
         return Ending.LOST if finding is Finding.NOTHING else Ending.PROBED
 
     async def _once(self) -> NoReturn:

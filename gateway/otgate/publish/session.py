@@ -6,6 +6,7 @@ never from a library's memory. Foreign conditions are translated here and in `di
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -84,8 +85,8 @@ class Session:
         self._room = asyncio.Event()
         self.took = False
         """Whether the broker took anything."""
-        self.lonely: Message | None = None
-        """The message that last went alone, after the broker took another one."""
+        self.lonely: deque[Message] = deque(maxlen=4)
+        """The messages that went alone last, after the broker took another one."""
         self._solo = False
         self._quiet_since = asyncio.get_running_loop().time()
         wire.on_connect = self._connected
@@ -118,7 +119,8 @@ class Session:
         try:
             await self.drained()
             self._publish(message)
-            self.lonely = message if self.took else None
+            if self.took:
+                self.lonely.append(message)
             await self.drained()
         finally:
             self._solo = False

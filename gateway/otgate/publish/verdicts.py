@@ -6,7 +6,7 @@ then set aside; its samples are announced as a gap.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 
 from otgate.publish.errors import BrokerLost, BrokerRefused
@@ -159,20 +159,20 @@ class Verdicts:
         self._drop_held()
         return True
 
-    def ended(self, in_flight: Sequence[Message], lonely: Message | None) -> Finding:
+    def ended(self, in_flight: Sequence[Message], lonely: Collection[Message]) -> Finding:
         """Learn that the broker closed a connection.
 
-        ``lonely`` is the message that went alone last, after others were taken.
+        ``lonely`` are messages that went alone, after others were taken.
         """
         upon = in_flight if self._answered is None else [self._answered]
-        if lonely is None or not any(message is lonely for message in upon):
+        if len(upon) != 1 or not any(message is upon[0] for message in lonely):
             self._suspects.closed_upon(upon)
             if len(upon) == 1:
                 self._suspects.closed_upon_first(upon[0])
             return Finding.NOTHING
-        finding = self._suspects.closed_upon_one(lonely, answered=self._answered is not None)
-        if finding is Finding.BLAME and lonely.claim is None:
-            self._record.set_aside(lonely, CLOSES, self._clock())
+        finding = self._suspects.closed_upon_one(upon[0], answered=self._answered is not None)
+        if finding is Finding.BLAME and upon[0].claim is None:
+            self._record.set_aside(upon[0], CLOSES, self._clock())
         return finding
 
     def _judge(self) -> BrokerLost | None:

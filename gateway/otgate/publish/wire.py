@@ -92,6 +92,9 @@ class Wire(mqtt.Client):
     def _sock_send(self, buf: bytes | bytearray) -> int:
         try:
             return super()._sock_send(buf)
+        except (BrokenPipeError, ConnectionResetError):
+            # What the broker said before it closed is still to be read: acknowledgements, and why.
+            raise BlockingIOError from None
         except OSError as error:
             self.network_failed = error.errno in NETWORK_FAILURES
             raise

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a real server that can fall silent, cut, garble and hold replies."""
+"""A TCP relay before a server that can fall silent or deaf, cut, garble, hold and slow down."""
 
 import asyncio
 import random
@@ -11,11 +11,15 @@ from otgate.together import cancelled, together
 
 
 class Manner(Enum):
-    """What the relay does with what the server answers."""
+    """What the relay does with what the two ends say."""
 
     FAITHFUL = auto()
     SILENT = auto()
     """Answers are thrown away."""
+    DEAF = auto()
+    """Requests are thrown away."""
+    DARK = auto()
+    """Both are: a black hole."""
     HOLDING = auto()
     """Answers are kept back until the manner is FAITHFUL again."""
     GARBLED = auto()
@@ -35,6 +39,10 @@ class Relay:
         self.connections = 0
         self.asked = asyncio.Event()
         """Set by every request; clear it to wait for the next."""
+        self.bytes_s: float | None = None
+        """How much goes forth in a second, over each connection; None is no limit."""
+        self.delay_s = 0.0
+        """How late each answer comes."""
         self._target = target
         self._manner = Manner.FAITHFUL
         self._random = random.Random(seed)  # noqa: S311 - a test repeats its garbage
@@ -101,18 +109,23 @@ class Relay:
         far_writer: asyncio.StreamWriter,
         writer: asyncio.StreamWriter,
     ) -> None:
-        while request := await reader.read(65536):
+        while request := await reader.read(1024 if self.bytes_s else 65536):
             self.sent += request
             self.asked.set()
+            if self.bytes_s:
+                await asyncio.sleep(len(request) / self.bytes_s)
             if self._manner is Manner.CUTTING:
                 writer.close()
                 raise EOFError
-            far_writer.write(request)
+            if self._manner not in {Manner.DEAF, Manner.DARK}:
+                far_writer.write(request)
+                await far_writer.drain()
         raise EOFError
 
     async def _back(self, far_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while answer := await far_reader.read(65536):
-            if self._manner is Manner.FAITHFUL:
+            await asyncio.sleep(self.delay_s)
+            if self._manner in {Manner.FAITHFUL, Manner.DEAF}:
                 writer.write(answer)
             elif self._manner is Manner.HOLDING:
                 self._held.append((writer, answer))

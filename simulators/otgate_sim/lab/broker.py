@@ -21,7 +21,7 @@ MOSQUITTO = """\
 allow_anonymous true
 persistence false
 set_tcp_nodelay true
-max_queued_messages 0
+max_queued_messages 1000000
 log_dest stderr
 log_type error
 log_type warning

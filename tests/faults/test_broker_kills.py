@@ -1,0 +1,91 @@
+"""What a killed or slow Mosquitto costs the consumer: stock, and as we ship it."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+
+from brokers import Mosquitto
+from daemons import eventually
+from evidence import Listener
+from publishing import Feeder, feeding, publishing, subscriber
+
+SHIPPED = Path(__file__).parents[2] / "config/mosquitto/durable.conf"
+KEPT = re.compile(r"^(persistence|autosave\w*|max_queued\w*) .*$", re.MULTILINE)
+KILLS = 3
+
+
+def durable(folder: Path) -> list[str]:
+    """What the shipped configuration says of keeping messages, with the files in ``folder``."""
+    lines = [found.group() for found in KEPT.finditer(SHIPPED.read_text())]
+    assert "autosave_interval 1" in lines
+    assert "autosave_on_changes true" in lines
+    return [*lines, f"persistence_location {folder}/"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["durable", "saves seldom", "stock"])
+async def test_a_broker_killed_under_load_costs_the_consumer_nothing_that_it_could_see(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "broker"
+    options = {
+        "durable": durable(folder),
+        "saves seldom": ["persistence true", f"persistence_location {folder}/"],
+        "stock": ["persistence false"],
+    }[kind]
+    if kind != "durable":
+        options = [*options, "max_queued_messages 1000"]
+    feeder = Feeder(tmp_path / "spool")
+    with Mosquitto(folder, options=options) as broker:
+        async with (
+            subscriber(broker.url, session="consumer") as memory,
+            publishing(feeder.directory, tmp_path / "state", broker.url) as running,
+        ):
+            async with feeding(feeder):
+                for kill in range(KILLS):
+                    await running.until(lambda status, kill=kill: status["connections"] > kill, 30)
+                    await asyncio.sleep(1.5)
+                    broker.kill()
+                    broker.start()
+                await running.until(lambda status: status["connections"] > KILLS, 30)
+            spooled = feeder.spooled
+            await running.until(
+                lambda status: status["lanes"]["data"]["complete_through"] >= spooled, 60
+            )
+            await memory.until(lambda: memory.account().reached >= spooled, 60)
+        account = memory.account()
+        ledger = memory.audit.ledger
+        print(f"{kind}: {spooled=} {account.count=} {account.duplicates=} {ledger.unseen=}")
+        assert ledger.lost == 0
+        assert account.count + ledger.unseen == spooled
+        assert account.duplicates <= KILLS * 10 * (50 * 3 + 64 + 20)
+        if kind == "durable":
+            assert ledger.unseen == 0
+    feeder.close()
+
+
+@pytest.mark.parametrize(("queued", "loses"), [("1000", True), ("200000", False)])
+async def test_a_subscriber_that_does_not_read_loses_what_the_broker_does_not_queue(
+    tmp_path: Path, queued: str, *, loses: bool
+) -> None:
+    feeder = Feeder(tmp_path / "spool")
+    options = [f"max_queued_messages {queued}", "max_queued_bytes 0"]
+    with Mosquitto(tmp_path / "broker", options=options) as broker, Listener(broker.port) as slow:
+        async with publishing(feeder.directory, tmp_path / "state", broker.url) as running:
+            feeder.measure()
+            await eventually(lambda: slow.received == 10)
+            slow.pause()
+            feeder.measure(times=1500)
+            await running.until(
+                lambda status: status["lanes"]["data"]["complete_through"] == 15_010, 60
+            )
+            slow.resume()
+            await asyncio.sleep(1.0)
+            feeder.measure()
+            await eventually(lambda: slow.reached == 15_020, 60)
+            assert (slow.lost > 0) is loses
+            status = running.publisher.status()
+            assert (status["refused"], status["connections"]) == (0, 1)
+    feeder.close()
