@@ -9,11 +9,11 @@ from results import read, results_file
 SHARES = ("0", "10", "100")
 SAID_APART = ("meta", "stages")
 HEADING = (
-    f"{'CPU, µs per sample':<14}{'points':>6}"
-    + "".join(f"{share + ' % changed':>28}" for share in SHARES)
+    f"{'CPU, µs per sample':<20}{'points':>7}"
+    + "".join(f"{share + ' % changed':>30}" for share in SHARES)
     + "\n"
-    + f"{'':<20}"
-    + f"{'min / median (x floor)':>28}" * len(SHARES)
+    + f"{'':<27}"
+    + f"{'min / median (x floor)':>30}" * len(SHARES)
 )
 
 
@@ -26,7 +26,7 @@ def rows(stage: str, figures: Mapping[str, Any]) -> Iterator[str]:
     """Yield a line for each size; a share that a stage never sees is a dash."""
     for points in dict.fromkeys(key.partition("@")[0] for key in figures):
         found = (figures.get(f"{points}@{share}") for share in SHARES)
-        yield f"{stage:<14}{points:>6}" + "".join(f"{cell(one):>28}" for one in found)
+        yield f"{stage:<20}{points:>7}" + "".join(f"{cell(one):>30}" for one in found)
 
 
 def cell(found: Mapping[str, Any] | None) -> str:
