@@ -59,3 +59,9 @@ if ! command -v mosquitto >/dev/null 2>&1 && ! [ -x /usr/sbin/mosquitto ]; then
         say "note: no Mosquitto here; the lab uses amqtt (MQTT 3.1.1 only), tests that need Mosquitto fail"
     fi
 fi
+
+if ! command -v ip >/dev/null 2>&1; then
+    if root; then
+        apt_install iproute2 || say "iproute2 could not be installed; tests with networks of their own are skipped"
+    fi
+fi
