@@ -29,7 +29,6 @@ from brokers import Mosquitto
 from daemons import Process, resident_mb, said, wait_until
 
 HERE = Path(__file__).parent
-WARM_UP_S = 5.0
 FLOOR_S = 10.0
 
 SITE = """\
@@ -178,24 +177,22 @@ class Measured:
     resident_mb: tuple[float, float]
 
 
-def measured(site: Path, heard: Heard, seconds: float) -> Measured:
+def measured(site: Path, heard: Heard, options: argparse.Namespace) -> Measured:
     """Run both sides and count what they spend once warm."""
     field_log, bus_log = site / "field.log", site / "bus.log"
     field = Process(field_log, "run", site, "--field")
     with field, Process(bus_log, "bus", site / "bus" / "analytics.yaml") as bus:
         wait_until(lambda: heard.samples > 0, field_log, bus_log)
-        time.sleep(WARM_UP_S)
+        time.sleep(options.warm_up)
         heard.begin()
         before = time.monotonic(), heard.samples, cpu_s(field.pid), cpu_s(bus.pid)
-        time.sleep(seconds)
+        time.sleep(options.seconds)
         after = time.monotonic(), heard.samples, cpu_s(field.pid), cpu_s(bus.pid)
         elapsed, samples, field_s, bus_s = (b - a for a, b in zip(before, after, strict=True))
         devices = said(site, "field")["devices"].values()
         overruns = sum(device["overruns"] for device in devices)
-        print(
-            f"  resident: field {resident_mb(field.pid):.0f} MB, bus {resident_mb(bus.pid):.0f} MB"
-        )
-        return Measured(elapsed, int(samples), field_s, bus_s, overruns)
+        resident = resident_mb(field.pid), resident_mb(bus.pid)
+        return Measured(elapsed, int(samples), field_s, bus_s, overruns, resident)
 
 
 def floor(program: Path, options: argparse.Namespace, server: int, broker: int) -> float:
@@ -214,17 +211,17 @@ def floor(program: Path, options: argparse.Namespace, server: int, broker: int) 
     return float(spent_s) / int(samples) * 1e6
 
 
-def bench(options: argparse.Namespace) -> dict[str, float]:
+def bench(options: argparse.Namespace, changed: float) -> dict[str, float]:
     """Run the floor and the gateway on one load; return figures per million points."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otgate-fleet-")))
-        server = stack.enter_context(serving(built(folder, "fleet_server"), options.changed))
+        server = stack.enter_context(serving(built(folder, "fleet_server"), changed))
         broker = stack.enter_context(Mosquitto(folder / "broker"))
         bare = floor(built(folder, "fleet_floor"), options, server, broker.port)
         site = folder / "site"
         write_site(site, options, server, broker.port)
         heard = stack.enter_context(subscribed(broker.port))
-        found = measured(site, heard, options.seconds)
+        found = measured(site, heard, options)
         millions = max(found.samples, 1) / 1e6
         ages = sorted(heard.ages_ms)
         return {
@@ -247,26 +244,32 @@ def bench(options: argparse.Namespace) -> dict[str, float]:
         }
 
 
-def name(options: argparse.Namespace) -> str:
+def name(options: argparse.Namespace, changed: float) -> str:
     """Return what a run is called in the results."""
-    changed = "" if options.changed == 100 else f"_{options.changed:g}pc"
-    return f"fleet_{options.devices}x{options.registers}{changed}{'_scaled' * options.scaled}"
+    share = "" if changed == 100 else f"_{changed:g}pc"
+    return f"fleet_{options.devices}x{options.registers}{share}{'_scaled' * options.scaled}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure one fleet."""
+    """Measure one fleet for each share of registers that change."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=50)
     parser.add_argument("--registers", type=int, default=1000)
-    parser.add_argument("--changed", type=float, default=100, help="percent of the registers")
+    parser.add_argument("--changed", type=float, nargs="+", default=[100, 10], metavar="PERCENT")
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--warm-up", type=float, default=5)
     parser.add_argument("--scaled", action="store_true", help="every point has the scale 0.1")
+    parser.add_argument("--quick", action="store_true", help="show that it works, measure nothing")
     options = parser.parse_args(arguments)
-    figures = bench(options)
-    print(name(options))
-    for key, value in figures.items():
-        print(f"  {key:<34} {value:>12.4g}")
-    record(name(options), figures)
+    if options.quick:
+        options.devices, options.registers, options.changed = 3, 200, [100]
+        options.seconds, options.warm_up = 1, 0
+    for changed in options.changed:
+        figures = bench(options, changed)
+        print(name(options, changed))
+        for key, value in figures.items():
+            print(f"  {key:<34} {value:>12.4g}")
+        record(name(options, changed), figures)
 
 
 if __name__ == "__main__":

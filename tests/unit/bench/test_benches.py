@@ -48,6 +48,16 @@ def test_a_benchmark_records_its_figures(name: str, tmp_path: Path) -> None:
     assert recorded(name, tmp_path / "bench.json").keys() == SAYS[name]
 
 
+def test_a_fleet_is_delivered_without_a_hole(tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    run("fleet_bench.py", file, "--quick")
+    figures = json.loads(file.read_text())["fleet_3x200"]
+    assert figures["cpu_s_per_million_points"] > 0
+    assert figures["floor_cpu_s_per_million_points"] > 0
+    assert figures["points_per_s"] > 0
+    assert figures["holes"] == 0
+
+
 def test_every_stage_is_measured_in_every_size_beside_a_floor(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     found = recorded("stages", file)
