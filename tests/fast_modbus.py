@@ -2,10 +2,11 @@
 
 Run as a process of its own: ``python tests/fast_modbus.py PORT EVENT_S``. It listens on every
 loopback address, so that 127.0.1.1, 127.0.1.2 … are devices with links of their own. Registers
-count the requests; bits flip each EVENT_S seconds.
+count the requests; bits flip each EVENT_S seconds. SIGUSR1 stops all change.
 """
 
 import asyncio
+import signal
 import socket
 import struct
 import subprocess
@@ -21,6 +22,9 @@ REQUEST = struct.Struct(">HHHBBHH")
 HEAD = struct.Struct(">HHHBBB")
 WORDS = np.arange(3 * 65536, dtype=np.uint32).astype(">u2")
 BYTES = {even: b"\x55\xaa"[even : even + 1] * 256 for even in (0, 1)}
+
+
+CALM = asyncio.Event()
 
 
 class Answering(asyncio.Protocol):
@@ -46,7 +50,7 @@ class Answering(asyncio.Protocol):
         self._rest = data[at:]
 
     def _answer(self, tid: int, unit: int, function: int, address: int, count: int) -> bytes:
-        self._asked += 1
+        self._asked += not CALM.is_set()
         content = self._words(address, count) if function > 2 else self._bits(count)
         return HEAD.pack(tid, 0, 3 + len(content), unit, function, len(content)) + content
 
@@ -55,11 +59,13 @@ class Answering(asyncio.Protocol):
         return WORDS[first : first + count].tobytes()
 
     def _bits(self, count: int) -> bytes:
-        return BYTES[int(time.time() / self._event_s) & 1][: -(-count // 8)]
+        even = 0 if CALM.is_set() else int(time.time() / self._event_s) & 1
+        return BYTES[even][: -(-count // 8)]
 
 
 async def serve(port: int, event_s: float) -> None:
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, CALM.set)
     server = await loop.create_server(lambda: Answering(event_s), "0.0.0.0", port, backlog=512)
     await server.serve_forever()
 

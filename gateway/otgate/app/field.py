@@ -20,6 +20,7 @@ from otgate.observe import control
 from otgate.policy.gate import compile_gates
 from otgate.spool.writer import Retention, SpoolState, SpoolWriter
 from otgate.supervisor import Supervisor
+from otgate.supervisor.reserve import allow_all_files
 from otgate.together import together
 
 RELEASE_S = 0.1
@@ -45,6 +46,7 @@ async def field_side(site: Site, drivers: Mapping[str, Driver], control_path: Pa
         SpoolUnusable: a spool cannot be written.
         Refused: the administration socket cannot be opened.
     """
+    allow_all_files()
     clock = time.time_ns
     types = {device.id: planned_types(device, site.plans[device.id]) for device in site.devices}
     with opened(site, types, clock) as ways:

@@ -16,8 +16,6 @@ from otgate.publish.errors import BrokerLost, BrokerRefused
 from otgate.publish.settings import Broker, Tls, Transport
 
 DIAL_LIMIT_S = 5.0
-DEAD_AFTER_MS = 8000
-"""Unacknowledged bytes this old end the connection (TCP_USER_TIMEOUT)."""
 PROBE_IDLE_S, PROBE_EVERY_S, PROBES = 4, 2, 2
 
 Address = tuple[int, int, int, Any]
@@ -142,9 +140,9 @@ async def _connected_to(address: Address) -> socket.socket:
     return sock
 
 
+# No TCP_USER_TIMEOUT: it also ends a connection whose peer reads slowly. The session knows better.
 OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_IDLE_S),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_EVERY_S),

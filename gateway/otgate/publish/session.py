@@ -135,7 +135,8 @@ class Session:
         while not self._over.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), WATCH_EVERY_S)
-            silent_s = asyncio.get_running_loop().time() - self._quiet_since
+            since_s = max(self._quiet_since, self._wire.moved_s)
+            silent_s = asyncio.get_running_loop().time() - since_s
             if len(self.window) and silent_s > SILENCE_LIMIT_S:
                 self.end(BrokerLost(f"no PUBACK for {silent_s:.0f} s"))
         raise self._reason or BrokerLost("the connection ended")

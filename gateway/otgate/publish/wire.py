@@ -8,8 +8,13 @@ a network that carries nothing must not look like a plain close.
 
 import asyncio
 import errno
+import fcntl
 import socket
 import ssl
+import termios
+import time
+from array import array
+from contextlib import suppress
 from typing import Any
 
 from paho.mqtt import client as mqtt
@@ -44,6 +49,11 @@ class Wire(mqtt.Client):
         """Whether the connection ended because nothing comes through, not by the other end."""
         self.answer_code = 0
         """The reason code of the PUBACK that is being handled."""
+        self.moved_s = float("-inf")
+        """When a queue of ours was last seen to get shorter: a slow link, not a dead one."""
+        self._handed_bytes = 0
+        self._taken_bytes = 0
+        self._queued = False
         self._dialled = dialled
         self._events = asyncio.get_running_loop()
         self._misc: asyncio.TimerHandle | None = None
@@ -91,13 +101,15 @@ class Wire(mqtt.Client):
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
         try:
-            return super()._sock_send(buf)
+            handed = super()._sock_send(buf)
         except (BrokenPipeError, ConnectionResetError):
             # What the broker said before it closed is still to be read: acknowledgements, and why.
             raise BlockingIOError from None
         except OSError as error:
             self.network_failed = error.errno in NETWORK_FAILURES
             raise
+        self._handed_bytes += handed
+        return handed
 
     def _opened(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
         self._events.add_reader(sock.fileno(), self._readable)
@@ -123,4 +135,27 @@ class Wire(mqtt.Client):
 
     def _housekeeping(self) -> None:
         self._misc = self._events.call_later(MISC_EVERY_S, self._housekeeping)
+        self._look_at_queue()
         self.loop_misc()
+
+    def _look_at_queue(self) -> None:
+        """Take note where what waited has got shorter: a ping behind it says nothing yet.
+
+        Where nothing waited, the other end's system has taken all: whether its broker lives, only
+        an answer tells.
+        """
+        waiting = unsent_bytes(self._dialled)
+        taken = self._handed_bytes - waiting
+        if self._queued and taken > self._taken_bytes:
+            self.moved_s = self._events.time()
+            with self._msgtime_mutex:
+                self._last_bytes_received = time.monotonic()  # paho's clock
+        self._queued, self._taken_bytes = waiting > 0, taken
+
+
+def unsent_bytes(sock: socket.socket) -> int:
+    """Return how much of what was sent the other end's system has not taken (tcp(7), SIOCOUTQ)."""
+    told = array("i", [0])
+    with suppress(OSError):
+        fcntl.ioctl(sock, termios.TIOCOUTQ, told)
+    return told[0]

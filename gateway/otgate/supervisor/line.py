@@ -16,6 +16,7 @@ from otgate.driver import Driver, Link, Session
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Scan
 from otgate.supervisor.pace import Pace
+from otgate.supervisor.reserve import keep_reserve
 from otgate.supervisor.schedule import Grid, Schedule, Slot
 from otgate.supervisor.status import State
 from otgate.supervisor.watch import Intake, Reading, Watch
@@ -116,11 +117,13 @@ class Line:
                     await stack.aclose()
 
     async def _opened(self, stack: AsyncExitStack) -> Mapping[str, Session]:
+        keep_reserve()
         try:
             async with asyncio.timeout(self._pace.connect_s):
                 sessions = await stack.enter_async_context(self._driver.connect(self._link))
         except TimeoutError as error:
             raise LinkLost(f"no connection within {self._pace.connect_s:g} s") from error
+        keep_reserve()  # again: others connected meanwhile
         if missing := self._watches.keys() - sessions.keys():
             raise KeyError(f"connect yielded no session for {', '.join(sorted(missing))}")
         return sessions
