@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 
-from brokers import Mosquitto, free_port
+from brokers import Mosquitto, broker, free_port
 from daemons import Process, events, said, wait_until
 from evidence import Listener
 from fast_modbus import load
 from loaded_site import Load
+from publishing import Feeder, catalog, publishing
 from throttle import Throttle
+
+__all__ = ["broker"]
 
 pytestmark = pytest.mark.lab
 
@@ -96,15 +99,31 @@ def overload(folder: Path, **sizes: Any) -> Iterator[Overload]:
 
 def test_a_slow_link_keeps_its_connection_and_gets_events_first(tmp_path: Path) -> None:
     with overload(tmp_path) as found:
-        found.link.rate = 8000
+        found.link.rate = 2000
         before, events_before = found.spooled("data"), found.accounted("event")
-        wait_until(lambda: found.accounted("event") > events_before + 80, limit_s=60)
+        wait_until(lambda: found.accounted("event") > events_before + 64, limit_s=60)
         assert found.link.connections == 1
         assert found.spooled("data") - before > 4 * (found.accounted("data") - before)
         found.link.rate = 0
         found.calm()
         found.await_account()
         assert not [told for told in events(found.process.log) if told["event"] == "broker_lost"]
+
+
+@pytest.mark.slow
+async def test_a_message_that_is_under_way_for_longer_than_the_patience_arrives(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    feeder = Feeder(tmp_path / "spool", catalog(500))
+    with Throttle(broker.port) as link:
+        near = f"mqtt://127.0.0.1:{link.port}"
+        async with publishing(tmp_path / "spool", tmp_path / "s", near, keepalive_s=30) as running:
+            await running.until(lambda now: now["messages"] >= 4 and not now["in_flight"])
+            link.rate = 1200
+            feeder.measure(times=3, count=500)  # three messages of 10 s each
+            await running.until(lambda now: now["samples"] == 1500, limit_s=90)
+            assert running.publisher.status()["connections"] == 1
+    feeder.close()
 
 
 @pytest.mark.slow
