@@ -56,7 +56,7 @@ def mutations(draw: st.DrawFn, text: str) -> bytes:
 
 def judged(**files: bytes) -> None:
     """Check files in every form, in time."""
-    started = time.monotonic()
+    started = time.process_time()
     with TemporaryDirectory() as directory:
         path = written(Path(directory))
         for name, content in files.items():
@@ -67,7 +67,7 @@ def judged(**files: bytes) -> None:
             rendered(outcome.diagnostics, form)
         for one in outcome.diagnostics:
             assert one.line >= 1 <= one.column < one.end_column
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 NAMES = {
@@ -176,12 +176,12 @@ def test_any_shape_of_values_is_judged(value: object, name: str) -> None:
 def test_large_nonsense_is_refused_in_time(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bus.yaml"
     path.write_text(text)
-    started = time.monotonic()
+    started = time.process_time()
     bus, said = load_bus(path)
     rendered(said)
     assert bus is None
     assert said
-    assert time.monotonic() - started < 4
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ def test_large_nonsense_is_refused_in_time(tmp_path: Path, text: str) -> None:
 def test_large_tables_of_nonsense_are_refused_in_time(tmp_path: Path, row: str) -> None:
     path = written(tmp_path, points=POINTS + row)
     assert len(row) < MAX_CSV_BYTES
-    started = time.monotonic()
+    started = time.process_time()
     (outcome,) = check_sites([path], FAKE)
     rendered(outcome.diagnostics)
     assert outcome.site is None
-    assert time.monotonic() - started < 4
+    assert time.process_time() - started < 4

@@ -109,10 +109,10 @@ def test_duplicates_inside_duplicates_do_not_nest_without_end() -> None:
 
 
 def test_deep_nesting_ends_early() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert read("[" * 200_000)[1] == ["too-deep"]
     assert read("a:\n" + "".join(" " * n + "- \n" for n in range(1, 300)))[1] == ["too-deep"]
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_more_values_than_any_real_file_has_are_not_read() -> None:
