@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from threading import Event, Thread
 
 from otgate.model import Lane
@@ -40,6 +41,14 @@ class Pace:
     """After a fault a new segment is begun at most this often."""
 
 
+class Drive(Enum):
+    """Who runs the committer's cycles."""
+
+    THREAD = auto()
+    HAND = auto()
+    """Whoever calls `SpoolWriter.cycle`, so that a history can be replayed exactly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """Somebody who wants to know when ``ticket`` is durable."""
@@ -62,6 +71,7 @@ class Committer:
         sync_bytes: int,
         clock: Callable[[], int],
         pace: Pace,
+        drive: Drive = Drive.THREAD,
     ) -> None:
         self.durable = 0
         self.released_bytes = 0
@@ -88,10 +98,10 @@ class Committer:
         self._sync_bytes = sync_bytes
         self._clock = clock
         self._pace = pace
-        self._thread = Thread(target=self._run, name="otgate-committer", daemon=True)
+        self._thread = _thread(self._run) if drive is Drive.THREAD else None
 
     def start(self) -> None:
-        """Begin the first segments, here and now, then start the thread.
+        """Begin the first segments, here and now, then start the thread, if any.
 
         Raises:
             OSError: a segment cannot be begun, and waiting will not cure that.
@@ -103,18 +113,23 @@ class Committer:
                 raise log.error
         self._trim()
         self._account()
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
 
     @property
     def ended(self) -> bool:
         """Whether the thread has ended though nobody stopped it."""
-        return not self._stopping and not self._thread.is_alive()
+        thread = self._thread
+        return not self._stopping and thread is not None and not thread.is_alive()
 
     def stop(self, patience_s: float) -> None:
         """Write, sync and end the thread; a disk that hangs is left behind."""
         self._stopping = True
         self.awake.set()
-        self._thread.join(patience_s)
+        if self._thread is None:
+            self._finish()
+        else:
+            self._thread.join(patience_s)
 
     def wait(self, waiter: Waiter) -> None:
         """Ask for a commit now."""
@@ -126,9 +141,12 @@ class Committer:
             self.awake.wait(self._patience_s())
             self._gather()
             self.awake.clear()
-            self._cycle()
+            self.cycle()
             self._gather_until_s = time.monotonic() + self._pace.gather_s
-        self._cycle()
+        self._finish()
+
+    def _finish(self) -> None:
+        self.cycle()
         self._close()
 
     def _gather(self) -> None:
@@ -148,7 +166,8 @@ class Committer:
         due_s = min(self._sync_due_s, *(log.due_s for log in self._logs.values()))
         return min(max(due_s - time.monotonic(), 0.0), IDLE_S)
 
-    def _cycle(self) -> None:
+    def cycle(self) -> None:
+        """Write what is pending; sync, tell who waits and trim where that is due."""
         asked = bool(self._waiters) or self._stopping
         self._write()
         undurable_bytes = sum(log.undurable_bytes for log, _ in self._lanes)
@@ -231,3 +250,7 @@ class Committer:
             self._logs[log].kept.appendleft(kept)
         while len(live.kept) > LIVE_SEGMENTS_CLOSED:
             live.remove(live.kept.popleft().id)
+
+
+def _thread(run: Callable[[], None]) -> Thread:
+    return Thread(target=run, name="otgate-committer", daemon=True)

@@ -68,7 +68,7 @@ class SpoolReader:
             for reader in self._lanes.values():
                 reader.forgive()
         self._live = LiveReader(files, directory / Log.LIVE)
-        self._watch = Watch([directory / log for log in Log], files)
+        self._watch: Watch | None = None
 
     @classmethod
     def open(
@@ -172,8 +172,14 @@ class SpoolReader:
         return self._live.newest()
 
     async def changed(self, timeout_s: float) -> None:
-        """Return once the spool has changed since the last call, or ``timeout_s`` passed."""
-        await self._watch.changed(timeout_s)
+        """Return once the spool has changed since the last call, or ``timeout_s`` passed.
+
+        The first call returns at once: what changed before it nobody has watched.
+        """
+        if self._watch is None:
+            self._watch = Watch([self._directory / log for log in Log], self._files)
+        else:
+            await self._watch.changed(timeout_s)
 
     def remarks(self) -> list[str]:
         """Return, once each, what a person should be told of: sentences."""
@@ -199,4 +205,5 @@ class SpoolReader:
         self.flush()
         for lane in self._lanes.values():
             lane.close()
-        self._watch.close()
+        if self._watch is not None:
+            self._watch.close()

@@ -15,7 +15,7 @@ from otgate.errors import SpoolUnusable
 from otgate.model import Batch, Lane
 from otgate.spool.active import Making
 from otgate.spool.catalog import Catalog
-from otgate.spool.committer import Committer, Pace, Waiter
+from otgate.spool.committer import Committer, Drive, Pace, Waiter
 from otgate.spool.entry import ENTRY_BYTES
 from otgate.spool.epoch import epoch_text, next_epoch
 from otgate.spool.files import OS, Files
@@ -30,7 +30,7 @@ from otgate.spool.state_file import StateFile
 from otgate.spool.tally import NAME as TALLY
 from otgate.spool.tally import LaneTally, Tally, left
 
-__all__ = ["Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
+__all__ = ["Drive", "Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
 
 BUFFER_BYTES = 8 << 20
 DATA_SHARE = 0.75
@@ -82,7 +82,13 @@ class SpoolWriter:
     """The one writer of a spool directory. Called on one thread, the event loop's."""
 
     def __init__(
-        self, place: Place, catalog: Catalog, retention: Retention, pace: Pace, buffer_bytes: int
+        self,
+        place: Place,
+        catalog: Catalog,
+        retention: Retention,
+        pace: Pace,
+        buffer_bytes: int,
+        drive: Drive,
     ) -> None:
         self._place = place
         making, self._logs = _logs(place, catalog, retention, pace)
@@ -101,6 +107,7 @@ class SpoolWriter:
             sync_bytes=buffer_bytes // 4,
             clock=place.clock,
             pace=pace,
+            drive=drive,
         )
         self._clock = place.clock
         self._taken_bytes = 0
@@ -118,6 +125,7 @@ class SpoolWriter:
         files: Files = OS,
         pace: Pace = PACE,
         buffer_bytes: int = BUFFER_BYTES,
+        drive: Drive = Drive.THREAD,
     ) -> Self:
         """Begin a new epoch in ``directory``, making it where absent.
 
@@ -128,7 +136,8 @@ class SpoolWriter:
         """
         lock = _locked(files, directory)
         try:
-            return cls(Place(directory, files, clock, lock), catalog, retention, pace, buffer_bytes)
+            place = Place(directory, files, clock, lock)
+            return cls(place, catalog, retention, pace, buffer_bytes, drive)
         except OSError as error:
             _released(files, lock)
             raise _unusable(directory, error) from error
@@ -192,6 +201,10 @@ class SpoolWriter:
             done()
         else:
             self._committer.wait(Waiter(ticket, done))
+
+    def cycle(self) -> None:
+        """Do what the committer's thread does at a time, where it is driven by hand."""
+        self._committer.cycle()
 
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""
