@@ -71,7 +71,6 @@ class Committer:
         sync_bytes: int,
         clock: Callable[[], int],
         pace: Pace,
-        drive: Drive = Drive.THREAD,
     ) -> None:
         self.durable = 0
         self.released_bytes = 0
@@ -98,9 +97,9 @@ class Committer:
         self._sync_bytes = sync_bytes
         self._clock = clock
         self._pace = pace
-        self._thread = _thread(self._run) if drive is Drive.THREAD else None
+        self._thread: Thread | None = None
 
-    def start(self) -> None:
+    def start(self, drive: Drive) -> None:
         """Begin the first segments, here and now, then start the thread, if any.
 
         Raises:
@@ -113,7 +112,8 @@ class Committer:
                 raise log.error
         self._trim()
         self._account()
-        if self._thread is not None:
+        if drive is Drive.THREAD:
+            self._thread = Thread(target=self._run, name="otgate-committer", daemon=True)
             self._thread.start()
 
     @property
@@ -223,7 +223,8 @@ class Committer:
 
     def _surplus(self, data: SegmentLog, event: SegmentLog) -> Iterable[tuple[Log, Kept]]:
         active_bytes, now_ns = data.active_bytes + event.active_bytes, self._clock()
-        yield from surplus(self._retention, data.kept, event.kept, active_bytes, now_ns)
+        stay = data.least_kept, event.least_kept
+        yield from surplus(self._retention, data.kept, event.kept, active_bytes, now_ns, stay)
         if not self._reserve.nearly_met(self._retention.limits.size_bytes):
             self._tight_bytes = None
             return
@@ -232,7 +233,8 @@ class Committer:
         held_bytes = data.disk_bytes + event.disk_bytes
         self._tight_bytes = self._tight_bytes or held_bytes
         least = replace(self._retention, size_bytes=self._tight_bytes)
-        yield from surplus(least, data.kept, deque(), data.active_bytes + event.disk_bytes, now_ns)
+        active_bytes = data.active_bytes + event.disk_bytes
+        yield from surplus(least, data.kept, deque(), active_bytes, now_ns, stay)
 
     def _trim(self) -> None:
         begun = sum(log.begun for log in self._logs.values())
@@ -250,7 +252,3 @@ class Committer:
             self._logs[log].kept.appendleft(kept)
         while len(live.kept) > LIVE_SEGMENTS_CLOSED:
             live.remove(live.kept.popleft().id)
-
-
-def _thread(run: Callable[[], None]) -> Thread:
-    return Thread(target=run, name="otgate-committer", daemon=True)

@@ -78,6 +78,8 @@ class LaneCursor:
         self._acked: dict[int, Ranges] = {place.epoch: Ranges([(0, place.seq)])}
         self._bases = {place.epoch: base}
         self._ends: dict[int, tuple[int, int]] = {}
+        self._left: tuple[Place, int] | None = None
+        """Where the last epoch of which something is acknowledged was left, and its base."""
         self._history: deque[Acknowledged] = deque()
 
     @property
@@ -137,6 +139,8 @@ class LaneCursor:
         epoch = self._floor.epoch
         hole = self._acked[epoch].first_hole
         while epoch in self._ends and hole >= self._ends[epoch][0]:
+            if self._left is None or self._begun(epoch):
+                self._left = Place(epoch, hole), self.base(epoch)
             epoch = self._ends[epoch][1]
             hole = self._acked[epoch].first_hole
         if epoch != self._floor.epoch:
@@ -144,6 +148,9 @@ class LaneCursor:
             self._forget_epochs(epoch)
         if (epoch, hole) != self._floor:
             self._floor = Place(epoch, hole)
+
+    def _begun(self, epoch: int) -> bool:
+        return bool(list(self._acked[epoch]))
 
     def _forget_epochs(self, before: int) -> None:
         since_s = self._clock_s() - HISTORY_S
@@ -155,8 +162,14 @@ class LaneCursor:
             self._bases.pop(epoch, None)
 
     def as_json(self) -> Json:
-        """Return what has to survive a restart."""
-        floor = self._floor
+        """Return what has to survive a restart.
+
+        An epoch of which nothing is acknowledged is not entered yet: a power cut may take its name
+        away, as long as its writer has written nothing.
+        """
+        floor, base = self._floor, self.base(self._floor.epoch)
+        if self._left is not None and not self._begun(floor.epoch):
+            floor, base = self._left
         acked = [
             [epoch_text(epoch), start, stop]
             for epoch, ranges in sorted(self._acked.items())
@@ -166,7 +179,7 @@ class LaneCursor:
         return {
             "epoch": epoch_text(floor.epoch),
             "complete_through": floor.seq,
-            "samples_before_epoch": self.base(floor.epoch),
+            "samples_before_epoch": base,
             "last_spooled_ns": self.last_ns,
             "acknowledged": acked,
         }

@@ -6,6 +6,9 @@ from otgate.spool.items import GapReason
 Entry = tuple[int, int, bytes]
 """First sequence number, count and body of a frame."""
 
+BUFFER_BYTES = 8 << 20
+"""What all frames on their way take at most, and so what is written again after a fault."""
+
 ENTRY_BYTES = 160
 """What Python needs to hold a frame beside its bytes."""
 

@@ -18,6 +18,9 @@ RENAME_EXCHANGE = 2
 CANNOT_EXCHANGE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 """What renameat2(2) says where the file system or the kernel has no exchange."""
 
+FOREIGN = frozenset({errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS})
+"""Why a parent that somebody else made may refuse to be synced."""
+
 
 class Files(Protocol):
     """What a spool asks of the operating system; each method raises OSError."""
@@ -192,6 +195,24 @@ class OperatingSystem:
 
 def _no_file(path: Path) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "not a file", str(path))
+
+
+def settle(files: Files, directory: Path) -> None:
+    """Sync the names in ``directory`` and its own: no power cut takes it away any more.
+
+    All parents are synced, though they may be old: whoever made one may have been killed before
+    it came to that.
+
+    Raises:
+        OSError: a name may not be on the disk.
+    """
+    files.sync_directory(directory)
+    for parent in directory.parents:
+        try:
+            files.sync_directory(parent)
+        except OSError as error:
+            if error.errno not in FOREIGN:
+                raise
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from otgate.model import Lane
 from otgate.spool.cursor import LaneCursor, Place
+from otgate.spool.entry import BUFFER_BYTES
 from otgate.spool.frame import FRAME, sliced, unpack
 from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item
 from otgate.spool.segment import Damaged, SegmentId, Start
@@ -25,6 +26,8 @@ class LaneReader:
         self._announced = False
         self._from_oldest = False
         self._damage = False
+        self._looked_back = 0
+        """In which epoch, for samples at its end."""
 
     def rewind(self) -> None:
         """Go back to where the cursor stands."""
@@ -33,6 +36,7 @@ class LaneReader:
         self._at = self._cursor.floor
         self._announced = False
         self._damage = False
+        self._looked_back = 0
 
     def forgive(self) -> None:
         """Start at the oldest segment without calling what is missing before it a gap."""
@@ -145,11 +149,26 @@ class LaneReader:
                     return None
                 self._damage = True
                 continue
+            if self._falls_short(opened.start):
+                opened.close()
+                self._last = None
+                self._looked_back = self._at.epoch
+                return self._enter(items)
             self._opened = opened
             self._last = segment
             self._arrive(opened, items)
             return opened
         return None
+
+    def _falls_short(self, start: Start) -> bool:
+        """Tell whether more of our epoch was readable than we came by, and may still be.
+
+        After a fault a writer wrote again what the end of an older segment may hold as well. If it
+        ended before it was through with that, the older segment is where the samples are.
+        """
+        epoch, seq = self._at
+        short = start.previous_epoch == epoch and start.previous_end > seq
+        return short and self._looked_back != epoch
 
     def _next_segments(self) -> Sequence[SegmentId]:
         found = self._shelf.listed()
@@ -164,8 +183,7 @@ class LaneReader:
     def _located(self, found: Sequence[SegmentId]) -> int:
         """Return which of ``found`` to begin with: the one that holds the place we stand at."""
         epoch, seq = self._at
-        epochs = {each.epoch for each in found}
-        if epochs and epoch not in epochs and min(epochs) < epoch:
+        if found and found[-1].epoch < epoch:
             self._wiped()
             return 0
         place = 0
@@ -174,6 +192,14 @@ class LaneReader:
                 place = number + 1
             elif segment.epoch == epoch and self._shelf.first_seq(segment, seq + 1) <= seq:
                 place = number
+        return self._further_back(found, place) if self._looked_back == epoch else place
+
+    def _further_back(self, found: Sequence[SegmentId], place: int) -> int:
+        """Return the first segment of our epoch that may hold what was written again later."""
+        passed_bytes = 0
+        while passed_bytes <= BUFFER_BYTES and place and found[place - 1].epoch == self._at.epoch:
+            passed_bytes += self._shelf.size_bytes(found[place]) if place < len(found) else 0
+            place -= 1
         return place
 
     def _wiped(self) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otgate.spool.entry import BUFFER_BYTES
 from otgate.spool.files import Files
 from otgate.spool.frame import good_bodies, span
 from otgate.spool.segment import (
@@ -117,33 +118,39 @@ def _start(files: Files, directory: Path, log: Log, segment: SegmentId) -> Start
 
 
 def _recovered_end(files: Files, directory: Path, log: Log, sound: Sequence[Start]) -> int:
-    """Return the end of the last epoch: of its last two segments that hold frames.
+    """Return the end of the last epoch: the greatest that any of its segments reaches.
 
-    Two, because a writer that met a fault began a segment again with frames of the one before.
+    Not always the last one reaches it: after faults a writer wrote again what older segments may
+    hold as well, and may have been killed before it was through with that. Never was that more
+    than its buffer held, so once as much was found nothing older needs to be looked at.
     """
-    end, held = 0, 0
+    end, bytes_found = 0, 0
+    first_seq = 1 << 64
     for start in reversed(sound):
-        if start.id.epoch != sound[-1].id.epoch or held == 2:
+        if start.id.epoch != sound[-1].id.epoch or bytes_found > BUFFER_BYTES:
             break
-        reached = _end(files, directory, log, start)
-        held += reached > start.first_seq
-        end = max(end, reached)
+        end = max(end, start.first_seq)
+        for seq, stop, size_bytes in _spans(files, directory, log, start):
+            end = max(end, stop)
+            if seq < first_seq:
+                bytes_found += size_bytes
+        first_seq = min(first_seq, start.first_seq)
     return end
 
 
-def _end(files: Files, directory: Path, log: Log, start: Start) -> int:
-    end = start.first_seq
+def _spans(files: Files, directory: Path, log: Log, start: Start) -> Iterator[tuple[int, int, int]]:
+    """Yield where each readable frame begins and ends, and its bytes."""
     with suppress(OSError), reading(files, directory / start.id.name) as descriptor:
         at = header_length(files.pread(descriptor, PEEK_BYTES, 0))
         while True:
             block = files.pread(descriptor, READ_BYTES, at)
             good = good_bodies(block, start.id.seed(log), len(block))
-            for seq, count in filter(None, map(span, good.bodies)):
-                end = max(end, seq + count)
+            for body in good.bodies:
+                if numbers := span(body):
+                    yield numbers[0], sum(numbers), len(body)
             if not good.bodies:
                 break
             at += good.end
-    return end
 
 
 def _size(files: Files, path: Path) -> int:

@@ -32,16 +32,22 @@ class Retention:
 
 
 def surplus(
-    retention: Retention, data: deque[Kept], event: deque[Kept], active_bytes: int, now_ns: int
+    retention: Retention,
+    data: deque[Kept],
+    event: deque[Kept],
+    active_bytes: int,
+    now_ns: int,
+    least: tuple[int, int] = (0, 0),
 ) -> Iterable[tuple[Log, Kept]]:
     """Yield the closed segments to drop, and take them out of ``data`` and ``event``.
 
-    By age in either lane; by bytes the oldest data first, events once no data is left.
+    By age in either lane; by bytes the oldest data first, events once no data is left. As many
+    as ``least`` says stay in each.
     """
     oldest_ns = now_ns - retention.age_ns
     held = active_bytes + sum(kept.size_bytes for lane in (data, event) for kept in lane)
-    for log, lane in ((Log.DATA, data), (Log.EVENT, event)):
-        while lane and (lane[0].closed_ns < oldest_ns or held > retention.size_bytes):
+    for log, lane, stay in ((Log.DATA, data, least[0]), (Log.EVENT, event, least[1])):
+        while len(lane) > stay and (lane[0].closed_ns < oldest_ns or held > retention.size_bytes):
             kept = lane.popleft()
             held -= kept.size_bytes
             yield log, kept

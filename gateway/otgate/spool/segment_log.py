@@ -10,6 +10,7 @@ from pathlib import Path
 
 from otgate.spool.active import Active, Making
 from otgate.spool.entry import Entry, cost_bytes, merged_gaps
+from otgate.spool.files import settle
 from otgate.spool.frame import FRAME
 from otgate.spool.recovery import Kept, Past
 from otgate.spool.segment import Log, SegmentId, Start
@@ -68,6 +69,8 @@ class SegmentLog:
         there is to write would never take any of it."""
         self.begun = 0
         self._end = 0
+        self._unsure = False
+        """Whether a power cut may take the name of the last segment kept."""
 
     @property
     def settled(self) -> bool:
@@ -83,6 +86,16 @@ class SegmentLog:
     def active_bytes(self) -> int:
         """The size of the segment being written."""
         return self._active.size_bytes if self._active else 0
+
+    @property
+    def least_kept(self) -> int:
+        """How many closed segments have to stay.
+
+        One of the newest epoch is there at all times: it is how readers and later writers know
+        the epoch, and so the numbers given out. One whose name may not be on the disk counts
+        for nothing.
+        """
+        return int(self._active is None) + (self._active is None and self._unsure)
 
     @property
     def disk_bytes(self) -> int:
@@ -158,6 +171,7 @@ class SegmentLog:
         if self._active is None:
             self._retry_at_s = time.monotonic() + self._making.retry_s
             self._active = self._new()
+            self._unsure = False
             self.bytes_written += self._active.size_bytes
         return self._active
 
@@ -180,14 +194,14 @@ class SegmentLog:
             if error.errno == ENOENT:
                 self._house()
             self._remove(start.id.new_name)
-            self._remove(start.id.name)
+            self._unsure = self._withdraw(start.id) or self._unsure
             raise
 
     def _house(self) -> None:
         """Make the directory again that somebody removed; the next try finds it."""
         with suppress(OSError):
             self._making.files.mkdir(self.directory)
-            self._making.files.sync_directory(self.directory.parent)
+            settle(self._making.files, self.directory)
 
     def _take(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -255,7 +269,7 @@ class SegmentLog:
         """Give the file up; what is not durable has to be written again elsewhere.
 
         A file that holds nothing durable is removed, or a disk that stays full would collect one
-        a try. The epoch's first stays: readers tell by it that the spool was not wiped.
+        a try.
         """
         self.error = error
         self.faults += 1
@@ -267,10 +281,25 @@ class SegmentLog:
         if active is None:
             return
         active.close()
-        if active.durable_frames or active.id.number == 0:
+        if active.durable_frames:
             self._keep(active)
         else:
-            self._remove(active.id.name)
+            self._withdraw(active.id)
+
+    def _withdraw(self, segment: SegmentId) -> bool:
+        """Remove a segment of no use; return whether it stays, the only one of its epoch.
+
+        A reader may have seen the epoch, and even samples of it: its number must not be given
+        again, and the reader must not take its end for a spool that was emptied.
+        """
+        if self.kept and self.kept[-1].id.epoch == segment.epoch:
+            self._remove(segment.name)
+            return False
+        with suppress(OSError):  # it never came to its name
+            size_bytes = self._making.files.size(self.directory / segment.name)
+            self.kept.append(Kept(segment, size_bytes, self._making.clock()))
+            return True
+        return False
 
     def _remove(self, name: str) -> bool:
         try:

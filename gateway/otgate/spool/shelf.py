@@ -139,6 +139,12 @@ class Shelf:
             return False
         return True
 
+    def size_bytes(self, segment: SegmentId) -> int:
+        """Return how long a segment is, or 0 where that cannot be told."""
+        with suppress(OSError):
+            return self.files.size(self.directory / segment.name)
+        return 0
+
     def first_seq(self, segment: SegmentId, otherwise: int) -> int:
         """Return where a segment starts, or ``otherwise`` where that cannot be read."""
         try:

@@ -10,7 +10,7 @@ from errno import ENOSPC
 from os import strerror
 from pathlib import Path
 
-from otgate.spool.files import Files
+from otgate.spool.files import Files, settle
 
 BLOCK_BYTES = 4096
 LEAST_BYTES = 2 * BLOCK_BYTES
@@ -25,6 +25,8 @@ class StateFile:
         self.path = path
         self._spare = path.with_suffix(".spare")
         self._files = files
+        self._settled = False
+        """Whether the names are on the disk as they are seen."""
 
     def read(self) -> bytes:
         """Return the content, with the blanks that fill it up.
@@ -45,7 +47,7 @@ class StateFile:
         Raises:
             OSError: it could not be; the old content stands.
         """
-        self._files.mkdir(self.path.parent)
+        self._settle()
         first = not self._size(self.path)
         self._fill(content)
         if first:
@@ -55,6 +57,17 @@ class StateFile:
         else:
             self._files.exchange(self._spare, self.path)
         self._files.sync_directory(self.path.parent)
+        self._settled = True
+
+    def _settle(self) -> None:
+        """Make sure of the names: what is called spare may be the file itself after a cut.
+
+        So it is where an exchange was not synced, by us or by one who was killed.
+        """
+        self._files.mkdir(self.path.parent)
+        if not self._settled:
+            settle(self._files, self.path.parent)
+        self._settled = False
 
     def _fill(self, content: bytes) -> None:
         """Write ``content`` over the spare, with blanks to its end, or beyond where it is short.

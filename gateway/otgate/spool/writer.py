@@ -16,9 +16,9 @@ from otgate.model import Batch, Lane
 from otgate.spool.active import Making
 from otgate.spool.catalog import Catalog
 from otgate.spool.committer import Committer, Drive, Pace, Waiter
-from otgate.spool.entry import ENTRY_BYTES
+from otgate.spool.entry import BUFFER_BYTES, ENTRY_BYTES
 from otgate.spool.epoch import epoch_text, next_epoch
-from otgate.spool.files import OS, Files
+from otgate.spool.files import OS, Files, settle
 from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
 from otgate.spool.inbox import Inbox
 from otgate.spool.recovery import past, reading, swept
@@ -32,7 +32,6 @@ from otgate.spool.tally import LaneTally, Tally, left
 
 __all__ = ["Drive", "Pace", "Retention", "SpoolState", "SpoolStatus", "SpoolWriter"]
 
-BUFFER_BYTES = 8 << 20
 DATA_SHARE = 0.75
 """How much of the buffer data may fill; the rest is kept for events."""
 
@@ -107,12 +106,11 @@ class SpoolWriter:
             sync_bytes=buffer_bytes // 4,
             clock=place.clock,
             pace=pace,
-            drive=drive,
         )
         self._clock = place.clock
         self._taken_bytes = 0
         self._closed = False
-        self._committer.start()
+        self._committer.start(drive)
 
     @classmethod
     def open(
@@ -278,11 +276,15 @@ def _locked(files: Files, directory: Path) -> int:
         for log in Log:
             files.mkdir(directory / log)
         lock = files.lock(directory / LOCK)
-        files.sync_directory(directory)
     except BlockingIOError as error:
         holder = _holder(files, directory / LOCK)
         raise SpoolUnusable(f"The spool {directory} has a writer already{holder}.") from error
     except OSError as error:
+        raise _unusable(directory, error) from error
+    try:
+        settle(files, directory)
+    except OSError as error:
+        _released(files, lock)
         raise _unusable(directory, error) from error
     _signed(files, lock)
     return lock
