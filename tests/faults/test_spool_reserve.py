@@ -4,6 +4,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -90,6 +91,19 @@ def test_data_stops_at_the_reserve_and_events_at_half_of_it(
     assert committed(writer, ticket)
     assert values(read(tmp_path)) == [1.0] * 10
     assert values(read(tmp_path, Lane.EVENT)) == [2.0] * 10 + [3.0] * 10
+
+
+def test_an_event_is_durable_while_data_find_no_room(
+    writer: SpoolWriter, files: FaultyFiles, tmp_path: Path
+) -> None:
+    leave(files, RESERVE - 1)
+    data = append(writer, Lane.DATA, 1.0)
+    until(lambda: failing(writer))
+    event, done = append(writer, Lane.EVENT, 2.0), Event()
+    writer.wait_durable(event, done.set, [Lane.EVENT])
+    assert done.wait(5)
+    assert values(read(tmp_path, Lane.EVENT)) == [2.0] * 10
+    assert not committed(writer, data, 0.2)
 
 
 def test_what_the_reserve_keeps_out_is_an_exact_gap(

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from otgate.driver import Receipt
 from otgate.errors import NotDurable
 from otgate.model import Batch, Lane
 from otgate.policy.gate import Gate
 from otgate.spool.writer import SpoolWriter
+
+Crossing: TypeAlias = Sequence[tuple[Lane, Batch]]
+"""What a gate passed of a batch, by lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Way:
     gate: Gate
     spool: SpoolWriter
 
-    def append(self, crossing: Sequence[tuple[Lane, Batch]]) -> int | None:
+    def append(self, crossing: Crossing) -> int | None:
         """Write what the gate passed; return the last ticket, or None where nothing crossed."""
         ticket = None
         for lane, batch in crossing:
@@ -30,9 +34,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The receipt of a batch: the spools that took it, with their tickets."""
+    """The receipt of a batch: the spools that took it, with their tickets and what they took.
 
-    tickets: Sequence[tuple[SpoolWriter, int]]
+    Only the lanes that took a part are waited for: events are durable while data find no room.
+    """
+
+    parts: Sequence[tuple[SpoolWriter, int, Crossing]]
 
     async def durable(self, limit_s: float = 5.0) -> None:
         """Return once every spool synced its part or recorded its drop.
@@ -41,7 +48,7 @@ class Taken:
             NotDurable: ``limit_s`` seconds passed first.
         """
         loop = asyncio.get_running_loop()
-        waits = [synced(loop, spool, ticket) for spool, ticket in self.tickets]
+        waits = [synced(loop, spool, ticket, lanes_of(part)) for spool, ticket, part in self.parts]
         try:
             async with asyncio.timeout(limit_s):
                 for wait in waits:
@@ -50,8 +57,13 @@ class Taken:
             raise NotDurable(f"no sync within {limit_s:g} s") from error
 
 
+def lanes_of(crossing: Crossing) -> set[Lane]:
+    """Return the lanes that took a part."""
+    return {lane for lane, _ in crossing}
+
+
 def synced(
-    loop: asyncio.AbstractEventLoop, spool: SpoolWriter, ticket: int
+    loop: asyncio.AbstractEventLoop, spool: SpoolWriter, ticket: int, lanes: set[Lane]
 ) -> asyncio.Future[None]:
     """Ask ``spool`` for a commit and return a future that its committer thread resolves."""
     future: asyncio.Future[None] = loop.create_future()
@@ -64,7 +76,7 @@ def synced(
         with suppress(RuntimeError):  # the loop has closed: nobody waits any more
             loop.call_soon_threadsafe(resolve)
 
-    spool.wait_durable(ticket, done)
+    spool.wait_durable(ticket, done, lanes)
     return future
 
 
@@ -82,12 +94,12 @@ class Ways:
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
         now_ns = self.clock()
-        tickets = [
-            (way.spool, ticket)
+        parts = [
+            (way.spool, ticket, crossing)
             for way in self.ways
-            if (ticket := way.append(way.gate.pass_(batch, now_ns))) is not None
+            if (ticket := way.append(crossing := way.gate.pass_(batch, now_ns))) is not None
         ]
-        return Taken(tickets) if tickets else NOBODY
+        return Taken(parts) if parts else NOBODY
 
     def release(self) -> None:
         """Write held values whose minimum interval has ended."""

@@ -3,7 +3,7 @@
 import errno
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -54,6 +54,7 @@ class Waiter:
     """Somebody who wants to know when ``ticket`` is durable."""
 
     ticket: int
+    lanes: Collection[Lane]
     done: Callable[[], None]
 
 
@@ -72,7 +73,6 @@ class Committer:
         clock: Callable[[], int],
         pace: Pace,
     ) -> None:
-        self.durable = 0
         self.released_bytes = 0
         """What has left the buffer since the start."""
         self.ticket = 0
@@ -80,9 +80,12 @@ class Committer:
         self.awake = Event()
         self.live: tuple[int, Mapping[str, str]] | None = None
         self._logs = logs
-        self._lanes = [(logs[Log(lane)], inboxes[lane]) for lane in (Lane.EVENT, Lane.DATA)]
+        self._lane_logs = {lane: logs[Log(lane)] for lane in (Lane.EVENT, Lane.DATA)}
+        self._lanes = [(log, inboxes[lane]) for lane, log in self._lane_logs.items()]
         self._waiters: deque[Waiter] = deque()
-        self._written = 0
+        self._written = dict.fromkeys(Lane, 0)
+        self._durable = dict.fromkeys(Lane, 0)
+        """The ticket up to which a lane has everything on the disk."""
         self._sync_due_s = float("inf")
         self._gather_until_s = 0.0
         self._live_seq = 0
@@ -130,6 +133,10 @@ class Committer:
             self._finish()
         else:
             self._thread.join(patience_s)
+
+    def is_durable(self, ticket: int, lanes: Collection[Lane]) -> bool:
+        """Tell whether ``lanes`` have everything up to ``ticket`` on the disk."""
+        return all(self._durable[lane] >= ticket for lane in lanes)
 
     def wait(self, waiter: Waiter) -> None:
         """Ask for a commit now."""
@@ -180,9 +187,9 @@ class Committer:
 
     def _write(self) -> None:
         ticket = self.ticket
-        clean = [log.advance(inbox.drained) for log, inbox in self._lanes]
-        if all(clean):
-            self._written = ticket
+        for lane, (log, inbox) in zip(self._lane_logs, self._lanes, strict=True):
+            if log.advance(inbox.drained):
+                self._written[lane] = ticket
         live = self._logs[Log.LIVE]
         if self.live is not None or live.due_s < float("inf"):
             live.advance(self._live_entries)
@@ -206,16 +213,15 @@ class Committer:
 
     def _sync(self) -> None:
         self._sync_due_s = float("inf")
-        written = self._written
-        clean = [log.sync() and log.settled for log, _ in self._lanes]
-        if all(clean):
-            self.durable = written
+        for lane, log in self._lane_logs.items():
+            if log.sync() and log.settled:
+                self._durable[lane] = self._written[lane]
         self._notify()
 
     def _notify(self) -> None:
         for _ in range(len(self._waiters)):
             waiter = self._waiters.popleft()
-            if waiter.ticket > self.durable:
+            if not self.is_durable(waiter.ticket, waiter.lanes):
                 self._waiters.append(waiter)
                 continue
             with suppress(RuntimeError):  # the event loop that waited has been closed

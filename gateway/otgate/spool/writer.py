@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -189,16 +189,18 @@ class SpoolWriter:
         self._committer.live = (self._clock(), dict(states))
         self._committer.awake.set()
 
-    def wait_durable(self, ticket: int, done: Callable[[], None]) -> None:
+    def wait_durable(
+        self, ticket: int, done: Callable[[], None], lanes: Collection[Lane] = tuple(Lane)
+    ) -> None:
         """Ask for a commit now and call ``done`` once all up to ``ticket`` survive a power cut.
 
-        That is: every frame of both lanes is synced, or its drop is in a synced gap. ``done`` is
+        That is: every frame of ``lanes`` is synced, or its drop is in a synced gap. ``done`` is
         called on the committer's thread, or here and now where that is so already.
         """
-        if ticket <= self._committer.durable:
+        if self._committer.is_durable(ticket, lanes):
             done()
         else:
-            self._committer.wait(Waiter(ticket, done))
+            self._committer.wait(Waiter(ticket, lanes, done))
 
     def cycle(self) -> None:
         """Do what the committer's thread does at a time, where it is driven by hand."""
