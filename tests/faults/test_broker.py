@@ -225,6 +225,6 @@ async def test_brokers_that_fail_differently_are_each_told_once(
     ]
     async with publishing(spool, state, urls) as running:
         await running.until(lambda status: status["attempts"] >= 6, limit_s=30)
-    assert capfd.readouterr().out.count("broker_lost") == 2
+    assert "".join(capfd.readouterr()).count("broker_lost") == 2
     closing.close()
     feeder.close()

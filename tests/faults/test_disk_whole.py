@@ -118,6 +118,10 @@ def test_a_disk_that_syncs_in_seconds_stalls_nobody(plain: Gateway, tmp_path: Pa
     assert not plain.listener.gaps
 
 
+def remarks(gateway: Gateway) -> list[str]:
+    return [line["remark"] for line in gateway.said("spool_remark")]
+
+
 def bus(gateway: Gateway) -> dict[str, Any]:
     return said(gateway.site, "bus-analytics")
 
@@ -140,9 +144,8 @@ def test_a_bus_side_that_cannot_save_its_cursor_publishes_on(
     assert told["connected"]
     assert received < plain.listener.received
     plain.until(lambda: bus(plain)["cursor"] == "saved")
-    remarks = [line["remark"] for line in plain.said("spool_remark")]
-    assert len([remark for remark in remarks if "cannot be saved" in remark]) == 1
-    assert remarks[-1] == "The cursor is saved again."
+    plain.until(lambda: "The cursor is saved again." in remarks(plain))
+    assert len([remark for remark in remarks(plain) if "cannot be saved" in remark]) == 1
     plain.assert_undisturbed()
     assert plain.listener.duplicates == duplicates
 

@@ -352,7 +352,7 @@ async def test_a_spool_that_is_not_there_is_told_once_and_found_at_once(
         feeder.live()
         await running.until(lambda status: status["spool"] == "readable")
         feeder.close()
-    told = capfd.readouterr().out
+    told = "".join(capfd.readouterr())
     assert (told.count("spool_waited_for"), told.count("spool_readable")) == (1, 1)
 
 
@@ -362,7 +362,7 @@ async def test_a_useless_cursor_is_told_before_any_broker_is_there(
     _written(state / "cursor.json", "{")
     async with publishing(spool, state, f"mqtt://127.0.0.1:{free_port()}") as running:
         await running.until(lambda status: "is not there" in status["spool"])
-    assert "cursor.damaged" in capfd.readouterr().out
+    assert "cursor.damaged" in "".join(capfd.readouterr())
 
 
 async def test_a_directory_that_cannot_keep_the_cursor_is_refused(
