@@ -47,7 +47,7 @@ class Listener:
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = self._subscribe
         self._client.on_message = self._message
-        self._client.connect("127.0.0.1", port)
+        self._client.connect("127.0.0.1", port, keepalive=900)  # it outlives a frozen broker
 
     def __enter__(self) -> Self:
         self._client.loop_start()
