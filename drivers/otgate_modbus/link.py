@@ -1,7 +1,8 @@
-"""One TCP connection to a Modbus server, one request at a time, shared by its unit ids."""
+"""One TCP connection to a Modbus server, one poll at a time, shared by its unit ids."""
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
@@ -28,14 +29,18 @@ GRAIN_S = 0.002
 class Poll:
     """The deadline that all requests of one poll share, and its one retry."""
 
-    __slots__ = ("deadline", "over", "patience_s", "retried", "timeout_s")
+    __slots__ = ("deadline", "depth", "held", "over", "patience_s", "retried", "timeout_s")
 
-    def __init__(self, now: float, timeout_s: float) -> None:
+    def __init__(self, now: float, timeout_s: float, depth: int = 1) -> None:
         self.timeout_s = timeout_s
         self.deadline = now + timeout_s
+        self.depth = depth
+        """How many requests may be under way at once."""
         self.patience_s = timeout_s / 2
-        """How long a request waits before the retry is spent on it."""
+        """How long silence lasts before the retry is spent on it."""
         self.retried = False
+        self.held = True
+        """False once some of several requests under way were answered and others were not."""
         self.over = False
         """Whether an answer said that further requests would fare no better."""
 
@@ -43,16 +48,44 @@ class Poll:
 class Exchange:
     """Requests that go out one after another, until the last is answered or given up."""
 
-    __slots__ = ("asks", "at", "done", "lost", "poll", "sent")
+    __slots__ = ("count", "depth", "done", "heard_s", "left", "lost", "poll", "queue", "under_way")
 
-    def __init__(self, asks: Sequence[Ask], poll: Poll, done: asyncio.Future[None]) -> None:
-        self.asks = asks
-        self.at = 0
+    def __init__(
+        self, asks: Sequence[Ask], poll: Poll, depth: int, done: asyncio.Future[None]
+    ) -> None:
+        self.queue = deque(asks)
+        self.under_way: list[Ask] = []
+        self.count = self.left = len(asks)
+        """Asked in all, and not answered."""
         self.poll = poll
+        self.depth = depth
         self.done = done
         self.lost = False
         """Whether the connection ended before it was done."""
-        self.sent = 0.0
+        self.heard_s = 0.0
+        """When the last request was sent, or answered while others were under way."""
+
+    def take(self) -> list[Ask]:
+        """Take what may go out now."""
+        room = self.depth - len(self.under_way)
+        taken = [self.queue.popleft() for _ in range(min(room, len(self.queue)))]
+        self.under_way += taken
+        return taken
+
+    def answered(self, ask: Ask) -> None:
+        """Take an answer to what is under way, or late, to what was to be asked again."""
+        self.left -= 1
+        for row in (self.under_way, self.queue):
+            if ask in row:
+                row.remove(ask)
+
+    def ask_again(self) -> None:
+        """Ask what is under way once more, now one request at a time."""
+        if self.depth > 1 and self.left < self.count:
+            self.poll.held = False
+        self.depth = 1
+        self.queue.extendleft(reversed(self.under_way))
+        self.under_way.clear()
 
     def finish(self) -> None:
         """Let the waiter go on."""
@@ -90,18 +123,22 @@ class Wire(asyncio.Protocol):
         self._end(str(exc) if exc else "the server closed the connection")
 
     def data_received(self, data: bytes) -> None:
-        """Check what arrived and go on to the next request."""
+        """Check what arrived and go on to the next requests."""
         received_ns = self._clock()
         try:
-            for ask in self._codec.feed(data):
-                ask.received_ns = received_ns
-                self._answered(ask)
+            answered = self._codec.feed(data)
         except FramingLost as lost:
             self._end(str(lost))
             self.close()
+            return
+        for ask in answered:
+            ask.received_ns = received_ns
+            self._answered(ask)
+        if answered:
+            self._go_on()
 
-    async def exchange(self, asks: Sequence[Ask], poll: Poll) -> None:
-        """Send ``asks`` one by one and return when each has its answer, or at the deadline.
+    async def exchange(self, asks: Sequence[Ask], poll: Poll, depth: int = 1) -> None:
+        """Send ``asks``, ``depth`` at once; return when each has its answer, or at the deadline.
 
         Raises:
             LinkLost: the connection is gone.
@@ -110,9 +147,10 @@ class Wire(asyncio.Protocol):
             raise LinkLost(self.gone.result())
         if not asks or poll.over or self._loop.time() + GRAIN_S >= poll.deadline:
             return
-        exchange = self._exchange = Exchange(asks, poll, self._loop.create_future())
+        depth = 1 if self._gap_s else depth
+        exchange = self._exchange = Exchange(asks, poll, depth, self._loop.create_future())
         try:
-            self._send(asks[0])
+            self._send()
             self._watch(exchange)
             await exchange.done
             if exchange.lost:
@@ -129,42 +167,55 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _send(self, ask: Ask) -> None:
+    def _send(self) -> None:
         exchange = self._exchange
         if exchange is None or self._transport is None or exchange.done.done():
             return
-        exchange.sent = self._loop.time()
-        ask.answer = Missing.SILENT
-        self._transport.write(self._codec.request(ask))
+        asks = exchange.take()
+        if not asks:
+            return
+        exchange.heard_s = self._loop.time()
+        for ask in asks:
+            ask.answer = Missing.SILENT
+        self._transport.write(b"".join(map(self._codec.request, asks)))
 
     def _answered(self, ask: Ask) -> None:
         exchange = self._exchange
         if exchange is None:
             return
         if ask.answer is Missing.MISMATCHED and not exchange.poll.retried:
-            self._retry(exchange, ask)
+            self._retry(exchange)
             return
-        exchange.at += 1
-        exchange.poll.over = _stops(ask.answer)
-        if exchange.at == len(exchange.asks) or exchange.poll.over:
+        exchange.answered(ask)
+        exchange.poll.over = exchange.poll.over or _stops(ask.answer)
+        if not exchange.left or exchange.poll.over:
             exchange.finish()
-        elif self._gap_s:
-            exchange.sent = self._loop.time() + self._gap_s
-            self._rest = self._loop.call_later(self._gap_s, self._send, exchange.asks[exchange.at])
-        else:
-            self._send(exchange.asks[exchange.at])
 
-    def _retry(self, exchange: Exchange, ask: Ask) -> None:
+    def _go_on(self) -> None:
+        """Send what may follow the answers that have arrived."""
+        exchange = self._exchange
+        if exchange is None or exchange.done.done():
+            return
+        if self._gap_s and not exchange.under_way:
+            exchange.heard_s = self._loop.time() + self._gap_s
+            self._rest = self._loop.call_later(self._gap_s, self._send)
+        elif exchange.queue:
+            self._send()
+        else:
+            exchange.heard_s = self._loop.time()
+
+    def _retry(self, exchange: Exchange) -> None:
         exchange.poll.retried = True
         self.counts.retries += 1
-        self._send(ask)
+        exchange.ask_again()
+        self._send()
 
     def _watch(self, exchange: Exchange) -> None:
         """Call back when the retry is due or the deadline has come, whichever is first."""
         poll = exchange.poll
         due = poll.deadline
         if not poll.retried:
-            due = min(due, exchange.sent + poll.patience_s)
+            due = min(due, exchange.heard_s + poll.patience_s)
         self._timer = self._loop.call_at(due, self._look, exchange)
 
     def _look(self, exchange: Exchange) -> None:
@@ -173,8 +224,8 @@ class Wire(asyncio.Protocol):
         if now >= poll.deadline:
             exchange.finish()
             return
-        if not poll.retried and now >= exchange.sent + poll.patience_s:
-            self._retry(exchange, exchange.asks[exchange.at])
+        if not poll.retried and now >= exchange.heard_s + poll.patience_s:
+            self._retry(exchange)
         self._watch(exchange)
 
     def _end(self, reason: str) -> None:

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from otgate.driver import Link, Session
 from otgate.model import Device, Scan
-from otgate_modbus.link import open_wire
+from otgate_modbus.link import Wire, open_wire
+from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
 from otgate_modbus.session import ModbusSession
 from otgate_modbus.settings import Settings, endpoint, settings_of
@@ -54,9 +55,7 @@ class Modbus:
         try:
             await asyncio.sleep(max(quirk.connect_delay_s for quirk in quirks))
             sessions = {
-                device.id: ModbusSession(
-                    device, settings[device.id], wire, link.state[device.id], self._clock
-                )
+                device.id: self._session(link, device, settings[device.id], wire)
                 for device in link.devices
             }
             for device, session in sessions.items():
@@ -64,6 +63,11 @@ class Modbus:
             yield sessions
         finally:
             wire.close()
+
+    def _session(self, link: Link, device: Device, settings: Settings, wire: Wire) -> ModbusSession:
+        state = link.state[device.id]
+        pipelining = Pipelining(settings.pipeline, state, alone=len(link.devices) == 1)
+        return ModbusSession(device, settings, wire, state, self._clock, pipelining)
 
     async def _prepared(self, session: ModbusSession, scans: Sequence[Scan]) -> None:
         async with self._preparing:

@@ -10,6 +10,7 @@ from otgate_modbus.bisection import Bisection
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.learned import keep, recall
 from otgate_modbus.link import Poll, Wire
+from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.settings import Settings
 from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
 from otgate_modbus.verdict import verdict
@@ -38,6 +39,7 @@ class ModbusSession:
         wire: Wire,
         state: DeviceState,
         clock: Callable[[], int],
+        pipelining: Pipelining,
     ) -> None:
         self._device = device
         self._settings = settings
@@ -48,6 +50,7 @@ class ModbusSession:
         self._bisection = Bisection(recall(state), settings.unit)
         self._sheets: dict[str, Sheet] = {}
         self._tempos: dict[str, Tempo] = {}
+        self._pipelining = pipelining
         self._probe_at: dict[str, float] = {}
         self._silent = 0
 
@@ -64,12 +67,12 @@ class ModbusSession:
         """
         async with self._wire.turn:
             sheet = self._sheet(scan)
-            poll = self._begun(scan)
+            poll = self._begun(scan, sheet)
             if self._silent >= SILENT_POLLS:
                 await self._knock(sheet, poll)
             probes = sheet.probing(due=self._probe_due(scan)) if sheet.refused else ()
             groups = await self._poll(sheet, probes, poll, emit)
-            self._learn(sheet, groups, probes)
+            self._learn(sheet, groups, probes, poll)
 
     async def listen(self, emit: Emit) -> None:  # noqa: ARG002  nothing comes unasked
         """Wait until the connection ends; a Modbus server never speaks first.
@@ -102,7 +105,7 @@ class ModbusSession:
         return groups
 
     async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
-        await self._wire.exchange(group.begin(probes), poll)
+        await self._wire.exchange(group.begin(probes), poll, poll.depth)
         if group.sound or not group.contested:
             return group
 
@@ -124,8 +127,12 @@ class ModbusSession:
         for batch in group.batches(self._clock()):
             emit(batch)
 
-    def _learn(self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line]) -> None:
+    def _learn(
+        self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line], poll: Poll
+    ) -> None:
         """Keep what this poll taught; the next one is planned anew if that was anything."""
+        sound = not poll.retried and all(group.sound for group in groups)
+        self._pipelining.note(sound=sound, held=poll.held)
         narrowed = any(
             read is not planned for read, planned in zip(groups, sheet.groups, strict=True)
         )
@@ -163,10 +170,11 @@ class ModbusSession:
     def _tempo(self, scan: Scan) -> Tempo:
         return self._tempos.setdefault(scan.name, Tempo())
 
-    def _begun(self, scan: Scan) -> Poll:
+    def _begun(self, scan: Scan, sheet: Sheet) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
         limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
-        return Poll(self._loop.time(), limit_s)
+        together = max(len(group.lines) for group in sheet.groups)
+        return Poll(self._loop.time(), limit_s, self._pipelining.begin(together))
 
     def _no_answer(self, lines: Sequence[Line], poll: Poll) -> NoAnswer:
         """Count a poll without answer and say why, from the first line that was asked."""

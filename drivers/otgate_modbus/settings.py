@@ -73,6 +73,8 @@ class Settings(BaseModel):
     """Registers in one read (Application Protocol V1.1b3, §6.3)."""
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
     """Bits in one read (Application Protocol V1.1b3, §6.1)."""
+    pipeline: Literal["auto", 1, 2, 3, 4, 5, 6, 7, 8] = "auto"
+    """Requests under way at once; `auto` starts at 1 and proves more on the device itself."""
     readable: tuple[str, ...] = ()
     """Ranges such as ``hr 0-99``; a table that is named is read nowhere else."""
     forbidden: tuple[str, ...] = ()

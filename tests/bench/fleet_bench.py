@@ -257,7 +257,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--registers", type=int, default=1000)
     parser.add_argument("--changed", type=float, nargs="+", default=[100, 10], metavar="PERCENT")
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--warm-up", type=float, default=5)
+    parser.add_argument(
+        "--warm-up", type=float, default=45, help="pipelining is proved in 40 polls"
+    )
     parser.add_argument("--scaled", action="store_true", help="every point has the scale 0.1")
     parser.add_argument("--quick", action="store_true", help="show that it works, measure nothing")
     options = parser.parse_args(arguments)

@@ -49,7 +49,16 @@ def test_the_device_entry_is_valid_and_names_every_setting() -> None:
 def test_the_defaults_it_states_are_the_defaults() -> None:
     block = yaml.safe_load(fenced("yaml"))["modbus"]
     plain = Settings(url="tcp://h")
-    for key in ("unit", "base", "order", "timeout_s", "gap", "max_registers", "max_bits"):
+    for key in (
+        "unit",
+        "base",
+        "order",
+        "timeout_s",
+        "gap",
+        "max_registers",
+        "max_bits",
+        "pipeline",
+    ):
         assert block[key] == getattr(plain, key)
 
 

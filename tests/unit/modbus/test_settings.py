@@ -42,7 +42,9 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
         ("max_bits", 2001),
         ("gap", 125),
         ("quirks.request_gap_s", -1),
-        ("pipeline", 8),
+        ("pipeline", 9),
+        ("pipeline", "on"),
+        ("pipelining", 8),
     ],
 )
 def test_a_bad_setting_is_a_mistake_at_its_key(key: str, value: object) -> None:
