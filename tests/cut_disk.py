@@ -49,7 +49,8 @@ class File:
     emptied: bool = False
     """Since it was last synced, so that old blocks are not where new ones go."""
     failed: bool = False
-    """A sync failed: pages may have been dropped, and no later sync makes them durable."""
+    """A sync failed: pages may have been dropped, and no later sync makes them durable, unless
+    they are all written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class CutDisk:
         if isinstance(file, File):
             file.data = b""
             file.emptied = True
+            file.failed = False
         else:
             file = File()
             directory.change(Change(name, file))
@@ -209,6 +211,8 @@ class CutDisk:
         if self._meets("write", Fault.SHORT):
             block = block[: len(block) // 2]
         at = self._at.get(descriptor, len(file.data))
+        if not at and len(block) >= len(file.data):
+            file.failed = False
         file.data = file.data[:at] + block + file.data[at + len(block) :]
         if descriptor in self._at:
             self._at[descriptor] += len(block)

@@ -404,19 +404,28 @@ class After:
     reader: SpoolReader = field(init=False)
     fresh: SpoolReader = field(init=False)
     stood: dict[Lane, tuple[int, int, int]] = field(init=False)
+    scattered: dict[Lane, bool] = field(init=False)
+    """Whether anything beyond the epoch where the cursor stands is acknowledged."""
 
     def __post_init__(self) -> None:
         self.reader = SpoolReader.open(SPOOL, STATE, files=self.disk)
         self.fresh = SpoolReader.open(SPOOL, OTHER_STATE, files=self.disk)
         self.stood = {lane: self._stand(lane) for lane in Lane}
+        self.scattered = {
+            lane: any(
+                e > self.stood[lane][0] and list(ranges) for e, ranges in cursor._acked.items()
+            )
+            for lane, cursor in self.reader._cursors.items()
+        }
 
     def _stand(self, lane: Lane) -> tuple[int, int, int]:
-        """Return the cursor's epoch, its end, and all that it has done with."""
+        """Return the cursor's epoch, the samples through its end, and all it has done with."""
         cursor = self.reader._cursors[lane]
         epoch = cursor.floor.epoch
         ranges = list(cursor._acked[epoch])
         end = max((stop for _, stop in ranges), default=0)
-        return epoch, end, cursor.base(epoch) + sum(map(size, cursor._acked.values()))
+        base = cursor.base(epoch)
+        return epoch, base + end, base + sum(map(size, cursor._acked.values()))
 
     def follow(self) -> None:
         for lane in Lane:
@@ -430,11 +439,19 @@ class After:
             for start, stop in ranges:
                 for part in got[epoch].missing(start, stop):
                     skipped = self.books.acked[lane][epoch].missing(*part)
+                    if skipped and self._came_back(lane, epoch, skipped):
+                        continue
                     promise(not skipped, "the reader skips {} {} {}", lane, epoch, skipped)
         remarks = self.reader.remarks()
         promise(not remarks, "the reader remarks {}", remarks)
         self._fresh(lane, there, found[-1].start, left)
         self._sum(lane, items, found)
+
+    def _came_back(self, lane: Lane, epoch: int, parts: list[tuple[int, int]]) -> bool:
+        """Tell whether these were removed, and so passed over as a gap, before the cut."""
+        removed = self.books.removed[lane][epoch]
+        behind = epoch < self.stood[lane][0]
+        return behind and not any(removed.missing(*part) for part in parts)
 
     def _fresh(self, lane: Lane, there: Numbers, last: Start, left: list[Segment]) -> None:
         """A reader that has never read accounts for every sample there ever was, once."""
@@ -467,10 +484,18 @@ class After:
         return last.previous_epoch > epoch and last.previous_end <= given
 
     def _sum(self, lane: Lane, items: list[Item], found: list[Segment]) -> None:
-        """The reader's own count holds too, but for what was published and then lost."""
-        epoch, end, done = self.stood[lane]
-        successors = (s.start.previous_end for s in found if s.start.previous_epoch == epoch)
-        excess = max(0, end - next(successors, end)) if epoch else 0
+        """The reader's own count holds too, but for what was published and then lost.
+
+        How much that is cannot be told of epochs beyond the one where the cursor stands.
+        """
+        if self.scattered[lane]:
+            return
+        epoch, through, done = self.stood[lane]
+        later = next((s.start for s in found if s.start.id.epoch > epoch), None)
+        excess = 0
+        if later is not None:
+            skipped = 0 if later.previous_epoch == epoch else later.previous_end
+            excess = max(0, through - (later.epoch_base - skipped))
         total = done + sum(map(count, items)) - excess
         promise(
             total == found[-1].start.epoch_base + 1,
