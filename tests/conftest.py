@@ -14,6 +14,10 @@ from importlib.util import find_spec
 import looptime
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # how long an example takes says how busy the machine is
 
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
