@@ -24,6 +24,7 @@ BUILT_IN = {
     "verify": "otgate.cli.verify",
     "schema": "otgate.cli.schema",
     "explain": "otgate.cli.explain",
+    "import": "otgate.cli.importing",
 }
 """Verbs of the gateway itself, in the order that help shows them."""
 

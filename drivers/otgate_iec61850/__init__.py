@@ -1,0 +1,1 @@
+"""IEC 61850 for otgate: MMS client, SCL resolver and importer."""
