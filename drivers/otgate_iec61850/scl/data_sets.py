@@ -114,7 +114,7 @@ class DataSets:
         if not leaves:
             said = quoted(f"{domain}/{name}.{path} [{fc}]")
             self.notes.say(fcda.line, f"data set member {said} is not in the server's model")
-        return Member(domain, name, path, fc, leaves)
+        return Member(domain, name, path, fc, leaves, whole=not fcda.get("daName"))
 
     def leaves(self, node: LogicalNode, path: str, fc: Fc) -> Iterator[Reference]:
         """Yield the leaves of a member, in the order of its structure.

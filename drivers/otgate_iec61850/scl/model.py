@@ -78,6 +78,8 @@ class Member:
     fc: Fc
     leaves: tuple[Reference, ...] = ()
     """What the value consists of, in the order of the structure."""
+    whole: bool = False
+    """Whether it is a data object (or a node), with all of its attributes under ``fc``."""
 
     def __str__(self) -> str:
         return f"{self.domain}/{self.node}{'.' * bool(self.path)}{self.path} [{self.fc}]"

@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from collections.abc import Sequence
 
 from otgate_iec61850.scl.model import LogicalNode
 
@@ -11,7 +10,7 @@ MAX_TEXT = 200
 VALUE_TAILS = (".stVal", ".general", ".actVal", ".cnt", ".setVal", ".setSrcRef")
 MAGNITUDES = re.compile(r"\.(cVal\.mag|mag|mxVal|setMag|instMag)\.[fi]$|\.valWTr\.posVal$")
 OUTSIDE_ID = re.compile("[^a-z0-9_-]+")
-PHASE = re.compile(r"\.(?:phs|dirPhs)(A|B|C|AB|BC|CA)\b|\.(neut|dirNeut|net|res)\b")
+PHASE = re.compile(r"\.(?:phs|dirPhs)(A|B|C|AB|BC|CA)\b|\.(neut|dirNeut)\b")
 
 
 class Ids:
@@ -75,10 +74,9 @@ def described(node: LogicalNode, path: str) -> str:
     return ""
 
 
-def name_of(node: LogicalNode, path: str, texts: Sequence[str]) -> str:
+def name_of(node: LogicalNode, device: str, short: str, said: str) -> str:
     """Return what people call a point: where it is, and what it is."""
     _, _, bay, equipment, _ = map(prose, node.place)
-    said = next((text for text in texts if text), "")
-    short = short_path(path)
     what = f"{said} ({short})" if said else f"{node.name}.{short}"
-    return " ".join(part for part in (bay, equipment, what) if part)
+    where = [bay, equipment] if bay or equipment else [device]
+    return " ".join(part for part in (*where, what) if part)

@@ -8,7 +8,7 @@ from otgate.model import NO_STATES, Kind, Point
 from otgate_iec61850.address import Reference
 from otgate_iec61850.scl.model import AccessPoint, LogicalDevice, LogicalNode
 from otgate_iec61850.scl.naming import Ids, described, name_of, phase_of, prose, short_path
-from otgate_iec61850.scl.selection import Chosen, chosen
+from otgate_iec61850.scl.selection import Chosen, chosen, listed_in
 from otgate_iec61850.scl.units import Settled
 
 SLOW, NORMAL = "slow", "normal"
@@ -21,9 +21,7 @@ def points_of(
 ) -> Iterator[Point]:
     """Yield the points of a server; count what is none in ``left_out``."""
     ids = Ids()
-    listed = {
-        leaf for one in server.data_sets() for member in one.members for leaf in member.leaves
-    }
+    listed = listed_in(server)
     for device in server.devices:
         for node in device.nodes:
             settled = Settled(node)
@@ -40,10 +38,10 @@ def point(
     substation, level, bay, equipment, placed = map(prose, node.place)
     angle = ".ang." in path
     return Point(
-        id=ids.give(device.inst, node.name, short_path(path)),
+        id=ids.give(device.inst, node.name, short_path(path) if one.best else path),
         kind=one.kind,
         address=str(Reference(node.domain, node.name, path, one.fc)),
-        name=name_of(node, path, [said]),
+        name=name_of(node, device.inst, path if not one.best else short_path(path), said),
         description=prose(node.description or device.description),
         unit="°" if angle else prose(settled.unit(one.owner)) if numeric(one) else "",
         type=one.leaf.attribute.b_type,

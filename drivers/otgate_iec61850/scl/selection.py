@@ -8,6 +8,7 @@ from otgate.model import Kind
 from otgate_iec61850.address import Fc, Reference
 from otgate_iec61850.scl.classes import ARRAYS, BESIDES, CLASSES, DESCRIBING, TYPES, Class
 from otgate_iec61850.scl.model import (
+    AccessPoint,
     Attribute,
     DataObject,
     Leaf,
@@ -40,9 +41,26 @@ class Chosen:
     """Path of the data object that has it."""
     description: str
     """What the type says of that object."""
+    best: bool
+    """Whether it is what its class is read for; else a data set names it."""
 
 
-Listed = Collection[Reference]
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The leaves that data sets hold."""
+
+    any: frozenset[Reference]
+    named: frozenset[Reference]
+    """Those that a data set names as attributes, not within a whole data object."""
+
+
+def listed_in(server: AccessPoint) -> Listed:
+    """Return the leaves of a server's data sets."""
+    members = [member for one in server.data_sets() for member in one.members]
+    return Listed(
+        frozenset(leaf for member in members for leaf in member.leaves),
+        frozenset(leaf for member in members if not member.whole for leaf in member.leaves),
+    )
 
 
 def chosen(
@@ -50,8 +68,7 @@ def chosen(
 ) -> Iterator[Chosen]:
     """Yield a node's points; count everything else in ``left_out``.
 
-    ``listed`` are the leaves of data sets; what stands in one is a point even where its class
-    has a better value.
+    What a data set names is a point even where its class has a better value.
     """
     for top in node.objects:
         for one, path in objects_of(top, top.name):
@@ -83,14 +100,17 @@ def from_object(
     kind = kind_of(one)
     for leaf in leaves:
         fc = Fc.SG if leaf.fc is Fc.SE else leaf.fc
-        in_set = Reference(node.domain, node.name, leaf.path, leaf.fc) in listed
+        reference = Reference(node.domain, node.name, leaf.path, leaf.fc)
+        is_best = not best or leaf.path in best
         why = reason(one, leaf)
-        if why is None and not in_set and (only_listed or (best and leaf.path not in best)):
-            why = OTHER_FORM if best and leaf.path not in best else NOT_LISTED
+        if why is None and not is_best and reference not in listed.named:
+            why = OTHER_FORM
+        if why is None and only_listed and reference not in listed.any:
+            why = NOT_LISTED
         if why is not None:
             left_out[why] += 1
         else:
-            yield Chosen(leaf, fc, kind, path, one.description)
+            yield Chosen(leaf, fc, kind, path, one.description, is_best)
 
 
 def own_leaves(one: DataObject, path: str) -> Iterator[Leaf]:

@@ -76,7 +76,7 @@ def site_text(site: str, entries: Iterable[str]) -> str:
     return (
         f"config_version: 1\nsite: {{id: {site}, gateway: gw1}}\n\ndevices:\n"
         + "\n".join(entries)
-        + "\ndefaults: {max_age_s: 0}\npolicy: policy.yaml\n"
+        + "\npolicy: policy.yaml\n"
     )
 
 
