@@ -21,7 +21,8 @@ MV = """\
   <DA name="units" bType="Struct" type="U" fc="CF"/>
 </DOType>
 <DAType id="AV"><BDA name="f" bType="FLOAT32"/></DAType>
-<DAType id="U"><BDA name="SIUnit" bType="Enum" type="SI"/><BDA name="multiplier" bType="Enum" type="M"/></DAType>
+<DAType id="U"><BDA name="SIUnit" bType="Enum" type="SI"/>
+<BDA name="multiplier" bType="Enum" type="M"/></DAType>
 <EnumType id="SI"><EnumVal ord="5">A</EnumVal><EnumVal ord="29">V</EnumVal></EnumType>
 <EnumType id="M"><EnumVal ord="0"/><EnumVal ord="3">k</EnumVal></EnumType>
 """
@@ -45,7 +46,8 @@ def scl_text(
         f'<IED name="E1"><AccessPoint name="P1"><Server><LDevice {device}>\n'
         f'<LN0 lnClass="LLN0" inst="" lnType="L0">{ln0}</LN0>\n{nodes}\n'
         "</LDevice></Server></AccessPoint></IED>\n"
-        f'<DataTypeTemplates><LNodeType id="L0" lnClass="LLN0"/>\n{types}</DataTypeTemplates>\n</SCL>\n'
+        '<DataTypeTemplates><LNodeType id="L0" lnClass="LLN0"/>\n'
+        f"{types}</DataTypeTemplates>\n</SCL>\n"
     )
 
 

@@ -90,6 +90,10 @@ def leaf_differences(point: Point, asked: Reference, leaf: Leaf) -> Iterable[Mis
         else:
             message, help_ = f"`{asked.plain}` lies in no array", "leave the index out"
         yield Mistake(NOT_IN_SCL, message, point.id, "address", help_)
+    elif 0 < leaf.attribute.count <= max(asked.indices, default=0):
+        message = f"`{asked.plain}` has {leaf.attribute.count} elements, counted from 0"
+        help_ = f"the last is `{asked.plain}({leaf.attribute.count - 1})`"
+        yield Mistake(NOT_IN_SCL, message, point.id, "address", help_)
     if point.type and point.type != leaf.attribute.b_type:
         message = f"type `{point.type}`, but the SCL has {leaf.attribute.b_type}"
         yield Mistake(OTHER_TYPE, message, point.id, "type", f"write `{leaf.attribute.b_type}`")

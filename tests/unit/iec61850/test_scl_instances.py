@@ -48,9 +48,11 @@ def test_a_node_is_named_by_prefix_class_and_instance(tmp_path: Path) -> None:
 
 def test_a_value_of_an_instance_is_found_by_its_path(tmp_path: Path) -> None:
     types = (
-        '<LNodeType id="G" lnClass="CSWI"><DO name="Pos" type="D"/></LNodeType><DOType id="D" cdc="DPC">'
+        '<LNodeType id="G" lnClass="CSWI"><DO name="Pos" type="D"/></LNodeType>'
+        '<DOType id="D" cdc="DPC">'
         '<DA name="ctlModel" bType="Enum" type="C" fc="CF"><Val>status-only</Val></DA></DOType>'
-        '<EnumType id="C"><EnumVal ord="0">status-only</EnumVal><EnumVal ord="4">sbo</EnumVal></EnumType>'
+        '<EnumType id="C"><EnumVal ord="0">status-only</EnumVal>'
+        '<EnumVal ord="4">sbo</EnumVal></EnumType>'
     )
     set_here = '<DOI name="Pos"><DAI name="ctlModel"><Val>4</Val></DAI></DOI>'
     for doi, label in ((set_here, "sbo"), ("", "status-only")):
@@ -110,7 +112,8 @@ def connected(parts: str) -> str:
 @pytest.mark.parametrize("title", ["1,3,9999,23", "1.3.9999.23", "1 3 9999 23"])
 def test_an_address_has_host_titles_and_selectors(tmp_path: Path, title: str) -> None:
     parts = (
-        f'<P type="IP"> 10.0.0.1 </P><P type="OSI-AP-Title">{title}</P><P type="OSI-AE-Qualifier">23</P>'
+        f'<P type="IP"> 10.0.0.1 </P><P type="OSI-AP-Title">{title}</P>'
+        '<P type="OSI-AE-Qualifier">23</P>'
         '<P type="OSI-PSEL">00000001</P><P type="OSI-SSEL">0001</P><P type="OSI-TSEL">0001</P>'
         '<P type="MMS-Port">10102</P>'
     )

@@ -28,7 +28,10 @@ def da(name: str, b_type: str, fc: str, rest: str = "") -> str:
     return f'<DA name="{name}" bType="{b_type}" fc="{fc}" {rest}/>'
 
 
-SEVERAL = '<DAType id="V"><BDA name="mag" bType="Struct" type="AV"/><BDA name="ang" bType="Struct" type="AV"/></DAType>'
+SEVERAL = (
+    '<DAType id="V"><BDA name="mag" bType="Struct" type="AV"/>'
+    '<BDA name="ang" bType="Struct" type="AV"/></DAType>'
+)
 
 
 @pytest.mark.parametrize(

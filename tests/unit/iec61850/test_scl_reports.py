@@ -54,7 +54,8 @@ def test_a_whole_node_is_all_it_has_under_the_constraint(tmp_path: Path) -> None
 
 def test_an_element_of_an_array_has_its_index(tmp_path: Path) -> None:
     types = (
-        '<LNodeType id="G" lnClass="GGIO"><DO name="H" type="H"/></LNodeType><DOType id="H" cdc="HMV">'
+        '<LNodeType id="G" lnClass="GGIO"><DO name="H" type="H"/></LNodeType>'
+        '<DOType id="H" cdc="HMV">'
         '<SDO name="a" type="C" count="5"/></DOType>'
         '<DOType id="C" cdc="MV"><DA name="i" bType="INT32" fc="MX"/></DOType>'
     )

@@ -100,7 +100,7 @@ def test_encodings_that_files_declare_are_read(tmp_path: Path, encoding: str) ->
     ],
 )
 def test_namespaces_are_tolerated(tmp_path: Path, root: str) -> None:
-    assert [one.path for one in node(tmp_path, scl_text(root=root)).leaves()][0] == "Ind1.stVal"
+    assert next(node(tmp_path, scl_text(root=root)).leaves()).path == "Ind1.stVal"
 
 
 def test_a_prefix_for_every_element_is_tolerated(tmp_path: Path) -> None:

@@ -10,6 +10,15 @@ from otgate_iec61850.scl.templates import MAX_LEAVES
 from otgate_iec61850.scl.values import value_of
 from scl_texts import GGIO_NODE, MV, SPS, node, read, said, scl_text, server
 
+ENDLESS = (
+    '<DOType id="D1" cdc="X"><DA name="x" bType="Struct" type="A" fc="ST"/></DOType>'
+    '<DAType id="A"><BDA name="y" bType="Struct" type="A"/></DAType>'
+)
+TWICE = (
+    '<DOType id="D1" cdc="X"><DA name="a" bType="BOOLEAN" fc="ST"/>'
+    '<DA name="a" bType="INT32" fc="ST"/></DOType>'
+)
+
 
 def one_do(types: str, type_id: str) -> str:
     return f'<LNodeType id="G" lnClass="GGIO"><DO name="D" type="{type_id}"/></LNodeType>{types}'
@@ -24,7 +33,10 @@ def notes(tmp_path: Path, types: str, type_id: str) -> list[str]:
 
 
 def test_sub_objects_and_structures_keep_the_order_of_their_type(tmp_path: Path) -> None:
-    wye = '<DOType id="W" cdc="WYE"><SDO name="phsA" type="MV"/><SDO name="phsB" type="SPS"/></DOType>'
+    wye = (
+        '<DOType id="W" cdc="WYE"><SDO name="phsA" type="MV"/>'
+        '<SDO name="phsB" type="SPS"/></DOType>'
+    )
     assert paths(tmp_path, wye + MV + SPS, "W") == [
         *("D.phsA.mag.f", "D.phsA.q", "D.phsA.t", "D.phsA.units.SIUnit", "D.phsA.units.multiplier"),
         *("D.phsB.stVal", "D.phsB.q", "D.phsB.t"),
@@ -79,8 +91,7 @@ def test_arrays_are_marked(tmp_path: Path, count: str, meant: int) -> None:
             "DOType `D1` contains itself; it is left out there",
         ),
         (
-            '<DOType id="D1" cdc="X"><DA name="x" bType="Struct" type="A" fc="ST"/></DOType>'
-            '<DAType id="A"><BDA name="y" bType="Struct" type="A"/></DAType>',
+            ENDLESS,
             "D1",
             "DAType `A` contains itself; it is left out there",
         ),
@@ -100,8 +111,7 @@ def test_arrays_are_marked(tmp_path: Path, count: str, meant: int) -> None:
             "DOType `SPS` is declared twice; the first counts",
         ),
         (
-            '<DOType id="D1" cdc="X"><DA name="a" bType="BOOLEAN" fc="ST"/>'
-            '<DA name="a" bType="INT32" fc="ST"/></DOType>',
+            TWICE,
             "D1",
             "`a` is declared twice in one type",
         ),
