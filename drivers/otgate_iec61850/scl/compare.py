@@ -10,7 +10,7 @@ from otgate_iec61850.scl.model import AccessPoint, Leaf
 
 NOT_IN_SCL, OTHER_FC, OTHER_TYPE = "not-in-scl", "other-fc", "other-scl-type"
 SETTING_GROUPS = frozenset({Fc.SG, Fc.SE})
-MAX_COMPARED = 200
+MAX_COMPARED = 50
 """Mistakes that get a suggestion; looking for one takes time."""
 
 
@@ -106,5 +106,5 @@ def same_constraint(one: Fc, other: Fc) -> bool:
 
 def near(word: str, known: Iterable[str]) -> str:
     """Suggest what looks most like ``word``."""
-    close = get_close_matches(word, list(known)[:5000], n=1, cutoff=0.5)
+    close = get_close_matches(word, list(known)[:1000], n=1, cutoff=0.5)
     return f"did you mean `{close[0]}`?" if close else ""

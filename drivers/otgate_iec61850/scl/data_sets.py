@@ -1,8 +1,10 @@
 """Data sets: FCDAs resolved to the leaves that a report carries for them."""
 
+import re
 from collections.abc import Iterator, Mapping
 
-from otgate_iec61850.address import FCS, DataSetName, Fc, Reference
+from otgate_iec61850.address import FCS, LOGICAL_NODE, DataSetName, Fc, Reference
+from otgate_iec61850.scl.budget import Budget
 from otgate_iec61850.scl.model import (
     Attribute,
     DataObject,
@@ -13,11 +15,10 @@ from otgate_iec61850.scl.model import (
     attribute_leaves,
     leaves_of,
 )
-from otgate_iec61850.scl.notes import Notes, SclRefused, quoted
+from otgate_iec61850.scl.notes import Notes, quoted
 from otgate_iec61850.scl.tree import Node
 
-MAX_EXPANDED = 1_000_000
-"""Leaves of all data sets of a server together."""
+INDEX = re.compile("[0-9]{1,5}")
 
 
 class Shape:
@@ -79,15 +80,17 @@ class Shape:
 class DataSets:
     """Reads the data sets of one server."""
 
-    def __init__(self, file: str, shape: Shape, notes: Notes) -> None:
-        self.file = file
+    def __init__(self, shape: Shape, budget: Budget, notes: Notes) -> None:
         self.shape = shape
+        self.budget = budget
         self.notes = notes
-        self.expanded = 0
 
     def of(self, node: LogicalNode, element: Node) -> Iterator[DataSet]:
         """Yield the data sets that a node declares."""
         for one in element.all("DataSet"):
+            if not LOGICAL_NODE.fullmatch(one.get("name")):
+                self.notes.say(one.line, f"data set {quoted(one.get('name'))} is no name; left out")
+                continue
             name = DataSetName(node.domain, node.name, one.get("name"))
             members = (self.member(node, fcda) for fcda in one.all("FCDA"))
             yield DataSet(name, tuple(member for member in members if member), one.line)
@@ -108,7 +111,7 @@ class DataSets:
             return None
         fc = Fc(fcda.get("fc"))
         node = self.shape.nodes.get((domain, name))
-        if node is not None and fcda.get("ix").isdecimal():
+        if node is not None and INDEX.fullmatch(fcda.get("ix")):
             path = self.shape.indexed(node, path, fcda.get("ix"))
         leaves = () if node is None else tuple(self.leaves(node, path, fc))
         if not leaves:
@@ -123,10 +126,7 @@ class DataSets:
             SclRefused: the data sets hold more than any real ones.
         """
         for leaf in self.shape.below(node, path):
-            self.expanded += 1
-            if self.expanded > MAX_EXPANDED:
-                message = f"the data sets hold more than {MAX_EXPANDED:,} attributes"
-                raise SclRefused(self.file, message, node.line)
+            self.budget.expand(node.line)
             if leaf.fc is fc:
                 yield Reference(node.domain, node.name, leaf.path, fc)
 

@@ -1,19 +1,22 @@
 """IEDs, their access points, logical devices and nodes, with the values that instances have."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from otgate_iec61850.address import LOGICAL_DEVICE, LOGICAL_NODE
+from otgate_iec61850.scl.budget import Budget
 from otgate_iec61850.scl.communication import Addresses
 from otgate_iec61850.scl.data_sets import DataSets, Shape
 from otgate_iec61850.scl.model import AccessPoint, Ied, LogicalDevice, LogicalNode
-from otgate_iec61850.scl.notes import Notes, SclRefused, quoted
+from otgate_iec61850.scl.notes import Notes, quoted
 from otgate_iec61850.scl.reports import report_controls
 from otgate_iec61850.scl.substation import Places
 from otgate_iec61850.scl.templates import Templates, value_in
 from otgate_iec61850.scl.tree import Node
 
-MAX_IED_LEAVES = 1_000_000
-"""Attributes of one IED; the largest real ones have about 100,000."""
+INDEX = re.compile("[0-9]{1,5}")
+MAX_LEVELS, MAX_NAME = 10, 64
+"""Of the values that an instance configures: steps of a path, and characters of a step."""
 
 
 class Instances:
@@ -22,7 +25,7 @@ class Instances:
     def __init__(
         self, file: str, templates: Templates, places: Places, addresses: Addresses, notes: Notes
     ) -> None:
-        self.file = file
+        self.budget = Budget(file)
         self.templates = templates
         self.places = places
         self.addresses = addresses
@@ -32,7 +35,7 @@ class Instances:
         """Resolve one IED.
 
         Raises:
-            SclRefused: it has more attributes than any real one.
+            SclRefused: the file has become larger than any real one.
         """
         servers = {
             point.get("name"): server
@@ -63,12 +66,10 @@ class Instances:
         """Resolve one server: its nodes first, then the data sets that speak of them."""
         drafts = list(self.drafts(ied, server))
         leaves = sum(one.leaves for _, _, nodes in drafts for n, _ in nodes for one in n.objects)
-        if leaves > MAX_IED_LEAVES:
-            message = f"IED {quoted(ied.get('name'))} has more than {MAX_IED_LEAVES:,} attributes"
-            raise SclRefused(self.file, message, ied.line)
+        self.budget.resolve(leaves, ied.line)
         domains = {inst: domain for domain, inst, _ in drafts}
         shape = Shape({(n.domain, n.name): n for _, _, nodes in drafts for n, _ in nodes}, domains)
-        reader = DataSets(self.file, shape, self.notes)
+        reader = DataSets(shape, self.budget, self.notes)
         devices = tuple(
             LogicalDevice(
                 domain,
@@ -158,7 +159,9 @@ def descriptions(ied: Node, server: Node, inst: str) -> str:
 
 def overrides(node: Node, before: str, values: dict[str, str], texts: dict[str, str]) -> None:
     """Collect the values and descriptions of a DOI, SDI or DAI and what is below it, by path."""
-    index = f"({node.get('ix')})" if node.get("ix").isdecimal() else ""
+    if len(node.get("name")) > MAX_NAME or before.count(".") >= MAX_LEVELS:
+        return
+    index = f"({node.get('ix')})" if INDEX.fullmatch(node.get("ix")) else ""
     path = f"{before}{node.get('name')}{index}"
     if node.get("desc"):
         texts.setdefault(path, node.get("desc"))

@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from functools import lru_cache
 
 from otgate_iec61850.scl.model import LogicalNode
 
@@ -50,9 +51,12 @@ def short_path(path: str) -> str:
     return re.sub(r"\.cVal\.ang\.[fi]$", ".ang", path)
 
 
+@lru_cache(4096)
 def prose(text: str) -> str:
     """Return foreign text as one printable line that no spreadsheet takes for a formula."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(text.split())
     return line.lstrip("=+-@#'\"")[:MAX_TEXT].strip()
 
 

@@ -21,6 +21,8 @@ devices/ID.yaml for each device below --output; with --site also a site.yaml and
 begin with. Overwrites nothing unless told to. What was left out, and why, is said on standard
 error, or on standard output with --format json.
 
+  otgate import scl station.scd --output config/sub7 --site sub7
+
 `otgate import FORMAT --help` says more about one format.
 """
 MOST_SHOWN = 20

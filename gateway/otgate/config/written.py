@@ -19,6 +19,9 @@ PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
 WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 WIDTH = 100
+BLANKS = {name: getattr(Point("", Kind.TEXT), name) for name in COLUMNS if name not in PLACE}
+"""What an empty cell of each column says."""
+
 ALWAYS = ("id", "name", "kind", "address")
 
 POLICY = """\
@@ -98,19 +101,16 @@ def point_map(points: Sequence[Point]) -> str:
 
 def cells(point: Point) -> dict[str, str]:
     """Return the cells of one point by column; empty where it says what an empty cell means."""
-    blank = Point("", Kind.TEXT)
-    found = {
-        name: cell(getattr(point, name), getattr(blank, name))
-        for name in COLUMNS
-        if name not in PLACE
-    }
+    found = {name: cell(getattr(point, name), blank) for name, blank in BLANKS.items()}
     return {**found, **dict(zip(PLACE, point.place, strict=True)), "kind": str(point.kind)}
 
 
 def cell(value: Any, blank: Any) -> str:
     """Return one value as a cell."""
-    if value == blank or value is None:
+    if value is blank or value == blank:
         return ""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Mapping):
         return "|".join(f"{code}={label}" for code, label in value.items())
     if isinstance(value, frozenset):

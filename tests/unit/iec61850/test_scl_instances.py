@@ -94,12 +94,22 @@ def test_oddities_are_noted_and_the_rest_is_read(
     assert any(note in one for one in said(read(tmp_path, scl_text().replace(old, new))))
 
 
-def test_an_ied_of_a_million_attributes_is_refused(
+def test_ieds_that_are_endless_together_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otgate_iec61850.scl.instances.MAX_IED_LEAVES", 2)
-    with pytest.raises(SclRefused, match="more than 2 attributes"):
-        read(tmp_path, scl_text()).ied("E1")
+    monkeypatch.setattr("otgate_iec61850.scl.budget.MAX_LEAVES", 5)
+    text = scl_text()
+    ied = text[text.index("<IED") : text.index("<DataType")]
+    scl = read(tmp_path, text.replace(ied, ied + ied.replace("E1", "E2")))
+    scl.ied("E1")
+    with pytest.raises(SclRefused, match="more than 5 attributes; take one IED at a time"):
+        scl.ied("E2")
+
+
+def test_a_value_of_an_endless_name_is_left_out(tmp_path: Path) -> None:
+    doi = f'<DOI name="{"x" * 65}"><DAI name="y"><Val>1</Val></DAI></DOI>'
+    found = node(tmp_path, scl_text(f'<LN lnClass="GGIO" inst="1" lnType="G">{doi}</LN>'))
+    assert found.values == {}
 
 
 def connected(parts: str) -> str:

@@ -68,7 +68,7 @@ def test_an_element_of_an_array_has_its_index(tmp_path: Path) -> None:
     [
         ('doName="Ind9" fc="ST"', "`E1LD0/GGIO1.Ind9 [ST]` is not in the server's model"),
         ('doName="Ind1" fc="QQ"', "data set member `Ind1` has no known fc"),
-        ('doName="Ind1"', "data set member `Ind1` has no known fc"),
+        ('doName="Ind1" fc="st"', "data set member `Ind1` has no known fc"),
     ],
 )
 def test_a_member_that_cannot_be_resolved_is_noted(tmp_path: Path, member: str, note: str) -> None:
@@ -90,7 +90,7 @@ def test_a_member_that_the_model_lacks_keeps_its_place_in_the_report(tmp_path: P
 def test_data_sets_of_endless_size_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otgate_iec61850.scl.data_sets.MAX_EXPANDED", 5)
+    monkeypatch.setattr("otgate_iec61850.scl.budget.MAX_EXPANDED", 5)
     scl = read(tmp_path, scl_text(ln0=data_set(FCDA.format('doName="Ind1" fc="ST"') * 2)))
     with pytest.raises(SclRefused, match="more than 5 attributes"):
         scl.ied("E1")
@@ -147,3 +147,8 @@ def test_a_report_without_its_data_set_is_noted(tmp_path: Path) -> None:
         "report control `rc` has data set `no`, which its node does not declare",
         "report control `a b` is no name; left out",
     ]
+
+
+def test_a_data_set_without_a_name_is_left_out(tmp_path: Path) -> None:
+    scl = read(tmp_path, scl_text(ln0='<DataSet name="a b"/>'))
+    assert said(scl) == ["data set `a b` is no name; left out"]
