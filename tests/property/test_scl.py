@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otgate.config.written import point_map
-from otgate.importer import Imported
+from otgate.config.diagnostic import Diagnostics
+from otgate.config.point_map import Ground, read_points
+from otgate.config.source import Source
+from otgate.config.written import point_map, written
+from otgate.config.yaml_text import read_yaml
+from otgate.importer import Imported, ImportedDevice
 from otgate_iec61850.address import read_reference
 from otgate_iec61850.scl import SclRefused
 from otgate_iec61850.scl.importer import SclImporter
 from otgate_iec61850.scl.notes import MOST_NOTES
+from otgate_iec61850.settings import Settings
 
 BAY = (Path(__file__).parents[2] / "config" / "lab" / "bay.cid").read_bytes()
 LINES = BAY.splitlines(keepends=True)
@@ -55,7 +60,21 @@ def assert_sound(imported: Imported | None) -> None:
         assert len({point.id for point in device.points}) == len(device.points)
         for point in device.points:
             read_reference(point.address)
-        assert "\0" not in point_map(device.points)
+        assert_checks(device)
+
+
+def assert_checks(device: ImportedDevice) -> None:
+    """Check that what would be written is read without a word, and that settings are right."""
+    found = Diagnostics()
+    source = Source("p.csv", point_map(device.points))
+    read = read_points(source, Ground("", dict(device.scans)), found)
+    assert list(found) == []
+    assert read is not None
+    assert len(read.points) == len(device.points)
+    tree = read_yaml(Source("d.yaml", written(device.settings)), found)
+    assert list(found) == []
+    assert tree is not None
+    Settings.model_validate(tree.value)
 
 
 @pytest.mark.parametrize("first", [0, 25, 50, 75])

@@ -8,6 +8,9 @@ MAX_LEAVES = 5_000_000
 MAX_EXPANDED = 1_000_000
 """Attributes that stand in data sets, all together."""
 
+MAX_INSTANCES = 50_000
+"""Instances of report control blocks, all together; a large server has some 100."""
+
 
 class Budget:
     """What a file has been resolved to so far."""
@@ -16,6 +19,7 @@ class Budget:
         self.file = file
         self.leaves = 0
         self.expanded = 0
+        self.instances = 0
 
     def resolve(self, leaves: int, line: int) -> None:
         """Count the attributes of a server.
@@ -37,4 +41,15 @@ class Budget:
         self.expanded += 1
         if self.expanded > MAX_EXPANDED:
             message = f"the data sets hold more than {MAX_EXPANDED:,} attributes"
+            raise SclRefused(self.file, f"{message}; take one IED at a time", line)
+
+    def instantiate(self, count: int, line: int) -> None:
+        """Count instances of report control blocks.
+
+        Raises:
+            SclRefused: there are more than in any real file.
+        """
+        self.instances += count
+        if self.instances > MAX_INSTANCES:
+            message = f"the file has more than {MAX_INSTANCES:,} report control blocks"
             raise SclRefused(self.file, f"{message}; take one IED at a time", line)

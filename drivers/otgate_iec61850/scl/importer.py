@@ -4,6 +4,7 @@ import re
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,11 @@ uses that instance.
   otgate import scl relay.cid --ied Q1 --data-sets-only
 """
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:]{2,39}")
+
+MAX_POINTS = 500_000
+"""Points of one import; each takes about a kilobyte while it is written."""
+
+LESS = "import one IED at a time (--ied), or data sets alone (--data-sets-only)"
 
 
 class SclImporter:
@@ -61,7 +67,7 @@ class SclImporter:
 
 def devices_of(scl: Scl, options: Namespace, remarks: list[Remark]) -> Iterator[ImportedDevice]:
     """Yield a device for each server that was asked for and has points."""
-    ids = Ids()
+    ids, room = Ids(), MAX_POINTS
     if not scl.ieds:
         remarks.append(Remark("the file describes no IED"))
     for name in wanted(scl, options.ied):
@@ -71,7 +77,11 @@ def devices_of(scl: Scl, options: Namespace, remarks: list[Remark]) -> Iterator[
             remarks.append(Remark(f"IED {quoted(name)} has no server; it is left out"))
             continue
         left_out: Counter[str] = Counter()
-        points = list(points_of(server, left_out, only_listed=options.data_sets_only))
+        found = points_of(server, left_out, only_listed=options.data_sets_only)
+        points = list(islice(found, room + 1))
+        if len(points) > room:
+            raise Refused(f"{scl.file} holds more than {MAX_POINTS:,} points; {LESS}")
+        room -= len(points)
         if not points:
             remarks.append(Remark(f"IED {quoted(name)} has no value to read; it is left out"))
             continue

@@ -135,6 +135,10 @@ class Instances:
             return draft
         data_sets = tuple(reader.of(draft, node))
         known = {one.name.name for one in data_sets}
+        reports = []
+        for control in report_controls(draft, node, known, self.notes):
+            self.budget.instantiate(len(control.instances), control.line)
+            reports.append(control)
         return LogicalNode(
             domain=draft.domain,
             name=draft.name,
@@ -146,7 +150,7 @@ class Instances:
             values=draft.values,
             descriptions=draft.descriptions,
             data_sets=data_sets,
-            reports=tuple(report_controls(draft, node, known, self.notes)),
+            reports=tuple(reports),
             line=draft.line,
         )
 

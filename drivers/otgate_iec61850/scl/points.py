@@ -11,6 +11,7 @@ from otgate_iec61850.scl.naming import Ids, described, name_of, phase_of, prose,
 from otgate_iec61850.scl.selection import Chosen, chosen, listed_in
 from otgate_iec61850.scl.units import Settled
 
+MAX_LABEL = 64
 SLOW, NORMAL = "slow", "normal"
 SCANS: Mapping[str, float] = {NORMAL: 2.0, SLOW: 60.0}
 """Seconds between polls of what no report covers; settings change by hand."""
@@ -20,17 +21,22 @@ def points_of(
     server: AccessPoint, left_out: Counter[str], *, only_listed: bool = False
 ) -> Iterator[Point]:
     """Yield the points of a server; count what is none in ``left_out``."""
-    ids = Ids()
+    ids, labels = Ids(), Labels()
     listed = listed_in(server)
     for device in server.devices:
         for node in device.nodes:
             settled = Settled(node)
             for one in chosen(node, listed, left_out, only_listed=only_listed):
-                yield point(one, device, node, settled, ids)
+                yield point(one, device, node, settled, ids, labels)
 
 
 def point(
-    one: Chosen, device: LogicalDevice, node: LogicalNode, settled: Settled, ids: Ids
+    one: Chosen,
+    device: LogicalDevice,
+    node: LogicalNode,
+    settled: Settled,
+    ids: Ids,
+    labels: "Labels",
 ) -> Point:
     """Return one leaf as a point."""
     path = one.leaf.path
@@ -45,7 +51,7 @@ def point(
         description=prose(node.description or device.description),
         unit="°" if angle else prose(settled.unit(one.owner)) if numeric(one) else "",
         type=one.leaf.attribute.b_type,
-        states=labels(one.leaf.attribute.states),
+        states=labels.of(one.leaf.attribute.states),
         scan=SLOW if one.kind is Kind.SETTING else "",
         place=(substation, level, bay, equipment, phase_of(path, placed)),
         **scaling(one, settled),
@@ -66,13 +72,32 @@ def numeric(one: Chosen) -> bool:
     )
 
 
-def labels(states: Mapping[int, str]) -> Mapping[int, str]:
-    """Return labels that a cell can hold: printable, without `|` and `=`, each once."""
+class Labels:
+    """The labels of enums as a cell can hold them, made once for each enum."""
+
+    def __init__(self) -> None:
+        self.made: dict[int, tuple[Mapping[int, str], Mapping[int, str]]] = {}
+
+    def of(self, states: Mapping[int, str]) -> Mapping[int, str]:
+        """Return labels that are printable, without `|` and `=`, each once."""
+        if not states:
+            return NO_STATES
+        if id(states) not in self.made:
+            self.made[id(states)] = states, distinct(states)
+        return self.made[id(states)][1]
+
+
+def distinct(states: Mapping[int, str]) -> Mapping[int, str]:
+    """Return clean labels; one that is empty or given before gets its code."""
     kept: dict[int, str] = {}
+    given: set[str] = set()
     for code, label in states.items():
-        clean = prose(label.replace("|", "/").replace("=", " ")) or str(code)
-        kept[code] = clean if clean not in kept.values() else f"{clean} ({code})"
-    return kept or NO_STATES
+        clean = prose(label.replace("|", "/").replace("=", " "))[:MAX_LABEL].strip() or str(code)
+        while clean in given:
+            clean = f"{clean} ({code})"
+        kept[code] = clean
+        given.add(clean)
+    return kept
 
 
 def scaling(one: Chosen, settled: Settled) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from otgate_iec61850.scl.tree import Node
 MAX_LEVELS = 16
 """Structures inside each other; IEC 61850-7-3 needs five."""
 
+MAX_LABELS = 256
+"""Labels of one enum; SIUnit, the longest of IEC 61850-7-3, has below 100."""
+
 MAX_LEAVES = 50_000
 """Leaves of one type; a data object of a real file has below 500."""
 
@@ -209,7 +212,11 @@ class Templates:
     def labels(self, node: Node) -> Mapping[int, str]:
         """Return the labels of an EnumType; an ordinal that is no number is noted."""
         labels: dict[int, str] = {}
-        for one in node.all("EnumVal"):
+        values = node.all("EnumVal")
+        if len(values) > MAX_LABELS:
+            message = f"EnumType {quoted(node.get('id'))} has {len(values):,} values"
+            self.notes.say(node.line, f"{message}; the first {MAX_LABELS} are taken")
+        for one in values[:MAX_LABELS]:
             try:
                 labels.setdefault(int(one.get("ord")[:20]), one.text.strip())
             except ValueError:

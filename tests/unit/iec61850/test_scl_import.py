@@ -157,6 +157,15 @@ def test_what_a_person_should_know_is_said(
     assert message in said(capsys)
 
 
+def test_more_points_than_a_station_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("otgate_iec61850.scl.importer.MAX_POINTS", 58)
+    assert main(["import", "scl", str(BAY), "--output", str(tmp_path)]) == 1
+    assert "holds more than 58 points; import one IED at a time" in said(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_client_of_every_instance_is_a_remark(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

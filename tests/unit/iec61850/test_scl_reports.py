@@ -10,6 +10,7 @@ from scl_texts import GGIO, GGIO_NODE, MMXU, read, said, scl_text, server
 
 FCDA = '<FCDA ldInst="LD0" lnClass="GGIO" lnInst="1" {}/>'
 MX_NODE = '<LN lnClass="MMXU" inst="1" lnType="X"/>'
+SIXTY = '<ReportControl name="r"><RptEnabled max="60"/></ReportControl>'
 
 
 def data_set(members: str) -> str:
@@ -115,6 +116,14 @@ def test_instances_have_the_names_that_the_server_gives_them(
 def test_an_endless_number_of_instances_is_capped(tmp_path: Path) -> None:
     found = control(tmp_path, "", '<RptEnabled max="9999999"/>')
     assert len(found.instances) == 99
+
+
+def test_endless_report_controls_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otgate_iec61850.scl.budget.MAX_INSTANCES", 100)
+    with pytest.raises(SclRefused, match="more than 100 report control blocks"):
+        server(tmp_path, scl_text(ln0=SIXTY * 2))
 
 
 @pytest.mark.parametrize(("buffered", "fc"), [('buffered="true"', "BR"), ("", "RP")])

@@ -62,6 +62,17 @@ def test_an_attribute_has_its_triggers_default_and_states(tmp_path: Path) -> Non
     assert notes(tmp_path, enum, "E") == ["EnumType `B` has an ordinal that is no number"]
 
 
+def test_an_endless_enum_is_cut(tmp_path: Path) -> None:
+    values = "".join(f'<EnumVal ord="{n}">l{n}</EnumVal>' for n in range(300))
+    types = (
+        '<DOType id="E" cdc="ENS"><DA name="stVal" bType="Enum" type="B" fc="ST"/></DOType>'
+        f'<EnumType id="B">{values}</EnumType>'
+    )
+    (leaf,) = node(tmp_path, scl_text(types=one_do(types, "E"))).leaves()
+    assert len(leaf.attribute.states) == 256
+    assert notes(tmp_path, types, "E") == ["EnumType `B` has 300 values; the first 256 are taken"]
+
+
 @pytest.mark.parametrize(("count", "meant"), [("4", 4), ("0", 0), ("maxPts", -1), ("", 0)])
 def test_arrays_are_marked(tmp_path: Path, count: str, meant: int) -> None:
     har = (
