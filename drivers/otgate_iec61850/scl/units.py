@@ -60,7 +60,7 @@ SI_UNITS: Mapping[int, str] = {
     84: "h",
     85: "min",
 }
-"""Codes of SIUnit, where the file's own EnumType does not name them: IEC 61850-7-3, annex A."""
+"""Codes of SIUnit, where the file's own EnumType does not name them: IEC 61850-7-3."""
 
 SPELLED = {
     "ohm": "Ω",
