@@ -73,7 +73,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class GetNameList:
-    """Ask for names of an `ObjectClass` in a domain, of the whole server, or of this association."""
+    """Ask for names of an `ObjectClass`: of a domain, of the server, or of this association."""
 
     object_class: int
     domain: str = VMD

@@ -100,3 +100,11 @@ class AccessFailed(MmsError):
         known = error in AccessError.__members__.values()
         super().__init__(AccessError(error).name.lower() if known else f"access error {error}")
         self.error = error
+
+
+class TooLarge(MmsError):
+    """A request does not fit into the PDU that both ends agreed upon."""
+
+
+class TlsUnusable(MmsError):
+    """A certificate, key or authority cannot be read or used; a person has to act."""
