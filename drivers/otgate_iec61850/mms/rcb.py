@@ -13,7 +13,7 @@ from otgate_iec61850.mms.errors import Malformed
 from otgate_iec61850.mms.naming import Name, Variable
 from otgate_iec61850.mms.report import Option, options
 from otgate_iec61850.mms.typespec import Structure, Type
-from otgate_iec61850.mms.values import BinaryTime, Bits, Unsigned, Value
+from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
 
 BUFFERED = (
     "RptID", "RptEna", "DatSet", "ConfRev", "OptFlds", "BufTm", "SqNum", "TrgOps", "IntgPd",
@@ -130,6 +130,24 @@ def read_block(name: Name, value: Any, described: Type | None = None) -> Control
     return ControlBlock(name, dict(zip(names, value, strict=True)))
 
 
+def attribute_names(name: Name) -> Sequence[str]:
+    """Return every attribute that a block of that name may have."""
+    return BUFFERED if "$BR$" in name.item else UNBUFFERED
+
+
+def gathered(name: Name, values: Sequence[Any]) -> ControlBlock:
+    """Return a block whose `attribute_names` were read one by one; refused ones it has not.
+
+    Raises:
+        Malformed: it is no report control block.
+    """
+    pairs = zip(attribute_names(name), values, strict=True)
+    found = {each: value for each, value in pairs if not isinstance(value, Failure)}
+    if "RptEna" not in found:
+        raise Malformed(f"{name} is no report control block")
+    return ControlBlock(name, found)
+
+
 class Need(Enum):
     """What it means that a server refuses a setting."""
 
@@ -194,8 +212,8 @@ def configured(block: ControlBlock, wanted: Wanted) -> list[Setting]:
         ("DatSet", wanted.data_set, Need.REQUIRED),
         ("OptFlds", wanted.options, Need.WISHED),
         ("TrgOps", wanted.triggers, Need.REQUIRED),
-        ("BufTm", _unsigned(wanted.buffer_ms), Need.WISHED),
-        ("IntgPd", _unsigned(wanted.integrity_ms), Need.WISHED),
+        ("BufTm", _like(block, "BufTm", wanted.buffer_ms), Need.WISHED),
+        ("IntgPd", _like(block, "IntgPd", wanted.integrity_ms), Need.WISHED),
     )
     for attribute, value, need in wishes:
         if value is not None and block.attributes.get(attribute) != value:
@@ -224,8 +242,12 @@ def _reservation(block: ControlBlock, wanted: Wanted) -> list[Setting]:
     held = block.attributes.get("ResvTms")
     if wanted.reserve_s is None or not isinstance(held, int) or held < 0:
         return []
-    return [Setting("ResvTms", wanted.reserve_s)]
+    value = _like(block, "ResvTms", wanted.reserve_s)
+    return [] if value is None else [Setting("ResvTms", value, Need.WISHED)]
 
 
-def _unsigned(value: int | None) -> Unsigned | None:
-    return None if value is None else Unsigned(value)
+def _like(block: ControlBlock, attribute: str, value: int | None) -> int | None:
+    """Return a number in the kind, signed or unsigned, in which the server has it."""
+    if value is None:
+        return None
+    return value if type(block.attributes.get(attribute)) is int else Unsigned(value)

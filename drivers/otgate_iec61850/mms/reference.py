@@ -119,20 +119,22 @@ def referred(variable: Variable) -> Reference:
     return Reference(variable.name.domain, node, (*path, *inner), fc, variable.index, len(path))
 
 
-def list_name(text: str) -> Name:
+def list_name(text: str, domain: str = VMD) -> Name:
     """Return the variable list that a DatSet attribute or ``LD/LN.DataSet`` names.
+
+    Some servers leave the logical device off; ``domain`` is the one that is meant then.
 
     Raises:
         NoReference: it names none.
     """
     if text.startswith(ASSOCIATION):
         return Name(ASSOCIATION, text[1:])
-    domain, slash, item = text.partition("/")
+    named, slash, item = text.partition("/")
     if not slash:
-        return Name(VMD, text)
-    if not domain or not item:
+        return Name(domain if "$" in text else VMD, text)
+    if not named or not item:
         raise NoReference(f"{text[:LONGEST]!r} names no data set")
-    return Name(domain, item.replace(".", "$", 1))
+    return Name(named, item.replace(".", "$", 1))
 
 
 def list_text(name: Name) -> str:
