@@ -17,7 +17,7 @@ from blockbuster import blockbuster_ctx
 
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
-OURS = ["otgate", "otgate_modbus", "otgate_sim"]
+OURS = ["otgate", "otgate_iec61850", "otgate_modbus", "otgate_sim"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -158,6 +158,10 @@ def presented(data: bytes) -> bytes:
 
 
 def _abort_reason(spdu: Spdu) -> str:
-    said = presentation.aborted(presented(spdu.user_data)) if spdu.user_data else b""
+    """Return who aborted; an abort is one whatever it carries."""
+    try:
+        said = presentation.aborted(presented(spdu.user_data)) if spdu.user_data else b""
+    except Malformed:
+        said = b""
     by = "its application" if said[:1] == bytes((acse.ABRT,)) else "its provider"
     return f"the peer aborted ({by})"

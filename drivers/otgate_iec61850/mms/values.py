@@ -65,10 +65,9 @@ class Bits:
     value: int
 
     def __getitem__(self, at: int) -> bool:
+        if not 0 <= at < self.size:
+            raise IndexError(at)
         return bool(self.value >> (self.size - 1 - at) & 1)
-
-    def __len__(self) -> int:
-        return self.size
 
     @classmethod
     def of(cls, size: int, *places: int) -> "Bits":
@@ -172,10 +171,10 @@ class Failure:
         return str(AccessFailed(self.error))
 
 
-Value: TypeAlias = "bool | int | float | str | bytes | Bits | Opaque | tuple[Value, ...]"
+Value: TypeAlias = bool | int | float | str | bytes | Bits | Opaque | tuple["Value", ...]
 """What MMS calls Data."""
 
-AccessResult: TypeAlias = "Value | Failure"
+AccessResult: TypeAlias = Value | Failure
 """A value, or why there is none."""
 
 NO_SUCH_OBJECT = Failure(AccessError.OBJECT_NON_EXISTENT)
