@@ -136,9 +136,12 @@ class Peer(asyncio.Protocol):
 
     def read(self, asked: access.Read) -> access.Results:
         values = self.served.values
-        return access.Results([
-            self.served.failed(values.get(each.name)) for each in self.served.members(asked.access)
-        ])
+        return access.Results(
+            [
+                self.served.failed(values.get(each.name))
+                for each in self.served.members(asked.access)
+            ]
+        )
 
     def write(self, asked: access.Write) -> access.Written:
         failures: list[Failure | None] = []

@@ -210,12 +210,14 @@ def test_a_transport_refusal_says_so() -> None:
 
 def test_a_session_refusal_says_so() -> None:
     with pytest.raises(AssociationRefused, match="session refused: unsupported protocol"):
-        opening().receive(octets("""
+        opening().receive(
+            octets("""
         03 00 00 0f 02 f0 80
         0c 06      # RF
         11 01 01   # release the transport connection
         32 01 04   # reason
-        """))
+        """)
+        )
 
 
 def test_a_rejected_password_says_so_though_it_comes_in_an_accept() -> None:
