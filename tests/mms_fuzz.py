@@ -149,6 +149,7 @@ def run(seed: int, rounds: int) -> Victim:
             victim.hear(carried(mms))
         elif where == 1:
             victim.hear(mutated(carried(mms), chance))
+            victim.reopen()  # it may wait for the rest of a packet that never comes
         else:
             victim.hear(carried(mutated(mms, chance)))
     return victim

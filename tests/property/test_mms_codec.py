@@ -1,5 +1,6 @@
 """MMS values, elements and streams: round trips, cuts, and octets of any kind."""
 
+import contextlib
 import struct
 from typing import Any
 
@@ -83,10 +84,8 @@ def test_octets_of_any_kind_are_values_or_malformed(octets: bytes) -> None:
         lambda: values(octets, 0, len(octets)),
         lambda: pdu.parsed(octets, 0, len(octets)),
     ):
-        try:
+        with contextlib.suppress(Malformed):
             read()
-        except Malformed:
-            pass
 
 
 def indefinite(octets: bytes) -> bytes:
@@ -153,9 +152,10 @@ def test_a_stream_octet_by_octet_gives_the_same_tsdus() -> None:
 
 def test_a_tsdu_has_a_cap() -> None:
     reader = cotp.Reader(cap=1000)
+    part = cotp.packet(b"\x02\xf0\0" + bytes(100))
+    reader.feed(10 * part)
     with pytest.raises(Malformed, match="more than 1000"):
-        for _ in range(100):
-            reader.feed(cotp.packet(b"\x02\xf0\0" + bytes(100)))
+        reader.feed(part)
 
 
 TYPES = st.recursive(
@@ -230,10 +230,8 @@ def test_a_report_says_what_its_options_say_and_holds_included_members_alone(
 
 @given(st.lists(VALUES, max_size=12))
 def test_values_of_any_kind_are_a_report_or_malformed(found: list[Any]) -> None:
-    try:
+    with contextlib.suppress(MmsError):
         report.read(InformationReport(report.RPT, found))
-    except MmsError:
-        pass
 
 
 @given(st.integers(0, 2**32 * 10**9 - 1), st.integers(0, 255))
