@@ -1,0 +1,174 @@
+"""A client in the hands of a server that says anything: inputs, mutations and one run."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mms_talks import Talk, octets, unopened
+from otgate_iec61850.mms import control, cotp, presentation, report, session
+from otgate_iec61850.mms.access import InformationReport, Read
+from otgate_iec61850.mms.association import State
+from otgate_iec61850.mms.browse import GetAttributes, GetList, GetNameList, Identify, ObjectClass
+from otgate_iec61850.mms.errors import MmsError
+from otgate_iec61850.mms.files import FileDirectory, FileRead
+from otgate_iec61850.mms.naming import Name, Variable
+
+CORPUS = Path(__file__).parent / "corpus" / "mms"
+HANG_S = 0.1
+"""CPU that one read of the socket may cost at most."""
+
+NAME = Name("D", "A")
+ASKED: tuple[Any, ...] = (
+    Identify(),
+    GetNameList(ObjectClass.VARIABLE, "D"),
+    Read((Variable(NAME),)),
+    GetAttributes(NAME),
+    GetList(NAME),
+    FileDirectory(),
+    FileRead(1),
+)
+"""Requests under way, with invoke ids from 1 on."""
+
+
+def corpus() -> dict[str, bytes]:
+    """MMS PDUs of servers by name, one file each: octets in hexadecimal, ``#`` comments."""
+    return {path.stem: octets(path.read_text(encoding="ascii")) for path in CORPUS.glob("*.hex")}
+
+
+def flip(data: bytearray, chance: random.Random) -> None:
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+
+
+def spoil(data: bytearray, chance: random.Random) -> None:
+    spoils = (0, 1, 0x7F, 0x80, 0x81, 0x84, 0xFF, 0xA2, 0x30)
+    data[chance.randrange(len(data))] = chance.choice(spoils)
+
+
+def cut(data: bytearray, chance: random.Random) -> None:
+    del data[chance.randrange(len(data)) :]
+
+
+def drop(data: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(len(data))
+    del data[at : at + chance.randrange(1, 9)]
+
+
+def repeat(data: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(len(data))
+    data[at:at] = data[at : at + chance.randrange(1, 40)] * chance.randrange(1, 4)
+
+
+def junk(data: bytearray, chance: random.Random) -> None:
+    at = chance.randrange(len(data) + 1)
+    data[at:at] = chance.randbytes(chance.randrange(1, 20))
+
+
+MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (
+    flip, spoil, cut, drop, repeat, junk,
+)  # fmt: skip
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """``data`` with one to four mutations."""
+    changed = bytearray(data)
+    for _ in range(chance.randrange(1, 5)):
+        if changed:
+            chance.choice(MUTATIONS)(changed, chance)
+    return bytes(changed)
+
+
+def carried(mms: bytes) -> bytes:
+    """A PDU in all its layers."""
+    return cotp.segments(session.DATA_PREFIX + presentation.user_data(3, mms), 13)
+
+
+class Victim:
+    """A client, opened anew whenever it has dropped its association."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.lost = 0
+        self.reports = 0
+        self.slowest_s = 0.0
+        self._segments = report.Segments()
+        self.reopen()
+
+    def reopen(self) -> None:
+        self.talk: Talk = unopened()
+        for _ in range(2):
+            self.talk.asked()
+            self.talk.heard()
+        for each in ASKED:
+            self.talk.requester.ask(each)
+        self.talk.asked()
+        self.opened += 1
+
+    def hear(self, data: bytes) -> None:
+        """Take octets, as a connection does."""
+        began = time.process_time()
+        try:
+            for event in self.talk.requester.receive(data):
+                if isinstance(event, InformationReport):
+                    self._look(event)
+        except MmsError:
+            self.lost += 1
+        self.slowest_s = max(self.slowest_s, time.process_time() - began)
+        self.talk.requester.association.take()
+        if self.talk.requester.association.state is not State.OPEN:
+            self.reopen()
+
+    def _look(self, event: InformationReport) -> None:
+        self.reports += 1
+        if report.is_report(event):
+            self._segments.add(report.read(event))
+        else:
+            control.read_notice(event)
+
+
+def opening_answers() -> list[bytes]:
+    """What a server says while the association opens."""
+    talk, found = unopened(), []
+    for _ in range(2):
+        talk.asked()
+        said = talk.server.take()
+        found.append(said)
+        talk.requester.receive(said)
+    return found
+
+
+def run(seed: int, rounds: int) -> Victim:
+    """Let a victim hear ``rounds`` mutations of the corpus."""
+    chance, known = random.Random(seed), [each for _, each in sorted(corpus().items())]
+    victim = Victim()
+    for _ in range(rounds):
+        mms = chance.choice(known)
+        where = chance.randrange(4)
+        if where == 0:
+            victim.hear(carried(mms))
+        elif where == 1:
+            victim.hear(mutated(carried(mms), chance))
+            victim.reopen()  # it may wait for the rest of a packet that never comes
+        else:
+            victim.hear(carried(mutated(mms, chance)))
+    return victim
+
+
+def open_badly(seed: int, rounds: int) -> float:
+    """Open associations against mutated answers; return the slowest read's CPU."""
+    chance, answers = random.Random(seed), opening_answers()
+    slowest = 0.0
+    for _ in range(rounds):
+        talk = unopened()
+        talk.requester.association.take()
+        spoiled = chance.randrange(2)
+        for at, each in enumerate(answers):
+            began = time.process_time()
+            try:
+                talk.requester.receive(mutated(each, chance) if at == spoiled else each)
+            except MmsError:
+                break
+            finally:
+                slowest = max(slowest, time.process_time() - began)
+    return slowest
