@@ -92,6 +92,8 @@ class Ied(Served):
         self.writes: list[tuple[str, Value]] = []
         self.refuse: Callable[[str, Value], bool] = lambda attribute, value: False
         self.altered: Callable[[Report], Report | None] = lambda report: report
+        self.masked = 0
+        """Bits of OptFlds that it does not have."""
         self.answer = self._answer
         self._show()
 
@@ -169,6 +171,8 @@ class Ied(Served):
             self.after = value
         elif attribute == "RptEna":
             self.holder, self.sent = (peer, 0) if value else (None, 0)
+        if attribute == "OptFlds" and isinstance(value, Bits):
+            value = Bits(value.size, value.value & ~self.masked)
         if attribute not in {"GI", "EntryID"}:
             self.block[attribute] = value
         self._show()
@@ -265,9 +269,7 @@ class Talk:
 
 
 @contextlib.asynccontextmanager
-async def talking(
-    made: Device, state: Remembered, disk: Disk | None = None
-) -> AsyncIterator[Talk]:
+async def talking(made: Device, state: Remembered, disk: Disk | None = None) -> AsyncIterator[Talk]:
     """Connect the driver to a device and listen."""
     driver, disk = Iec61850(), disk or Disk()
     plan = driver.plan(made)

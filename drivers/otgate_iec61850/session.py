@@ -194,13 +194,20 @@ class IedSession:
             self._client,
             None if integrity is None else round(integrity * 1000),
             self._client.connection.local_address,
+            lambda: self._forgotten(subscription),
         )
-        names = {"device": self._device.id, "rcb": subscription.name}
-        if taken is Taken.GAP:
-            log.warning("report_gap", **names, why="the server no longer has the last entry")
-            self._emit_missed(subscription, self._clock())
-        elif taken in {Taken.BUSY, Taken.REFUSED} and subscription.why != why:
-            log.warning("report_not_enabled", **names, why=subscription.why)
+        if taken is not Taken.ENABLED and subscription.why != why:
+            log.warning(
+                "report_not_enabled",
+                device=self._device.id,
+                rcb=subscription.name,
+                why=subscription.why,
+            )
+
+    def _forgotten(self, subscription: Subscription) -> None:
+        why = "the server no longer has the last entry"
+        log.warning("report_gap", device=self._device.id, rcb=subscription.name, why=why)
+        self._emit_missed(subscription, self._clock())
 
     def _took(self, report: Report, received_ns: int) -> bool:
         """Take a report if it is of one of our blocks."""

@@ -1,7 +1,7 @@
 """One report control block: taken, enabled, resumed; what its reports bring and lack."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -43,9 +43,6 @@ class Taken(Enum):
     """How an attempt to enable a block ended."""
 
     ENABLED = auto()
-    RESUMED = auto()
-    GAP = auto()
-    """Enabled, but the entry to resume after is not known to the server any more."""
     BUSY = auto()
     """Another client has it, or has reserved it."""
     REFUSED = auto()
@@ -159,11 +156,18 @@ class Subscription:
 
     # Enabling
 
-    async def enable(self, client: Client, integrity_ms: int | None, here: bytes) -> Taken:
+    async def enable(
+        self,
+        client: Client,
+        integrity_ms: int | None,
+        here: bytes,
+        forgotten: Callable[[], None],
+    ) -> Taken:
         """Take the block if it is free, set it up and enable it, and interrogate.
 
         Order of writes: IEC 61850-7-2; what is as wanted is not written, as that would empty
-        the buffer.
+        the buffer. ``forgotten`` is called, before anything is reported, where the server has not
+        the entry to resume after.
         """
         block = self.block = await read_block(client, self.variable)
         if not self._is_free(block, here):
@@ -173,7 +177,7 @@ class Subscription:
         self.settled.clear()
         try:
             await set_up(client, block, configured(block, self._wanted(block, kept, integrity_ms)))
-            taken = await self._resume(client, block, kept)
+            taken = await self._resume(client, block, kept, forgotten)
             self.enabled = True  # a report may come before the response
             await set_up(client, block, [Setting("RptEna", value=True)])
         except REFUSALS as refused:
@@ -203,15 +207,17 @@ class Subscription:
         for_others = isinstance(held, int) and held > 0 and block.owner is None
         return not (block.attributes.get("Resv") or (for_others and not self.kept.entry))
 
-    async def _resume(self, client: Client, block: ControlBlock, kept: Memory) -> Taken:
+    async def _resume(
+        self, client: Client, block: ControlBlock, kept: Memory, forgotten: Callable[[], None]
+    ) -> Taken:
         if not block.buffered or not kept.entry:
             return Taken.ENABLED
         try:
             await set_up(client, block, [Setting("EntryID", bytes.fromhex(kept.entry))])
         except REFUSALS:
             self.counts.unknown_entries += 1
-            return Taken.GAP
-        return Taken.RESUMED
+            forgotten()
+        return Taken.ENABLED
 
     def _wanted(self, block: ControlBlock, kept: Memory, integrity_ms: int | None) -> Wanted:
         options = _unless_kept(block.attributes.get("OptFlds"), EVERYTHING, kept.options)
