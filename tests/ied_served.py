@@ -128,7 +128,8 @@ class Ied(Served):
         report = Report(
             self.block["RptID"] or str(BLOCK), self.block["OptFlds"], len(self.lists[LIST]),
             list(places), list(self.history[entry]), self.sent, BinaryTime.of(START_NS),
-            self.block["DatSet"], False, entry, self.block["ConfRev"], reasons=list(reasons),
+            self.block["DatSet"], entry_id=entry, overflow=False, conf_rev=self.block["ConfRev"],
+            reasons=list(reasons),
         )  # fmt: skip
         self.sent = (self.sent + 1) & 0xFFFF
         altered = self.altered(report)
@@ -289,7 +290,7 @@ async def talking(made: Device, state: Remembered, disk: Disk | None = None) -> 
 async def until(holds: Callable[[], object], limit_s: float = LIMIT_S) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(limit_s):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  many conditions, no event
             await asyncio.sleep(0.005)
 
 

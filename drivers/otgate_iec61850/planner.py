@@ -4,7 +4,7 @@ A scan covers every point of its class. Which of them a report brings is known o
 has said what its data sets hold; those are then not read with the scan.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -35,7 +35,7 @@ def plan(device: Device) -> list[Scan]:
     mistakes.extend(repeated(readings, device))
     classes = _by_scan(device, readings, mistakes)
     mistakes.extend(_reports_twice(settings))
-    mistakes.extend(_differences(device, settings))
+    mistakes.extend(_differences(device, settings, {each.point for each in mistakes}))
     if mistakes:
         raise Mistakes(mistakes)
     return [_scan(name, device.scans[name], members) for name, members in classes.items()]
@@ -103,16 +103,22 @@ def _requests(readings: Sequence[Reading]) -> Iterable[Request]:
 # SCL
 
 
-def _differences(device: Device, settings: Settings) -> Iterable[Mistake]:
+def _differences(
+    device: Device, settings: Settings, besides: Collection[str | None]
+) -> Iterable[Mistake]:
+    """Return in what points differ from their SCL; those that are wrong anyway are said once."""
     if settings.scl is None:
         return []
     try:
         server = _server(settings)
-    except (SclRefused, OSError) as refused:
+    except SclRefused as refused:
         return [Mistake("bad-setting", str(refused), None, "iec61850.scl")]
+    except OSError as error:
+        message = f"`{Path(settings.scl).name}` cannot be read: {error.strerror}"
+        return [Mistake("bad-setting", message, None, "iec61850.scl")]
     except Mistakes as wrong:
         return wrong.mistakes
-    return compare(device.points, server)
+    return compare((point for point in device.points if point.id not in besides), server)
 
 
 def _server(settings: Settings) -> AccessPoint:

@@ -66,7 +66,9 @@ def read_point(number: int, point: Point) -> Reading:
     _suits(held, point)
     scaling = scaling_of(point)
     if scaling.linear and held not in NUMERIC:
-        raise BadCell("bad-scale", "scale", f"a {_said(point, held)} takes no scale", "leave it")
+        raise BadCell(
+            "bad-scale", "scale", f"a {_said(point, held)} takes no scale", "leave it empty"
+        )
     if point.invert and held is not ValueType.BOOL:
         raise BadCell("bad-scale", "invert", "only a BOOLEAN can be inverted", "use a scale of -1")
     return Reading(

@@ -173,7 +173,9 @@ async def test_an_overflow_of_the_servers_buffer_marks_the_points_and_interrogat
     [("RptEna", True, False), ("Owner", b"\x0a\0\0\7", False), ("Owner", b"\x7f\0\0\1", True)],
 )
 async def test_a_block_that_another_client_has_is_left_alone_and_its_points_are_polled(
-    attribute: str, value: object, free: bool
+    attribute: str,
+    value: object,
+    free: bool,  # noqa: FBT001
 ) -> None:
     async with ied() as served:
         served.block[attribute] = value
