@@ -7,10 +7,12 @@ import numpy as np
 
 from otgate.decimals import shortest
 from otgate.model import Index, Values, ValueType, Words
+from otgate.quality import Quality
 from otgate_iec61850.flags import BEYOND, BOUNDLESS, NO_NUMBER, UNSPELLED
 from otgate_iec61850.mms.values import Bits
 from otgate_iec61850.reading import Reading
 
+NO_VALUE = np.uint32(Quality.NO_VALUE)
 LARGEST = {ValueType.I64: (-(2**63), 2**63 - 1), ValueType.U64: (0, 2**64 - 1)}
 LONGEST_ENUM = 63
 """Bits of a bit string that may be read as a number."""
@@ -73,9 +75,9 @@ class Conversion:
         if self._linear:
             values = (values * self._times[index] + self._plus[index]) / self._over[index]
         if not np.isfinite(values).all():
-            missing = np.array([value is None for value in raw])
+            said = np.array([value is not None for value in raw]) & (quality & NO_VALUE == 0)
             quality[np.isinf(values)] |= np.uint32(BOUNDLESS)
-            quality[np.isnan(values) & ~missing] |= np.uint32(NO_NUMBER)
+            quality[np.isnan(values) & said] |= np.uint32(NO_NUMBER)
         return values
 
     def _bound(self, index: Index, values: Values, quality: Words) -> None:
