@@ -7,7 +7,8 @@ from otgate.cli.command import Command
 
 SIM = """\
 Serve every Modbus and IEC 61850 device of a site on loopback ports, fed by a model of a
-substation. Prints where each device listens; --map writes the same for `otgate run SITE --endpoints FILE`.
+substation. Prints where each device listens; --map writes the same for `otgate run SITE
+--endpoints FILE`.
 
 While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds:
   Modbus  none, silent, exception, close, late, garbage, wrong-tid

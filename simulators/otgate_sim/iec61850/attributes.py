@@ -10,7 +10,7 @@ from otgate_iec61850.mms.report import OPTION_BITS, Option
 from otgate_iec61850.mms.typespec import Kind, Scalar
 from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
 from otgate_sim.iec61850.buffering import NO_ENTRY
-from otgate_sim.iec61850.holding import Branch, Client, Leaf
+from otgate_sim.iec61850.holding import Client, Leaf
 from otgate_sim.iec61850.reserving import Reservation
 
 TEXT, FLAG = Scalar(Kind.VISIBLE_STRING, -129), Scalar(Kind.BOOLEAN)
@@ -66,16 +66,14 @@ class Served(Protocol):
         """Return TimeofEntry."""
 
 
-def branch_of(block: Served, configured: Configured, edition: int) -> Branch:
+def attributes_of(block: Served, configured: Configured, edition: int) -> dict[str, Leaf]:
     """Return a block's attributes in the order of IEC 61850-8-1."""
     made = leaves_of(block, configured)
     names = BUFFERED if block.buffered else UNBUFFERED
     later = {"ResvTms", "Owner"} if edition == 1 else set()
-    branch = Branch({name: made[name] for name in names if name not in later})
-    for name, leaf in branch.members.items():
-        assert isinstance(leaf, Leaf)
-        leaf.written = partial(block.write, name)
-    return branch
+    for name in names:
+        made[name].written = partial(block.write, name)
+    return {name: made[name] for name in names if name not in later}
 
 
 def leaves_of(block: Served, configured: Configured) -> dict[str, Leaf]:
@@ -107,4 +105,4 @@ def leaves_of(block: Served, configured: Configured) -> dict[str, Leaf]:
 
 def seen(type_: Scalar, show: Callable[[], Value]) -> Leaf:
     """Return an attribute that shows what the block does."""
-    return Leaf(type_, False, shown=lambda _: show())
+    return Leaf(type_, b"", shown=lambda _: show())

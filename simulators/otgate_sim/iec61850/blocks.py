@@ -4,20 +4,21 @@ Changes go in by `take`, time by `tick`, writes by the leaves of `branch`; repor
 client that has enabled the block.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from otgate_iec61850.mms.errors import AccessError
-from otgate_iec61850.mms.naming import Name, Variable
+from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.rcb import Trigger
 from otgate_iec61850.mms.report import Option, Reason, write
 from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
-from otgate_sim.iec61850.attributes import Configured, branch_of
+from otgate_sim.iec61850.attributes import Configured, attributes_of
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.buffering import NO_ENTRY, Buffer, Entry
-from otgate_sim.iec61850.holding import Branch, Client, Leaf, Node, leaves, shown
-from otgate_sim.iec61850.reporting import Letterhead, report_of, segmented, without
+from otgate_sim.iec61850.holding import Branch, Client, Leaf
+from otgate_sim.iec61850.reporting import Letterhead, report_of, sent_parts, without
 from otgate_sim.iec61850.reserving import Reservation
+from otgate_sim.iec61850.watching import DataSet, Pending, Watched
 
 MS = 1_000_000
 SEQUENCE = {True: 1 << 16, False: 1 << 8}
@@ -36,19 +37,9 @@ REASONS = (
     (Reason.DATA_UPDATE, Trigger.DATA_UPDATE),
 )
 
-DataSet = Sequence[tuple[Variable, Node]]
 Found = Callable[[str, Client | None], DataSet | None]
 """Returns the members of the data set that a DatSet names, as that client sees it."""
 NOWHERE = "NOWHERE0/LLN0$nothing"
-
-
-@dataclass(slots=True)
-class Pending:
-    """What has changed since ``since`` and waits for the end of BufTm."""
-
-    since: int
-    values: dict[int, Value]
-    reasons: dict[int, int]
 
 
 class Block:
@@ -71,19 +62,17 @@ class Block:
         self.reservation = Reservation(options.reserve_s)
         self.sq_num = 0
         self._found, self._clock, self._options, self._fault = found, clock, options, fault
-        self._members: DataSet = ()
-        self._places: dict[Leaf, list[int]] = {}
+        self._watched = Watched(())
         self._pending: Pending | None = None
         self._integrity_at: int | None = None
-        self.branch: Branch = branch_of(self, configured, options.edition)
-        self._use(str(self.value("DatSet")), None)
+        self.attributes = attributes_of(self, configured, options.edition)
+        self.branch = Branch(dict(self.attributes))
+        self._use(configured.data_set, None)
         self._time_integrity()
 
     def value(self, attribute: str) -> Value:
         """Return what an attribute is set to."""
-        leaf = self.branch.members[attribute]
-        assert isinstance(leaf, Leaf)
-        return leaf.value
+        return self.attributes[attribute].value
 
     def number(self, attribute: str) -> int:
         """Return a numeric attribute."""
@@ -91,9 +80,7 @@ class Block:
 
     def bits(self, attribute: str) -> Bits:
         """Return OptFlds or TrgOps."""
-        found = self.value(attribute)
-        assert isinstance(found, Bits)
-        return found
+        return cast("Bits", self.value(attribute))
 
     @property
     def enabled(self) -> bool:
@@ -123,12 +110,7 @@ class Block:
         """Take leaves that have changed, each with the bits of its reasons."""
         if not self.buffered and not self.enabled:
             return
-        asked = self._asked()
-        reasons: dict[int, int] = {}
-        for leaf, reason in changes.items():
-            if reason & asked:
-                for place in self._places.get(leaf, ()):
-                    reasons[place] = reasons.get(place, 0) | reason & asked
+        reasons = self._watched.touched(changes, self._asked())
         if reasons:
             self._gather(reasons, now)
 
@@ -185,10 +167,8 @@ class Block:
         if self._pending is not None and self._pending.reasons.keys() & reasons:
             self._settle()
         if self._pending is None:
-            self._pending = Pending(now, {}, {})
-        for place, reason in reasons.items():
-            self._pending.values[place] = shown(self._members[place][1])
-            self._pending.reasons[place] = reason
+            self._pending = Pending(now)
+        self._watched.add(self._pending, reasons)
         if now >= self._deadline(self._pending):
             self._settle()
 
@@ -196,22 +176,16 @@ class Block:
         """Make an entry of what waits."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            places = sorted(pending.reasons)
             self._fit()
-            self.buffer.add(
-                pending.since,
-                places,
-                [pending.values[place] for place in places],
-                [pending.reasons[place] for place in places],
-            )
+            self.buffer.add(pending.since, *pending.columns())
             self.pump()
 
     def _everything(self, reason: Reason, now: int) -> None:
         """Make an entry of every member, after what waits."""
         self._settle()
-        if not self._members or not (self.buffered or self.enabled):
+        if not self._watched or not (self.buffered or self.enabled):
             return
-        values = [shown(node) for _, node in self._members]
+        values = self._watched.all()
         self._fit()
         self.buffer.add(now, range(len(values)), values, [int(reason)] * len(values))
         self.pump()
@@ -222,14 +196,7 @@ class Block:
         self.buffer.overflowed = False
         whole = report_of(self._letterhead(fault), entry, self.sq_num, overflow=overflow)
         self.sq_num = (self.sq_num + 1) % SEQUENCE[self.buffered]
-        octets = min(client.largest_pdu, self._options.report_octets)
-        members = self._options.segment_members
-        if fault == IedFault.DROP_SEGMENT:
-            members = max(1, len(entry.members) // 3)
-        segments = segmented(whole, octets, members)
-        if fault == IedFault.DROP_SEGMENT:
-            del segments[1:2]
-        for each in segments:
+        for each in sent_parts(whole, client.largest_pdu, self._options, fault):
             client.report(write(each))
 
     def _letterhead(self, fault: str) -> Letterhead:
@@ -239,7 +206,7 @@ class Block:
             self.bits("OptFlds"),
             data_set,
             self.conf_rev,
-            [str(variable.name) for variable, _ in self._members],
+            self._watched.references,
         )
 
     def _enable(self, value: Value, client: Client) -> Failure | None:
@@ -248,7 +215,7 @@ class Block:
         if not value:
             self._disable()
             return None
-        if not self._members:
+        if not self._watched:
             return BUSY
         if self.client is None:
             self.client, self.sq_num = client, 0
@@ -308,8 +275,7 @@ class Block:
         return None if known else BAD_VALUE
 
     def _configure(self, attribute: str, value: Value, client: Client) -> Failure | None:
-        leaf = self.branch.members[attribute]
-        assert isinstance(leaf, Leaf)
+        leaf = self.attributes[attribute]
         if attribute == "OptFlds" and isinstance(value, Bits):
             masked = (Option.SEGMENTATION,)
             extra = () if self.buffered else (Option.BUFFER_OVERFLOW, Option.ENTRY_ID)
@@ -320,9 +286,7 @@ class Block:
             return BAD_VALUE
         leaf.value = value
         if attribute == "DatSet":
-            revision = self.branch.members["ConfRev"]
-            assert isinstance(revision, Leaf)
-            revision.value = Unsigned(self.number("ConfRev") + 1)
+            self.attributes["ConfRev"].value = Unsigned(self.number("ConfRev") + 1)
         if attribute in PURGING:
             self._pending = None
             self.buffer.purge()
@@ -333,17 +297,13 @@ class Block:
         members = self._found(data_set, client) if data_set else ()
         if members is None:
             return False
-        self._members = members
-        self._places = {}
-        for place, (_, node) in enumerate(members):
-            for leaf in leaves(node):
-                self._places.setdefault(leaf, []).append(place)
+        self._watched = Watched(members)
         return True
 
     def _time_integrity(self) -> None:
         period = self.number("IntgPd")
         asked = Trigger.INTEGRITY in self.bits("TrgOps").places
-        runs = period and asked and self._members and (self.buffered or self.enabled)
+        runs = period and asked and self._watched and (self.buffered or self.enabled)
         self._integrity_at = self._clock() + period * MS if runs else None
 
     def shown_entry(self) -> bytes:

@@ -1,6 +1,7 @@
 """What a server holds as its SCL file says: types, configured values, data sets, control blocks."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from otgate_iec61850.mms.naming import Name, Variable
@@ -135,10 +136,8 @@ def _leaf(one: Attribute, path: str, making: _Making, triggers: frozenset[str]) 
     text = making.values.get(path, one.value)
     said = value_of(one, text) if text else None
     if said is not None:
-        try:
+        with suppress(TypeError):  # text where the type wants octets
             value = spelled(type_, said)
-        except TypeError:
-            pass  # text where the type wants octets: what it begins with stays
     return Leaf(type_, value, triggers, making.fc in WRITABLE)
 
 

@@ -4,17 +4,19 @@ import asyncio
 import random
 import socket
 from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from otgate_iec61850.mms import pdu
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.association import State
 from otgate_iec61850.mms.errors import ErrorClass, MmsError, ServiceFailed
-from otgate_iec61850.mms.naming import Variable
 from otgate_iec61850.mms.responder import Responder
 from otgate_sim.faults import Trouble
 from otgate_sim.iec61850.answering import Answers
 from otgate_sim.iec61850.behaviour import IedFault, Options
+
+if TYPE_CHECKING:
+    from otgate_iec61850.mms.naming import Variable
 
 CONFIRMED_REQUEST, UNRECOGNISED_SERVICE = 1, 1
 """Reject: ISO 9506-2, RejectPDU."""

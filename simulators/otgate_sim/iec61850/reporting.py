@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from otgate_iec61850.mms.data import encoded
 from otgate_iec61850.mms.report import OPTION_BITS, Option, Report
 from otgate_iec61850.mms.values import BinaryTime, Bits
+from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.buffering import Entry
 
 ENVELOPE = 400
@@ -70,6 +71,15 @@ def segmented(whole: Report, octets: int, members: int = 0) -> list[Report]:
         )
         for number, cut in enumerate(cuts)
     ]
+
+
+def sent_parts(whole: Report, largest_pdu: int, options: Options, fault: str) -> list[Report]:
+    """Return what is sent of a report: all of it, or what a fault leaves."""
+    octets, members = min(largest_pdu, options.report_octets), options.segment_members
+    if fault != IedFault.DROP_SEGMENT:
+        return segmented(whole, octets, members)
+    parts = segmented(whole, octets, max(1, len(whole.members) // 3))
+    return parts[:1] + parts[2:]
 
 
 def _cuts(whole: Report, room: int, members: int) -> Iterator[slice]:

@@ -16,12 +16,13 @@ from otgate_sim.faults import Trouble
 from otgate_sim.iec61850.answering import Answers
 from otgate_sim.iec61850.attributes import Configured
 from otgate_sim.iec61850.behaviour import Options
-from otgate_sim.iec61850.blocks import Block, DataSet
+from otgate_sim.iec61850.blocks import Block
 from otgate_sim.iec61850.controls import Controlled, controlled_in, position
 from otgate_sim.iec61850.filing import File, Files
 from otgate_sim.iec61850.holding import Branch, Client, Holding, Leaf
 from otgate_sim.iec61850.peers import Peer
 from otgate_sim.iec61850.scalars import spelled
+from otgate_sim.iec61850.watching import DataSet
 
 LOOPBACK = "127.0.0.1"
 SHORTEST_WAIT_S = 0.001

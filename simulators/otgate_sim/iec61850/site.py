@@ -9,31 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from otgate.errors import Refused
-from otgate.model import Device, Point
+from otgate.model import Device
 from otgate.together import cancelled
 from otgate_iec61850.mms.browse import Identity
-from otgate_iec61850.mms.typespec import Kind as MmsKind
-from otgate_iec61850.mms.values import Value
 from otgate_iec61850.scl.document import Scl, read_scl
 from otgate_iec61850.scl.model import AccessPoint
 from otgate_iec61850.scl.notes import SclRefused
 from otgate_sim.binding import Read
-from otgate_sim.binding import Value as PlantValue
 from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850 import from_points, from_scl
 from otgate_sim.iec61850.behaviour import IedFault, Options
+from otgate_sim.iec61850.driving import Driven
 from otgate_sim.iec61850.filing import File
-from otgate_sim.iec61850.holding import Leaf
-from otgate_sim.iec61850.scalars import spelled
 from otgate_sim.iec61850.server import LOOPBACK, Server
-from otgate_sim.registers import raw_of
 
 IEC61850 = "iec61850"
-FOLLOW_S = 0.2
-"""How often a server looks at the plant."""
 MOST_IN_A_BURST = 100_000
-DOUBLE_POINT_CODES = range(4)
-OFF, ON = 1, 2
 
 Clock = Callable[[], int]
 
@@ -110,99 +101,6 @@ def server_from_points(
         options,
         Identity("otgate", device.id, "1"),
     )
-
-
-@dataclass(slots=True)
-class Followed:
-    """A value that shows the plant."""
-
-    where: str
-    leaf: Leaf
-    read: Callable[[], Value]
-    deadband: float
-
-
-@dataclass(slots=True)
-class Driven:
-    """A server that shows the plant."""
-
-    server: Server
-    advance: Callable[[int], None]
-    followed: list[Followed] = field(default_factory=list)
-    addresses: dict[str, str] = field(default_factory=dict)
-    """By id of the point."""
-
-    def follow(self, device: Device, reads: Sequence[Read]) -> None:
-        """Let a device's points show the plant; its present state is no event.
-
-        Raises:
-            Refused: the server does not have a point.
-        """
-        self.advance(self.server.clock())
-        for point, read in zip(device.points, reads, strict=True):
-            where = str(from_points.address_of(point))
-            try:
-                leaf = self.server.leaf(where)
-            except KeyError:
-                raise Refused(f"point {point.id}: the server has no {where}") from None
-            self.addresses[point.id] = where
-            spelling = spelling_of(point, leaf)
-            self.followed.append(
-                Followed(where, leaf, lambda r=read, s=spelling: s(r()), deadband_of(point))  # type: ignore[misc]
-            )
-            leaf.value = self.followed[-1].read()
-
-    def look(self) -> None:
-        """Take what has changed from the plant."""
-        self.advance(self.server.clock())
-        for each in self.followed:
-            value = each.read()
-            if each.leaf not in self.server.commanded and differs(each, value):
-                self.server.set(each.where, value)
-
-    async def run(self) -> None:
-        """Show the plant until cancelled."""
-        while True:
-            await asyncio.sleep(FOLLOW_S)
-            self.look()
-
-
-def differs(followed: Followed, value: Value) -> bool:
-    """Tell whether a value has left what is shown by more than the deadband."""
-    shown = followed.leaf.value
-    if isinstance(value, float) and isinstance(shown, float):
-        return abs(value - shown) > followed.deadband
-    return value != shown
-
-
-def deadband_of(point: Point) -> float:
-    """Return a tenth of the point's deadband in raw numbers: a device reports finer than we do."""
-    if point.deadband is None:
-        return 0.0
-    amount = point.deadband.amount
-    if point.deadband.percent:
-        amount *= ((point.eu_hi or 0.0) - (point.eu_lo or 0.0)) / 100.0
-    return abs(raw_of(point, amount) - raw_of(point, 0.0)) / 10.0
-
-
-def spelling_of(point: Point, leaf: Leaf) -> Callable[[PlantValue], Value]:
-    """Return how a plant value is held: state codes, text, raw numbers."""
-    kind, double = leaf.type.kind, leaf.type.kind is MmsKind.BIT_STRING
-
-    def spelling(value: PlantValue) -> Value:
-        if kind in {MmsKind.VISIBLE_STRING, MmsKind.MMS_STRING}:
-            return spelled(leaf.type, str(value)[: abs(leaf.type.size)])
-        if isinstance(value, str):
-            return leaf.value
-        if kind is MmsKind.BOOLEAN:
-            return bool(value) ^ point.invert
-        if double:
-            code = int(value)
-            known = bool(point.states) and code in DOUBLE_POINT_CODES
-            return spelled(leaf.type, code if known else (ON if value else OFF))
-        return spelled(leaf.type, value if point.states else raw_of(point, value))
-
-    return spelling
 
 
 @dataclass(slots=True)
