@@ -10,7 +10,9 @@ from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.blocks import read_control_block, set_up
 from otgate_iec61850.mms.client import Client
+from otgate_iec61850.mms.commander import Commander
 from otgate_iec61850.mms.connection import associate
+from otgate_iec61850.mms.control import read_notice
 from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.rcb import ControlBlock, Setting, Wanted, configured, enabled
 from otgate_iec61850.mms.report import Report, Segments, is_report, read
@@ -43,12 +45,16 @@ class Listener:
         self.unasked: list[InformationReport] = []
         self.reports: list[Report] = []
         self.came = asyncio.Event()
+        self.commander: Commander | None = None
 
     def take(self, report: InformationReport, _: int) -> None:
         self.unasked.append(report)
         whole = self.segments.add(read(report)) if is_report(report) else None
         if whole is not None:
             self.reports.append(whole)
+        notice = read_notice(report)
+        if notice is not None and self.commander is not None:
+            self.commander.notice(notice)
         self.came.set()
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> None:

@@ -122,7 +122,9 @@ def test_every_member_is_reported_once_in_an_integrity_period(bench: Bench) -> N
     bench.write(bench.unbuffered, RptEna=True)
     for _ in range(25):
         bench.forward(1)
-    assert [list(each.reasons or ()) for each in bench.client.reports] == [[Reason.INTEGRITY] * 5] * 2
+    assert [list(each.reasons or ()) for each in bench.client.reports] == [
+        [Reason.INTEGRITY] * 5
+    ] * 2
 
 
 def test_an_interrogation_reports_every_member_after_what_waited(bench: Bench) -> None:
