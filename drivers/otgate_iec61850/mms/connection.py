@@ -137,7 +137,12 @@ class Connection(asyncio.Protocol):
                     self.association.release()
                     self._flush()
                 await asyncio.shield(self.gone)
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Close, and leave the loop the turn that it takes to free the socket."""
         self.close()
+        await asyncio.sleep(0)
 
     def close(self) -> None:
         """Abort the association, if there is one, and let go of the connection."""
@@ -240,13 +245,13 @@ async def associate(
         async with asyncio.timeout(connect_s):
             await _dial(connection, host, port, context, name)
             await asyncio.shield(connection.opened)
+            return connection
     except TimeoutError:
-        connection.close()
+        await connection.let_go()
         raise AssociationLost(f"{host}:{port} did not associate within {connect_s:g} s") from None
     except BaseException:
-        connection.close()
+        await connection.let_go()
         raise
-    return connection
 
 
 async def _dial(
