@@ -152,7 +152,9 @@ class Connection(asyncio.Protocol):
 
     def _moved_on(self) -> None:
         state = self.association.state
-        if state is State.OPEN and not self.opened.done():
+        if self.association.failure is not None:
+            self._end(self.association.failure)
+        elif state is State.OPEN and not self.opened.done():
             self.opened.set_result(None)
             self._watch()
         elif state is State.CLOSED:

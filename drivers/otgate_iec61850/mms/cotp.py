@@ -103,16 +103,27 @@ class Reader:
         self._cap = cap
         self._rest = bytearray()
         self._tsdu = bytearray()
+        self.broken: Malformed | None = None
+        """What ended the stream after the events that were returned last."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take octets and return what they complete.
+        """Take octets and return what they complete, which may be the last: see ``broken``.
 
         Raises:
             Malformed: they are no such stream.
         """
-        rest = self._rest
-        rest += data
+        self._rest += data
         found: list[Event] = []
+        try:
+            self._packets(found)
+        except Malformed as broken:
+            self.broken = broken
+            if not found:
+                raise
+        return found
+
+    def _packets(self, found: list[Event]) -> None:
+        rest = self._rest
         at, end = 0, len(rest)
         while end - at >= TPKT_HEADER:
             size = rest[at + 2] << 8 | rest[at + 3]
@@ -123,7 +134,6 @@ class Reader:
             self._tpdu(bytes(rest[at + TPKT_HEADER : at + size]), found)
             at += size
         del rest[:at]
-        return found
 
     def _tpdu(self, tpdu: bytes, found: list[Event]) -> None:
         if tpdu[1] == Code.DATA and tpdu[0] == 2:

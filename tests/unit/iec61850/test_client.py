@@ -259,6 +259,25 @@ async def test_a_server_that_vanishes_fails_what_is_under_way() -> None:
             await client.identify()
 
 
+async def test_a_report_that_comes_with_the_end_is_handed_on() -> None:
+    served, found = Served(), list[Any]()
+
+    def last_words(peer: Peer, asked: pdu.Request) -> bool:
+        values = ["r", Bits(10, 0), Bits(1, 1), 1.5]
+        peer.responder.report(InformationReport(report.RPT, values))
+        peer.responder.abort()
+        return False
+
+    served.answer = last_words
+    async with (
+        serving(served),
+        connected(HERE, served.port, Ends(), lambda said, _: found.append(said)) as client,
+    ):
+        with pytest.raises(AssociationLost, match="aborted"):
+            await client.identify()
+    assert len(found) == 1
+
+
 async def test_a_server_that_says_nonsense_is_dropped() -> None:
     served = Served()
 

@@ -1,10 +1,13 @@
 """Requests under way, without sockets: the window, the ids, and what comes late."""
 
+from dataclasses import replace
+
 import pytest
 
 from mms_talks import Talk, talking
 from otgate_iec61850.mms import pdu
 from otgate_iec61850.mms.access import Read, Results
+from otgate_iec61850.mms.acse import Asked
 from otgate_iec61850.mms.association import Ends, State
 from otgate_iec61850.mms.browse import Identify, Identity, Names
 from otgate_iec61850.mms.errors import (
@@ -16,7 +19,9 @@ from otgate_iec61850.mms.errors import (
 )
 from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import Name, Variable
+from otgate_iec61850.mms.presentation import Proposed
 from otgate_iec61850.mms.requests import GIVEN_UP_S, Call
+from otgate_iec61850.mms.responder import Responder
 
 ME = Identity("me", "", "")
 
@@ -158,3 +163,28 @@ def test_nothing_is_asked_of_a_closed_association() -> None:
 def test_a_list_of_names_is_no_answer_to_who_are_you() -> None:
     with pytest.raises(TypeError):
         talking().server.respond(pdu.Request(1, Identify()), Names([]))
+
+
+@pytest.mark.parametrize("ending", [b"\x04\0\0\0", b"\x03\0\0\x0b\x06\x80\0\1\0\0\3"])
+def test_what_came_before_the_end_is_handed_on(ending: bytes) -> None:
+    talk = talking()
+    call = talk.requester.ask(Identify())
+    (asked,) = talk.asked()
+    talk.server.respond(asked, ME)
+    association = talk.requester.association
+    assert talk.requester.receive(talk.server.take() + ending) == [call]
+    assert association.state is State.CLOSED
+    assert association.failure is not None
+    with pytest.raises(AssociationLost):
+        talk.requester.receive(b"")
+
+
+def test_a_server_that_agrees_to_more_than_was_offered_gets_what_was_offered() -> None:
+    class Generous(Responder):
+        def _accept(self, proposal: Proposed, asked: Asked) -> None:
+            offer = replace(asked, user_information=pdu.initiate(Terms(90_000, 50, 50)))
+            super()._accept(proposal, offer)
+
+    server = Generous(Ends(terms=Terms(90_000, 50, 50)))
+    terms = talking(Ends(terms=Terms(8_000, 2, 2)), server).requester.association.terms
+    assert (terms.largest_pdu, terms.calling) == (8_000, 2)
