@@ -17,6 +17,9 @@ from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.presentation import CONTEXTS, Arcs
 from otgate_iec61850.mms.session import Kind, Spdu
 
+LAYERS = 4096
+"""Octets of a TSDU besides its MMS PDU; most are needed while an association opens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -65,7 +68,7 @@ class Association:
         self.malformed = 0
         self.failure: MmsError | None = None
         """Why the association ended, where it did not end in good order."""
-        self._reader = cotp.Reader()
+        self._reader = cotp.Reader(min(cotp.TSDU_CAP, ends.terms.largest_pdu + LAYERS))
         self._out: list[bytes] = []
         self._size = ends.tpdu_size
         self._mms = 3

@@ -25,7 +25,7 @@ DEFAULT_TPDU = 7
 """128 octets, where the parameter is absent."""
 
 TSDU_CAP = 1 << 18
-"""Octets of one TSDU; four times the largest MMS PDU in use."""
+"""Octets of one TSDU at most, whatever PDUs are agreed upon."""
 
 
 class Code(IntEnum):
@@ -153,12 +153,12 @@ class Reader:
             raise Malformed(f"TPDU {header[0]:#x} is none of class 0")
 
     def _data(self, tpdu: bytes, found: list[Event]) -> None:
+        if len(self._tsdu) + len(tpdu) - DATA_HEADER > self._cap:
+            raise Malformed(f"a TSDU of more than {self._cap} octets")
         if tpdu[2] & LAST and not self._tsdu:
             found.append(tpdu[DATA_HEADER:])
             return
         self._tsdu += tpdu[DATA_HEADER:]
-        if len(self._tsdu) > self._cap:
-            raise Malformed(f"a TSDU of more than {self._cap} octets")
         if tpdu[2] & LAST:
             found.append(bytes(self._tsdu))
             self._tsdu.clear()

@@ -5,15 +5,16 @@ import contextlib
 import pytest
 
 from mms_talks import talking, unopened
-from otgate_iec61850.mms import pdu
-from otgate_iec61850.mms.acse import Title
+from otgate_iec61850.mms import acse, pdu, presentation, session
+from otgate_iec61850.mms.acse import Answered, Asked, Title
 from otgate_iec61850.mms.association import Address, Ends, State
 from otgate_iec61850.mms.browse import Identify
 from otgate_iec61850.mms.cotp import packet
 from otgate_iec61850.mms.errors import AssociationLost, AssociationRefused, Layer, Malformed
 from otgate_iec61850.mms.initiate import Terms
+from otgate_iec61850.mms.presentation import Proposed
 from otgate_iec61850.mms.responder import Doors, Responder
-from otgate_iec61850.mms.session import DATA_PREFIX
+from otgate_iec61850.mms.session import DATA_PREFIX, Kind
 
 THERE = Address(b"\0\4", b"\0\5", b"\0\0\0\6", Title((1, 3, 9999, 106), 33))
 
@@ -111,3 +112,41 @@ def test_a_pdu_of_any_size_goes_through_small_tpdus(size: int) -> None:
     (found,) = talk.requester.association.receive(sent)
     assert isinstance(found, pdu.Failed)
     assert found.error.description == "x" * size
+
+
+def test_a_server_that_releases_is_answered() -> None:
+    talk = talking()
+    said = presentation.user_data(1, acse.release(acse.RLRQ))
+    talk.server._send(session.ending(Kind.FINISH, said))
+    with pytest.raises(AssociationLost, match="released"):
+        talk.heard()
+    answer = talk.requester.association.take()
+    assert session.parsed(answer[7:]).kind is Kind.DISCONNECT
+
+
+def test_a_server_whose_mms_refuses_says_why() -> None:
+    class Refusing(Responder):
+        def _accept(self, proposal: Proposed, asked: Asked) -> None:
+            error = bytes.fromhex("aa05 a003 880101")  # initiate: version incompatible
+            title = self.ends.local.title
+            self._answer(proposal, Answered(acse.ACCEPTED, 0, title, error))
+
+    talk = unopened(server=Refusing())
+    talk.asked(), talk.heard(), talk.asked()
+    with pytest.raises(AssociationRefused, match="MMS refused: initiate 1"):
+        talk.heard()
+
+
+def test_a_peer_may_not_send_more_than_was_agreed_upon() -> None:
+    talk = talking(Ends(terms=Terms(largest_pdu=1000)))
+    talk.server.send(bytes(6000))
+    with pytest.raises(Malformed, match="a TSDU of more than"):
+        talk.heard()
+
+
+def test_long_selectors_and_passwords_go_through() -> None:
+    long = Address(b"t" * 32, b"s" * 16, b"p" * 16, Title((1, 3, 9999, 106), 33))
+    password = b"x" * 700
+    doors = Doors(long.tsel, long.ssel, long.psel, password)
+    talk = talking(Ends(remote=long, password=password), Responder(doors=doors))
+    assert talk.server.state is State.OPEN

@@ -140,3 +140,13 @@ async def test_a_refused_wish_is_told_and_a_refused_need_ends_the_setting_up() -
         assert settings[-1].need is Need.REQUIRED
         with pytest.raises(AccessFailed):
             await set_up(client, block, settings)
+
+
+def test_a_block_tells_what_it_holds() -> None:
+    block = changed(read_block(BUFFERED, BRCB), EntryID=b"12345678", ResvTms=-1)
+    assert (block.buffered, block.enabled, block.reserved) == (True, False, True)
+    assert (block.data_set, block.conf_rev, block.entry_id) == ("LD/LLN0$ds", 1, b"12345678")
+    assert block.entry_time == BinaryTime(bytes(6))
+    bare = ControlBlock(UNBUFFERED, {"RptEna": True})
+    assert (bare.buffered, bare.enabled, bare.reserved) == (False, True, False)
+    assert (bare.data_set, bare.conf_rev, bare.entry_id, bare.entry_time) == ("", None, None, None)
