@@ -96,6 +96,8 @@ class Association:
 
     def end(self, failure: MmsError) -> None:
         """Close the association; a peer that was not understood is told so by an abort."""
+        if self.failure is not None:
+            return
         if isinstance(failure, Malformed):
             self.malformed += 1
             self.abort()

@@ -39,7 +39,10 @@ HEARTBEAT_S = 3.0
 """A server silent from one beat to the next is asked who it is; until the next, it is dead."""
 
 Reported = Callable[[InformationReport, int], None]
-"""Takes what came unasked and when, in ns since the Unix epoch. It must not block."""
+"""Takes what came unasked and when, in ns since the Unix epoch; it must not block.
+
+Where it raises `Malformed`, of a report that is none, the association ends.
+"""
 
 
 class Connection(asyncio.Protocol):
@@ -90,13 +93,10 @@ class Connection(asyncio.Protocol):
         self.received_ns = self._clock()
         self._heard = True
         try:
-            found = self.requests.receive(data)
+            for event in self.requests.receive(data):
+                self._hand(event)
         except MmsError as error:
-            self._flush()
-            self._end(error)
-            return
-        for event in found:
-            self._hand(event)
+            self.association.end(error)
         self._flush()
         self._moved_on()
 
@@ -209,7 +209,8 @@ class Connection(asyncio.Protocol):
         self._concluded.set()
         if self._timer is not None:
             self._timer.cancel()
-        for call in self.requests.lost(why):
+        self.requests.lost(why)
+        for call in list(self._waiters):
             self._answer(call)
         if not self.opened.done():
             self.opened.set_exception(why)

@@ -278,6 +278,27 @@ async def test_a_report_that_comes_with_the_end_is_handed_on() -> None:
     assert len(found) == 1
 
 
+async def test_a_report_that_is_none_ends_the_association() -> None:
+    served = Served()
+
+    def odd(peer: Peer, asked: pdu.Request) -> bool:
+        peer.responder.report(InformationReport(report.RPT, ["r"]))
+        return True
+
+    served.answer = odd
+    async with (
+        serving(served),
+        connected(HERE, served.port, Ends(), lambda said, _: report.read(said)) as client,
+    ):
+        with contextlib.suppress(Malformed):  # its answer may have come with the report
+            await client.identify()
+        async with asyncio.timeout(5):
+            why = await asyncio.shield(client.connection.gone)
+        assert "OptFlds" in str(why)
+        assert client.connection.association.malformed == 1
+    assert "aborted" in str(served.peers[0].broken[0])
+
+
 async def test_a_server_that_says_nonsense_is_dropped() -> None:
     served = Served()
 
