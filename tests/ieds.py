@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.blocks import read_control_block, set_up
 from otgate_iec61850.mms.client import Client
-from otgate_iec61850.mms.commander import Commander
 from otgate_iec61850.mms.connection import associate
 from otgate_iec61850.mms.control import read_notice
 from otgate_iec61850.mms.naming import Name
@@ -21,6 +20,9 @@ from otgate_sim.iec61850.behaviour import Options
 from otgate_sim.iec61850.server import Server
 from otgate_sim.iec61850.site import server_from_scl
 from otgate_sim.simulation import steady_clock
+
+if TYPE_CHECKING:
+    from otgate_iec61850.mms.commander import Commander
 
 CID = Path(__file__).parents[1] / "config" / "lab" / "bay.cid"
 POSITION = "F3Q1CTRL/XCBR1.Pos.stVal [ST]"

@@ -272,9 +272,7 @@ async def test_a_late_reply_comes_and_is_nobodys() -> None:
             await heard.client.identify()
         server.trouble.begin(IedFault.NONE)
         heard.client.timeout_s = 5.0
-        async with asyncio.timeout(5):
-            while not heard.client.connection.requests.counts.late:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: heard.client.connection.requests.counts.late == 1)
         assert (await heard.client.identify()).vendor == "otgate"
 
 
@@ -346,9 +344,9 @@ async def test_an_object_that_is_not_selected_is_not_operated() -> None:
     server = bay()
     async with server.serving(), listening(server) as heard:
         chosen = Controlled(server.controls[BREAKER].name, ControlModel.DIRECT_ENHANCED)
+        command = Command(value=True, number=1, time=UtcTime.of(server.clock()))
         heard.commander = Commander(heard.client)
         with pytest.raises(CommandRefused, match="object_not_selected"):
-            command = Command(True, 1, UtcTime.of(server.clock()))  # noqa: FBT003  a value
             await heard.commander.operate(chosen, command)
 
 
@@ -371,7 +369,7 @@ async def test_an_object_that_another_client_selected_is_locked() -> None:
     name = BREAKER
     async with server.serving(), listening(server) as one, listening(server) as two:
         chosen = Controlled(server.controls[name].name, ControlModel.SBO_ENHANCED)
-        command = Command(True, 1, UtcTime.of(server.clock()))
+        command = Command(value=True, number=1, time=UtcTime.of(server.clock()))
         await Commander(one.client).select(chosen, command)
         with pytest.raises(CommandRefused):
             await Commander(two.client).select(chosen, command)

@@ -13,7 +13,7 @@ from otgate.model import Device, Kind, Point
 from otgate_iec61850.mms.errors import AssociationLost
 from otgate_iec61850.mms.naming import Name, Variable
 from otgate_iec61850.mms.rcb import interrogated
-from otgate_iec61850.mms.values import Array, Bits
+from otgate_iec61850.mms.values import Array, Bits, UtcTime
 from otgate_iec61850.settings import Report
 from otgate_sim.simulation import Settings, Simulation
 
@@ -62,7 +62,7 @@ async def test_points_alone_make_a_server_with_quality_and_time_beside_each() ->
                 Variable(Name("IED1PROT", "PTOC1$ST$Op")),
             ]
         )
-        assert [type(each) for each in current] == [tuple, Bits, type(breaker[2])]  # type: ignore
+        assert [type(each) for each in current] == [tuple, Bits, UtcTime]  # type: ignore[union-attr]
         assert breaker[0] in {Bits(2, 1), Bits(2, 2)}  # type: ignore[index]
         assert trip[:2] == (False, Bits(13, 0))  # type: ignore[index]
 

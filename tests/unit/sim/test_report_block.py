@@ -1,13 +1,12 @@
 """A report control block of a simulated server: what it reports, keeps and refuses."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ieds import CURRENT, FREQUENCY, OPERATIONS, POSITION, bay
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.errors import AccessError
-from otgate_iec61850.mms.naming import Variable
 from otgate_iec61850.mms.rcb import Trigger, triggers
 from otgate_iec61850.mms.report import Option, Reason, Report, options, read
 from otgate_iec61850.mms.values import Bits, Failure, Unsigned
@@ -15,6 +14,9 @@ from otgate_sim.iec61850.behaviour import Options
 from otgate_sim.iec61850.blocks import Block
 from otgate_sim.iec61850.server import Server
 from simulated import Ticking
+
+if TYPE_CHECKING:
+    from otgate_iec61850.mms.naming import Variable
 
 BUFFERED = "F3Q1CTRL/LLN0.BR.brcbPositions01"
 UNBUFFERED = "F3Q1MEAS/LLN0.RP.urcbLoads01"
