@@ -1,17 +1,19 @@
 """A running simulation: the plant, a server per endpoint of the site, and the devices' faults."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.binding import Read, bind
-from otgate_sim.faults import LATE_S, Fault, Trouble
+from otgate_sim.faults import LATE_S, Trouble
+from otgate_sim.iec61850.behaviour import Options as IedOptions
+from otgate_sim.iec61850.site import IEC61850, Ieds
 from otgate_sim.memory import Cell, Unit
 from otgate_sim.modbus import Endpoint, Served
 from otgate_sim.plant import Plant
@@ -37,6 +39,10 @@ class Settings:
     port_base: int = 0
     """First port; 0 takes free ones."""
     late_s: float = LATE_S
+    ieds: Mapping[str, IedOptions] = field(default_factory=dict)
+    """How IEC 61850 devices behave, by device."""
+    folder: Path = Path()
+    """Where the site's files are: SCL, for one."""
 
 
 @dataclass(slots=True)
@@ -49,6 +55,7 @@ class Simulation:
     plant: Plant = field(init=False)
     reads: Mapping[str, Sequence[Read]] = field(init=False)
     troubles: dict[str, Trouble] = field(init=False)
+    ieds: Ieds = field(init=False)
     urls: dict[str, str] = field(init=False, default_factory=dict)
     """Where each device listens, while serving."""
 
@@ -57,13 +64,17 @@ class Simulation:
         self.reads = bind(self.plant, self.devices)
         late_s = self.settings.late_s
         self.troubles = {
-            device.id: Trouble(time.monotonic, late_s=late_s) for device in self.simulated
+            device.id: Trouble(time.monotonic, late_s=late_s) for device in self.of(MODBUS)
         }
+        self.ieds = Ieds(self.clock, self.plant.advance, late_s, self.settings.folder)
+        for device in self.of(IEC61850):
+            behaviour = self.settings.ieds.get(device.id, IedOptions())
+            self.ieds.add(device, self.reads[device.id], behaviour)
+            self.troubles[device.id] = self.ieds[device.id].trouble
 
-    @property
-    def simulated(self) -> list[Device]:
-        """The devices whose protocol the simulator speaks."""
-        return [device for device in self.devices if device.driver == MODBUS]
+    def of(self, driver: str) -> list[Device]:
+        """Return the devices of one protocol."""
+        return [device for device in self.devices if device.driver == driver]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Mapping[str, str]]:
@@ -73,21 +84,21 @@ class Simulation:
             OSError: a port is taken.
             Refused: two devices share an address and a unit, or a point cannot be simulated.
         """
-        endpoints: list[Endpoint] = []
-        try:
-            for number, (devices, served) in enumerate(self.endpoints()):
-                base = self.settings.port_base
-                endpoints.append(Endpoint(base + number if base else 0, served))
-                port = await endpoints[-1].start()
+        base, number = self.settings.port_base, 0
+        async with AsyncExitStack() as stack:
+            for number, (devices, served) in enumerate(self.endpoints(), 1):
+                endpoint = Endpoint(base + number - 1 if base else 0, served)
+                stack.push_async_callback(endpoint.stop)
+                port = await endpoint.start()
                 self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
+            ieds = self.ieds.serving(base + number if base else 0)
+            self.urls |= await stack.enter_async_context(ieds)
             yield self.urls
-        finally:
-            await asyncio.gather(*(endpoint.stop() for endpoint in endpoints))
 
     def endpoints(self) -> Iterable[tuple[list[str], dict[int, Served]]]:
         """Return, for each distinct address of the site, its devices and what it serves."""
         shared: dict[str, list[Device]] = {}
-        for device in self.simulated:
+        for device in self.of(MODBUS):
             shared.setdefault(device.settings.url, []).append(device)
         for url, devices in shared.items():
             served: dict[int, Served] = {}
@@ -118,8 +129,10 @@ class Simulation:
         match asked.get("verb"):
             case "fault":
                 return self.show(asked.get("device"), asked.get("kind"), asked.get("for_s"))
+            case "burst":
+                return self.ieds.burst(asked)
             case "status":
-                return {"devices": {name: told(self.troubles[name]) for name in self.troubles}}
+                return {"devices": {name: self.told(name) for name in self.troubles}}
             case verb:
                 raise Refused(f"the simulator has no verb {verb!r}")
 
@@ -128,13 +141,20 @@ class Simulation:
         if not isinstance(device, str) or device not in self.troubles:
             known = ", ".join(self.troubles)
             raise Refused(f"there is no simulated device {device!r}; there are {known}")
-        if kind not in list(Fault):
-            raise Refused(f"there is no fault {kind!r}; there are {', '.join(Fault)}")
+        trouble = self.troubles[device]
+        if kind not in list(trouble.kinds):
+            raise Refused(f"there is no fault {kind!r}; there are {', '.join(trouble.kinds)}")
         if for_s is not None and not is_possible(for_s):
             raise Refused(f"a fault cannot last {for_s!r} seconds")
         seconds = float(for_s) if isinstance(for_s, int | float) else None
-        self.troubles[device].begin(Fault(str(kind)), seconds)
+        trouble.begin(trouble.kinds(str(kind)), seconds)
         return {"device": device, "kind": str(kind), "for_s": seconds}
+
+    def told(self, device: str) -> dict[str, Any]:
+        """Describe one device's fault, what it has answered, and its events."""
+        trouble = self.troubles[device]
+        said = {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
+        return said | self.ieds.events(device)
 
 
 def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
@@ -145,8 +165,3 @@ def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
 def is_possible(for_s: object) -> bool:
     """Whether a fault can last that many seconds."""
     return isinstance(for_s, int | float) and SHORTEST_FAULT_S <= for_s <= LONGEST_FAULT_S
-
-
-def told(trouble: Trouble) -> dict[str, Any]:
-    """Describe one device's fault and what it has answered."""
-    return {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
