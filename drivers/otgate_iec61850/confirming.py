@@ -9,6 +9,9 @@ from otgate.errors import NotDurable
 from otgate.together import cancelled
 from otgate_iec61850.subscription import Subscription
 
+TRIES = 12
+"""How often a sync is waited for, five seconds each time: the disk may be busy."""
+
 DRAIN_S = 2.0
 """How long the disk is waited for when an association has ended."""
 
@@ -25,8 +28,8 @@ class Owed:
 class Confirming:
     """Keeps entries for one session.
 
-    An entry that could not be made durable is not kept, and none after it either on this
-    association: with the next one the server sends them again.
+    An entry that does not become durable for a minute is not kept, and none after it either on
+    this association: with the next one the server sends them again.
     """
 
     def __init__(self) -> None:
@@ -67,11 +70,18 @@ class Confirming:
         name = owed.subscription.name
         if name in self._stopped:
             return False
-        try:
-            for receipt in owed.receipts:
-                await receipt.durable()
-        except NotDurable:
-            self.undurable += 1
-            self._stopped.add(name)
-            return False
+        for receipt in owed.receipts:
+            if not await self._synced(receipt):
+                self._stopped.add(name)
+                return False
         return True
+
+    async def _synced(self, receipt: Receipt) -> bool:
+        for _ in range(TRIES):
+            try:
+                await receipt.durable()
+            except NotDurable:
+                self.undurable += 1
+            else:
+                return True
+        return False

@@ -222,10 +222,13 @@ class IedSession:
             whole = subscription.follows(report)
         except Changed as changed:
             self.counts.changed += 1
+            subscription.enabled = False
             self._break(str(changed))
             return True
         if not whole:
             self._miss(subscription, report, received_ns)
+            if self._broken.done():
+                return True
         batches = self._absorbed(subscription, report, received_ns)
         receipts = [emit(batch) for batch in batches]
         if report.entry_id is not None and subscription.block and subscription.block.buffered:
@@ -259,6 +262,10 @@ class IedSession:
             why = "the server's buffer overflowed" if report.overflow else "reports are missing"
             log.warning("report_gap", device=self._device.id, rcb=subscription.name, why=why)
         self._emit_missed(subscription, received_ns)
+        if subscription.may_come_again(report):
+            subscription.enabled = False
+            self._break(f"{subscription.name}: a report is missing, which the server still has")
+            return
         self._asked_again.add(subscription.name)
         self._wake.set()
 

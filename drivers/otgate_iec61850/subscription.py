@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -32,6 +32,12 @@ REFUSALS = (AccessFailed, ServiceFailed, Rejected)
 
 LAST_SQ_NUMS = frozenset({0xFF, 0xFFFF})
 """After these a sequence number begins anew: INT8U of a URCB, INT16U of a BRCB."""
+
+MOST_BREAKS = 3
+"""A server whose reports never come in turn is taken as it is."""
+
+IN_TURN = 100
+"""Reports in turn after which a missing one ends the association again."""
 
 KEY = "reports"
 """Of the device state: by block, what is kept of it."""
@@ -71,6 +77,8 @@ class Memory:
     entry: str = ""
     options: int | None = None
     triggers: int | None = None
+    breaks: int = 0
+    """Associations ended for a missing report, since reports last came in turn."""
 
 
 @dataclass
@@ -93,6 +101,7 @@ class Subscription:
     why: str = ""
     """Why it is not enabled; said once."""
     _sq_num: int | None = None
+    _turns: int = 0
 
     @classmethod
     def of(cls, settings: ReportSettings, state: DeviceState) -> "Subscription":
@@ -257,6 +266,9 @@ class Subscription:
         before, self._sq_num = self._sq_num, report.sq_num
         in_turn = self._in_turn(before, report.sq_num)
         self.counts.gaps += not in_turn
+        self._turns = self._turns + 1 if in_turn else 0
+        if self._turns == IN_TURN:
+            self._keep(replace(self.kept, breaks=0))
         self.counts.overflows += bool(report.overflow)
         return in_turn and not report.overflow
 
@@ -264,6 +276,16 @@ class Subscription:
         if before is None or now is None or now == before + 1:
             return True
         return now == 0 and before in LAST_SQ_NUMS
+
+    def may_come_again(self, report: Report) -> bool:
+        """Tell whether to end the association, so that the server sends what is missing again."""
+        kept, block = self.kept, self.block
+        if block is None or not block.buffered or not kept.entry or report.overflow:
+            return False
+        if kept.breaks >= MOST_BREAKS:
+            return False
+        self._keep(replace(kept, breaks=kept.breaks + 1))
+        return True
 
     # What is kept
 
@@ -284,9 +306,7 @@ class Subscription:
 
     def _keep(self, kept: Memory) -> None:
         every = dict(self.state.get(KEY) or {})
-        every[self.name] = {
-            "entry": kept.entry, "options": kept.options, "triggers": kept.triggers
-        }  # fmt: skip
+        every[self.name] = asdict(kept)
         self.state.put(KEY, every)
 
 

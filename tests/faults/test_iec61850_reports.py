@@ -143,9 +143,31 @@ async def test_an_entry_that_the_server_forgot_is_a_gap_and_then_an_interrogatio
     assert disk.of(CB)[1] == (2, 0, START_NS, "GI")
 
 
-async def test_a_missing_sequence_number_marks_the_points_and_interrogates() -> None:
-    async with ied() as served, talking(made(served), Remembered()) as talk:
+async def test_a_report_that_is_missing_comes_again_after_the_association_was_ended() -> None:
+    state, disk = Remembered(), Disk()
+    async with ied() as served:
+        async with talking(made(served), state, disk) as talk:
+            await talk.scan()
+            await until(lambda: state.get("reports")[RCB]["entry"])
+            served.altered = lambda report: None
+            move(served, 1, 1)
+            served.altered = lambda report: report
+            move(served, 2, 2)
+            await until(talk.session._broken.done)
+            served.drop()
+        disk.clear()
+        async with talking(made(served), state, disk):
+            await until(lambda: len(disk.of(CB)) > 1)
+    assert [time for _, _, time, _ in disk.of(CB)[:2]] == [START_NS + S, START_NS + 2 * S]
+
+
+async def test_reports_that_never_come_in_turn_mark_the_points_and_interrogate() -> None:
+    state = Remembered()
+    async with ied() as served, talking(made(served), state) as talk:
         await talk.scan()
+        await until(lambda: state.get("reports")[RCB]["entry"])
+        kept = state.get("reports")
+        state.put("reports", {RCB: kept[RCB] | {"breaks": 3}})
         served.sent += 3
         talk.disk.clear()
         move(served, 1, 1)
