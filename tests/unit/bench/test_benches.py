@@ -13,6 +13,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 SAYS = {
     "check": {"100"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
+    "iec61850_driver": {"asyncio", "uvloop"},
     "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},
     "scl": {"0.1"},
     "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},
