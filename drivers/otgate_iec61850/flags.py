@@ -72,6 +72,9 @@ REFUSALS = {
 }
 
 
+UNKNOWN = int(Quality.SOURCE_TIME_UNKNOWN)
+
+
 class Stamp(NamedTuple):
     """A device's time of a value; ``ns`` is None where that is no time."""
 
@@ -79,7 +82,7 @@ class Stamp(NamedTuple):
     quality: int = 0
 
 
-NO_STAMP = Stamp(None, int(Quality.SOURCE_TIME_UNKNOWN))
+NO_STAMP = Stamp(None, UNKNOWN)
 
 
 @lru_cache(maxsize=8192)
@@ -106,15 +109,19 @@ def time_quality(octet: int) -> int:
     return int(found)
 
 
+@lru_cache(maxsize=8192, typed=True)
 def stamp_of(value: object) -> Stamp:
-    """Return what a ``t`` says; a clock that failed, or was never set, says no time."""
+    """Return what a ``t`` says; a clock that failed, or was never set, says no time.
+
+    Members of a report that changed together have one time, and an interrogation repeats it.
+    """
     if type(value) is not UtcTime:
         return NO_STAMP
     quality = time_quality(value[7])
-    if quality & Quality.SOURCE_TIME_UNKNOWN:
+    if quality & UNKNOWN:
         return Stamp(None, quality)
     ns = value.ns
-    return Stamp(ns, quality) if ns else Stamp(None, quality | Quality.SOURCE_TIME_UNKNOWN)
+    return Stamp(ns, quality) if ns else Stamp(None, quality | UNKNOWN)
 
 
 def refusal(error: int) -> int:

@@ -188,9 +188,9 @@ def _take(spot: Spot, path: Path) -> Take | None:
 def dig(value: Any, positions: Positions) -> Any:
     """Return what lies at ``positions`` of a nested value, or `ABSENT`; a failure stays one."""
     for at in positions:
-        if type(value) is Failure:
-            return value
-        if not isinstance(value, tuple) or at >= len(value):
+        if not isinstance(value, tuple):
+            return value if type(value) is Failure else ABSENT
+        if at >= len(value):
             return ABSENT
         value = value[at]
     return value

@@ -39,7 +39,9 @@ FLAG_REPLY = 3
 
 NEVER: tuple[int, tuple[int, ...]] = (-1, ())
 
-EVENTS = Reason.DATA_CHANGE | Reason.QUALITY_CHANGE | Reason.DATA_UPDATE
+EVENTS = int(Reason.DATA_CHANGE | Reason.QUALITY_CHANGE | Reason.DATA_UPDATE)
+WHOLE = int(Reason.GENERAL_INTERROGATION | Reason.INTEGRITY)
+"""Reasons for which a report has every member. Plain numbers: an IntFlag is slow per member."""
 
 
 class NoAnswer(TimeoutError):
@@ -243,14 +245,17 @@ class IedSession:
         entered = report.entry_time.ns if report.entry_time is not None else None
         event = None if entered is None else Stamp(entered)
         origins: dict[int, Origin] = {}
+        brought, absorb = subscription.members, self._standing.absorb
+        seen = 0
         for member, value, reason in zip(report.members, report.values, reasons, strict=True):
-            takes = subscription.members[member]
-            self._standing.absorb(takes, value, event if reason & EVENTS else None)
-            origin = origin_of(reason)
+            takes = brought[member]
+            absorb(takes, value, event if reason & EVENTS else None)
+            seen |= reason
+            origin = ORIGINS[reason & 0xFF]
             for take in takes:
                 if origins.get(take.number) is not Origin.EVENT:
                     origins[take.number] = origin
-        if any(reason & (Reason.GENERAL_INTERROGATION | Reason.INTEGRITY) for reason in reasons):
+        if seen & WHOLE:
             subscription.settled.set()
         self._version += 1
         self.was_read = True
@@ -388,6 +393,10 @@ def origin_of(reason: int) -> Origin:
     if reason & Reason.GENERAL_INTERROGATION:
         return Origin.GI
     return Origin.INTEGRITY if reason & Reason.INTEGRITY else Origin.UNSOLICITED
+
+
+ORIGINS = tuple(map(origin_of, range(256)))
+"""By the bits of the reason."""
 
 
 def _object(reading: Reading) -> Name:

@@ -73,18 +73,19 @@ class Standing:
 
     def absorb(self, takes: Iterable[Take], value: Any, event: Stamp | None = None) -> None:
         """Take what one variable brings; ``event`` is when it changed, if that is why it came."""
-        for take in takes:
-            cell = self._cells[take.number]
+        cells = self._cells
+        for number, at, q, t in takes:
+            cell = cells[number]
             if type(value) is Failure:
-                if take.value is not None:
+                if at is not None:
                     self._fail(cell, refusal(value.error))
                 continue
-            if take.value is not None:
-                self._put(cell, dig(value, take.value), event, timed=take.t is not None)
-            if take.q is not None:
-                cell.quality = quality_of(dig(value, take.q))
-            if take.t is not None:
-                cell.stamp = stamp_of(dig(value, take.t))
+            if at is not None:
+                self._put(cell, dig(value, at), event, timed=t is not None)
+            if q is not None:
+                cell.quality = quality_of(dig(value, q))
+            if t is not None:
+                cell.stamp = stamp_of(dig(value, t))
 
     def _fail(self, cell: Cell, flaw: int) -> None:
         cell.raw, cell.flaw, cell.known = None, flaw, True

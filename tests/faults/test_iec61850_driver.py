@@ -1,4 +1,4 @@
-"""The IEC 61850 driver against the simulated IED: cuts, bursts, faults, other places, dead peers."""
+"""The IEC 61850 driver against the simulated IED: cuts, bursts, faults, other places.
 
 import asyncio
 from collections.abc import Callable
@@ -83,9 +83,8 @@ async def test_each_event_of_a_burst_has_its_own_time() -> None:
 
 async def test_reports_that_come_before_the_response_to_what_enabled_them_are_taken() -> None:
     server, state = bay(), Remembered()
-    async with server.serving():
-        async with talking(at(server), state) as talk:
-            await taken(talk)
+    async with server.serving(), talking(at(server), state) as talk:
+        await taken(talk)
     server.burst(OPERATIONS, 3)
     server.trouble.begin(IedFault.EARLY_REPORT)
     async with server.serving(), talking(at(server), state) as talk:
@@ -181,7 +180,7 @@ async def test_a_silent_server_is_noticed() -> None:
         await read(talk)
         server.trouble.begin(IedFault.SILENT)
         await until(talk.session._wire.gone.done, 2.0)
-        with pytest.raises(LinkLost, match="silent for 0.4 s"):
+        with pytest.raises(LinkLost, match=r"silent for 0\.4 s"):
             await read(talk)
 
 

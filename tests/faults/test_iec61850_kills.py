@@ -1,4 +1,4 @@
-"""kill -9 of a field side under bursts of IEC 61850 events: what the server buffers is in its spool.
+"""kill -9 of a field side under bursts of IEC 61850 events: what the server had is in its spool.
 
 The server lives in the test, so that it survives and knows every event that it made.
 """
