@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
+from daemons import eventually
 from ieds import (
     CID,
     FREQUENCY,

@@ -9,7 +9,7 @@ from otgate_iec61850.mms.rcb import BUFFERED, TRIGGER_BITS, UNBUFFERED, Trigger
 from otgate_iec61850.mms.report import OPTION_BITS, Option
 from otgate_iec61850.mms.typespec import Kind, Scalar
 from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
-from otgate_sim.iec61850.buffering import NO_ENTRY
+from otgate_sim.iec61850.buffering import NO_ENTRY, Buffer
 from otgate_sim.iec61850.holding import Client, Leaf
 from otgate_sim.iec61850.reserving import Reservation
 
@@ -46,6 +46,7 @@ class Served(Protocol):
 
     buffered: bool
     sq_num: int
+    buffer: Buffer
     reservation: Reservation
 
     @property
@@ -58,12 +59,6 @@ class Served(Protocol):
 
     def write(self, attribute: str, value: Value, client: Client) -> Failure | None:
         """Take a client's write."""
-
-    def shown_entry(self) -> bytes:
-        """Return EntryID."""
-
-    def shown_time(self) -> BinaryTime:
-        """Return TimeofEntry."""
 
 
 def attributes_of(block: Served, configured: Configured, edition: int) -> dict[str, Leaf]:
@@ -96,11 +91,23 @@ def leaves_of(block: Served, configured: Configured) -> dict[str, Leaf]:
         "IntgPd": Leaf(U32, Unsigned(configured.integrity_ms)),
         "GI": Leaf(FLAG, value=False),
         "PurgeBuf": Leaf(FLAG, value=False),
-        "EntryID": seen(Scalar(Kind.OCTET_STRING, len(NO_ENTRY)), block.shown_entry),
-        "TimeofEntry": seen(Scalar(Kind.BINARY_TIME, 1), block.shown_time),
+        "EntryID": seen(Scalar(Kind.OCTET_STRING, len(NO_ENTRY)), partial(entry_id, block)),
+        "TimeofEntry": seen(Scalar(Kind.BINARY_TIME, 1), partial(entry_time, block)),
         "ResvTms": seen(Scalar(Kind.INTEGER, 16), lambda: held.seconds),
         "Owner": seen(Scalar(Kind.OCTET_STRING, -64), lambda: held.address),
     }
+
+
+def entry_id(block: Served) -> bytes:
+    """Return EntryID: the newest sent while enabled, else the newest there is."""
+    newest = block.buffer.newest(sent=block.enabled)
+    return NO_ENTRY if newest is None else newest.id
+
+
+def entry_time(block: Served) -> BinaryTime:
+    """Return TimeofEntry."""
+    newest = block.buffer.newest(sent=block.enabled)
+    return BinaryTime(bytes(6)) if newest is None else BinaryTime.of(newest.ns)
 
 
 def seen(type_: Scalar, show: Callable[[], Value]) -> Leaf:

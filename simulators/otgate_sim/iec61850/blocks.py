@@ -11,10 +11,10 @@ from otgate_iec61850.mms.errors import AccessError
 from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.rcb import Trigger
 from otgate_iec61850.mms.report import Option, Reason, write
-from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
+from otgate_iec61850.mms.values import Bits, Failure, Unsigned, Value
 from otgate_sim.iec61850.attributes import Configured, attributes_of
 from otgate_sim.iec61850.behaviour import IedFault, Options
-from otgate_sim.iec61850.buffering import NO_ENTRY, Buffer, Entry
+from otgate_sim.iec61850.buffering import Buffer, Entry
 from otgate_sim.iec61850.holding import Branch, Client, Leaf
 from otgate_sim.iec61850.reporting import Letterhead, report_of, sent_parts, without
 from otgate_sim.iec61850.reserving import Reservation
@@ -305,20 +305,3 @@ class Block:
         asked = Trigger.INTEGRITY in self.bits("TrgOps").places
         runs = period and asked and self._watched and (self.buffered or self.enabled)
         self._integrity_at = self._clock() + period * MS if runs else None
-
-    def shown_entry(self) -> bytes:
-        """Return EntryID: the newest sent while enabled, else the newest there is."""
-        newest = self.newest()
-        return NO_ENTRY if newest is None else newest.id
-
-    def shown_time(self) -> BinaryTime:
-        """Return TimeofEntry."""
-        newest = self.newest()
-        return BinaryTime(bytes(6)) if newest is None else BinaryTime.of(newest.ns)
-
-    def newest(self) -> Entry | None:
-        """Return the entry that EntryID is about."""
-        kept = self.buffer.kept
-        if self.enabled:
-            return next((e for e in reversed(kept) if e.serial < self.buffer.next_serial), None)
-        return kept[-1] if kept else None

@@ -110,8 +110,6 @@ class Ieds:
     clock: Clock
     advance: Callable[[int], None]
     late_s: float = LATE_S
-    folder: Path = Path()
-    """Where the site's files are."""
     driven: dict[str, Driven] = field(default_factory=dict)
 
     def __getitem__(self, device: str) -> Server:
@@ -130,7 +128,7 @@ class Ieds:
         scl = getattr(settings, "scl", None)
         if scl:
             server = server_from_scl(
-                self.folder / scl,
+                Path(scl),
                 self.clock,
                 ied=settings.ied,
                 access_point=settings.access_point,
