@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -209,19 +210,32 @@ async def test_each_event_of_a_burst_has_its_own_time() -> None:
         assert times == [UtcTime.of(each.ns, 0x0A) for each in made]
 
 
-async def test_a_report_follows_the_response_unless_told_otherwise() -> None:
+@pytest.mark.parametrize("fault", [IedFault.NONE, IedFault.EARLY_REPORT])
+async def test_a_report_follows_the_response_unless_told_otherwise(fault: IedFault) -> None:
     server = bay()
     server.burst(OPERATIONS, 3)
+    server.trouble.begin(fault)
     async with server.serving(), listening(server) as heard:
-        enabling = asyncio.ensure_future(heard.enable(POSITIONS))
-        await enabling
-        before = len(heard.reports)
+        enabling = (await heard.block(POSITIONS)).attribute("RptEna")
+        heard.keep_order()
+        await heard.client.write(enabling, value=True)
         await heard.until(lambda: len(heard.reports) == 3)
-        assert before in {0, 3}  # one read may bring all
-    server.trouble.begin(IedFault.EARLY_REPORT)
+    reports = ["InformationReport"] * 3
+    early = fault is IedFault.EARLY_REPORT
+    assert heard.order[:4] == ([*reports, "Response"] if early else ["Response", *reports])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("DatSet", "/"), ("DatSet", "x"), ("TrgOps", Bits(2, 1)), ("Owner", b"")],
+)
+async def test_an_odd_setting_does_not_end_the_association(attribute: str, value: Any) -> None:
+    server = bay()
     async with server.serving(), listening(server) as heard:
-        await heard.enable(POSITIONS, resume=bytes(8))
-        assert len(heard.reports) == 3
+        with suppress(AccessFailed):
+            await heard.client.write((await heard.block(POSITIONS)).attribute(attribute), value)
+        server.set(POSITION, 2)
+        assert (await heard.client.identify()).vendor == "otgate"
 
 
 async def reports_under(fault: IedFault, place: int = 0) -> tuple[Listener, Server]:
@@ -356,8 +370,10 @@ async def test_an_interlocked_command_says_so() -> None:
     name = BREAKER
     server.controls[name].refuses = AddCause.BLOCKED_BY_INTERLOCKING
     async with server.serving(), listening(server) as heard:
+        heard.keep_order()
         with pytest.raises(CommandRefused, match="interlocking"):
             await commanded(server, heard, name, value=True)
+        assert heard.order == ["InformationReport", "Response"]  # LastApplError comes first
         server.controls[name].refuses = None
         server.controls[name].ends_with = AddCause.TIME_LIMIT_OVER
         with pytest.raises(CommandRefused, match="time_limit"):

@@ -31,12 +31,6 @@ BAD_VALUE = Failure(AccessError.OBJECT_VALUE_INVALID)
 PURGING = frozenset({"RptID", "DatSet", "BufTm", "TrgOps", "IntgPd"})
 """Attributes whose change empties a buffer: IEC 61850-7-2."""
 
-REASONS = (
-    (Reason.DATA_CHANGE, Trigger.DATA_CHANGE),
-    (Reason.QUALITY_CHANGE, Trigger.QUALITY_CHANGE),
-    (Reason.DATA_UPDATE, Trigger.DATA_UPDATE),
-)
-
 Found = Callable[[str, Client | None], DataSet | None]
 """Returns the members of the data set that a DatSet names, as that client sees it."""
 NOWHERE = "NOWHERE0/LLN0$nothing"
@@ -110,7 +104,7 @@ class Block:
         """Take leaves that have changed, each with the bits of its reasons."""
         if not self.buffered and not self.enabled:
             return
-        reasons = self._watched.touched(changes, self._asked())
+        reasons = self._watched.touched(changes, self.bits("TrgOps"))
         if reasons:
             self._gather(reasons, now)
 
@@ -154,10 +148,6 @@ class Block:
         if self.buffered:
             full = self._fault() == IedFault.OVERFLOW
             self.buffer.hold(1 if full else self._options.entries)
-
-    def _asked(self) -> int:
-        places = self.bits("TrgOps").places
-        return sum(reason for reason, trigger in REASONS if trigger in places)
 
     def _deadline(self, pending: Pending) -> int:
         return pending.since + self.number("BufTm") * MS

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from otgate_iec61850.mms.browse import Identity
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.quality import Validity, quality_bits
-from otgate_iec61850.mms.reference import list_name, reference
+from otgate_iec61850.mms.reference import NoReference, list_name, reference
 from otgate_iec61850.mms.report import Reason
 from otgate_iec61850.mms.values import Bits, UtcTime, Value
 from otgate_sim.faults import Trouble
@@ -206,7 +206,10 @@ class Server:
         return any(block.value("DatSet") == data_set for block in self.blocks.values())
 
     def _data_set(self, text: str, client: Client | None) -> DataSet | None:
-        name = list_name(text)
+        try:
+            name = list_name(text)
+        except NoReference:
+            return None
         if name.domain == ASSOCIATION:
             members = client.lists.get(name.item) if client is not None else None
         else:
