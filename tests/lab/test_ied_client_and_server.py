@@ -23,6 +23,8 @@ from ieds import (
     bay,
     listening,
 )
+from mms_capture import capture, complaints, dissected
+from mms_capture import names as names_of
 from otgate.errors import Refused
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.browse import ObjectClass
@@ -446,3 +448,25 @@ async def test_an_independent_client_browses_reads_writes_and_takes_reports() ->
     assert (found["members"], found["values"]) == (5, 5)
     assert list(found["reports"].values()) == [[5], [6]]
     assert server.leaf("F3Q1PROT/PTOC1.StrVal.setMag.f [SP]").value == 510.0
+
+
+async def test_an_independent_dissector_finds_nothing_wrong(tmp_path: Path) -> None:
+    server, said = bay(Options(segment_members=2)), []
+    server.tap = lambda client, octets: said.append((client, octets))
+    async with server.serving(), listening(server) as heard:
+        names = await heard.client.names(ObjectClass.VARIABLE, "F3Q1MEAS")
+        await heard.client.read([Variable(Name("F3Q1MEAS", each)) for each in names])
+        await heard.client.attributes(Name("F3Q1CTRL", "CSWI1"))
+        await heard.client.define_list(LIST, [HERTZ])
+        await heard.client.delete_list(LIST)
+        await heard.client.directory()
+        await heard.enable(POSITIONS, ending=(interrogated(),))
+        await heard.enable(LOADS, ending=(interrogated(),))
+        await heard.until(lambda: len(heard.reports) == 2)
+        server.controls[BREAKER].refuses = AddCause.BLOCKED_BY_MODE
+        with pytest.raises(CommandRefused):
+            await commanded(server, heard, BREAKER, value=True)
+    capture(tmp_path / "session.pcap", said)
+    packets = await asyncio.to_thread(dissected, tmp_path / "session.pcap")
+    assert not complaints(packets)
+    assert {"mms.informationReport_element", "mms.getNameList_element"} <= names_of(packets)

@@ -20,7 +20,7 @@ from otgate_sim.iec61850.blocks import Block
 from otgate_sim.iec61850.controls import Controlled, controlled_in, position
 from otgate_sim.iec61850.filing import File, Files
 from otgate_sim.iec61850.holding import Branch, Client, Holding, Leaf
-from otgate_sim.iec61850.peers import Peer
+from otgate_sim.iec61850.peers import Peer, Tap
 from otgate_sim.iec61850.scalars import spelled
 from otgate_sim.iec61850.watching import DataSet
 
@@ -58,6 +58,8 @@ class Server:
         """Report control blocks by ``LD/LN.BR.name``."""
         self.commanded: set[Leaf] = set()
         """What a client or a test has set; it follows the plant no more."""
+        self.tap: Tap = untapped
+        """Takes the octets of every connection as they pass."""
         self.port = 0
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -232,6 +234,10 @@ class Server:
                     f"{controlled.name.domain}/{node}.{dotted}.{name} [{fc}]",
                     position(leaf, command),
                 )
+
+
+def untapped(client: bool, octets: bytes) -> None:  # noqa: FBT001  as they pass
+    """Let octets pass."""
 
 
 def _changed(leaf: Leaf, value: Value, *, update: bool) -> int:
