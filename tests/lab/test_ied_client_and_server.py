@@ -46,7 +46,7 @@ from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.rcb import Wanted, interrogated
 from otgate_iec61850.mms.responder import Doors
-from otgate_iec61850.mms.tls import TlsFiles, tls_context
+from otgate_iec61850.mms.tls import TlsFiles
 from otgate_iec61850.mms.typespec import named
 from otgate_iec61850.mms.values import Bits, Failure, UtcTime
 from otgate_sim.iec61850.behaviour import IedFault, Options
@@ -200,6 +200,33 @@ async def test_no_event_is_lost_repeated_or_out_of_order_over_20_cuts() -> None:
     async with server.serving():
         taken = await cut_and_resumed(server, 20)
     assert taken == list(range(1, 301))
+
+
+async def test_a_restart_loses_what_was_kept_and_refuses_what_was_known() -> None:
+    server = bay()
+    async with server.serving():
+        server.burst(OPERATIONS, 3)
+        async with listening(server) as heard:
+            await heard.enable(POSITIONS)
+            await heard.until(lambda: len(heard.reports) == 3)
+            server.restart()
+        async with listening(server) as heard:
+            with pytest.raises(AccessFailed, match="value_invalid"):
+                await heard.enable(POSITIONS, resume=(3).to_bytes(8))
+            await heard.enable(POSITIONS)
+            server.burst(OPERATIONS, 1)
+            await heard.until(lambda: bool(heard.reports))
+            assert heard.of(4)[0][0] == 4
+
+
+async def test_another_configuration_has_other_members_and_a_higher_revision() -> None:
+    server = bay()
+    async with server.serving():
+        server.reconfigure("F3Q1MEAS/LLN0$loads", [HERTZ])
+        async with listening(server) as heard:
+            await heard.enable(LOADS, ending=(interrogated(),))
+            await heard.until(lambda: bool(heard.reports))
+            assert (heard.reports[0].size, heard.reports[0].conf_rev) == (1, 2)
 
 
 async def test_each_event_of_a_burst_has_its_own_time() -> None:
@@ -414,9 +441,9 @@ async def test_it_is_served_under_tls(tmp_path: Path) -> None:
         issued.cert_chain_pems[0].write_to_path(tmp_path / f"{end}.pem")
         issued.private_key_pem.write_to_path(tmp_path / f"{end}.key")
         paths[end] = TlsFiles(tmp_path / "ca.pem", tmp_path / f"{end}.pem", tmp_path / f"{end}.key")
-    context = await asyncio.to_thread(tls_context, paths["server"], server=True)
-    server = bay()
-    async with server.serving(tls=context), listening(server, paths["client"]) as heard:
+    server = bay(Options(tls=paths["server"]))
+    async with server.serving(), listening(server, paths["client"]) as heard:
+        assert server.url.startswith("mmss://")
         await heard.enable(POSITIONS)
         server.set(POSITION, 2)
         await heard.until(lambda: bool(heard.reports))

@@ -130,6 +130,18 @@ class Block:
             self._disable()
         self.reservation.lost(client, self._clock())
 
+    def restart(self) -> None:
+        """Lose what waits and what is kept."""
+        self._pending = None
+        self.buffer.purge()
+        self._time_integrity()
+
+    def revise(self) -> None:
+        """Take the data set as it is now, in another revision."""
+        self._use(str(self.value("DatSet")), None)
+        self._raise_revision()
+        self.restart()
+
     def pump(self) -> None:
         """Send what waits, as far as the client takes it."""
         client = self.client
@@ -276,12 +288,13 @@ class Block:
             return BAD_VALUE
         leaf.value = value
         if attribute == "DatSet":
-            self.attributes["ConfRev"].value = Unsigned(self.number("ConfRev") + 1)
+            self._raise_revision()
         if attribute in PURGING:
-            self._pending = None
-            self.buffer.purge()
-            self._time_integrity()
+            self.restart()
         return None
+
+    def _raise_revision(self) -> None:
+        self.attributes["ConfRev"].value = Unsigned(self.number("ConfRev") + 1)
 
     def _use(self, data_set: str, client: Client | None) -> bool:
         members = self._found(data_set, client) if data_set else ()
