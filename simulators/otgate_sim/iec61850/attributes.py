@@ -11,6 +11,7 @@ from otgate_iec61850.mms.typespec import Kind, Scalar
 from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
 from otgate_sim.iec61850.buffering import NO_ENTRY, Buffer
 from otgate_sim.iec61850.holding import Client, Leaf
+from otgate_sim.iec61850.reporting import settable
 from otgate_sim.iec61850.reserving import Reservation
 
 TEXT, FLAG = Scalar(Kind.VISIBLE_STRING, -129), Scalar(Kind.BOOLEAN)
@@ -73,8 +74,7 @@ def attributes_of(block: Served, configured: Configured, edition: int) -> dict[s
 
 def leaves_of(block: Served, configured: Configured) -> dict[str, Leaf]:
     """Return every attribute that a block may have."""
-    masked = () if block.buffered else (Option.BUFFER_OVERFLOW, Option.ENTRY_ID)
-    options = Bits.of(OPTION_BITS, *(p for p in configured.options.places if p not in masked))
+    options = settable(configured.options, buffered=block.buffered)
     held = block.reservation
     return {
         "RptID": Leaf(TEXT, configured.rpt_id),

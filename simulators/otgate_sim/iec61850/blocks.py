@@ -10,19 +10,24 @@ from typing import cast
 from otgate_iec61850.mms.errors import AccessError
 from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.rcb import Trigger
-from otgate_iec61850.mms.report import Option, Reason, write
+from otgate_iec61850.mms.report import Reason, write
 from otgate_iec61850.mms.values import Bits, Failure, Unsigned, Value
 from otgate_sim.iec61850.attributes import Configured, attributes_of
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.buffering import Buffer, Entry
 from otgate_sim.iec61850.holding import Branch, Client, Leaf
-from otgate_sim.iec61850.reporting import Letterhead, report_of, sent_parts, without
+from otgate_sim.iec61850.reporting import (
+    NOWHERE,
+    SEQUENCE,
+    Letterhead,
+    report_of,
+    sent_parts,
+    settable,
+)
 from otgate_sim.iec61850.reserving import Reservation
 from otgate_sim.iec61850.watching import DataSet, Pending, Watched
 
 MS = 1_000_000
-SEQUENCE = {True: 1 << 16, False: 1 << 8}
-"""After how many reports SqNum starts again, buffered and not: IEC 61850-8-1."""
 
 BUSY = Failure(AccessError.TEMPORARILY_UNAVAILABLE)
 DENIED = Failure(AccessError.OBJECT_ACCESS_DENIED)
@@ -33,7 +38,6 @@ PURGING = frozenset({"RptID", "DatSet", "BufTm", "TrgOps", "IntgPd"})
 
 Found = Callable[[str, Client | None], DataSet | None]
 """Returns the members of the data set that a DatSet names, as that client sees it."""
-NOWHERE = "NOWHERE0/LLN0$nothing"
 
 
 class Block:
@@ -246,13 +250,7 @@ class Block:
 
     def _reserve_for(self, value: Value, client: Client) -> Failure | None:
         seconds = int(value)  # type: ignore[arg-type]  # its leaf is a number
-        if seconds < 0 or self.reservation.seconds < 0:
-            return BAD_VALUE
-        if seconds:
-            self.reservation.take(client, seconds)
-        else:
-            self.reservation.release()
-        return None
+        return None if self.reservation.ask(client, seconds) else BAD_VALUE
 
     def _interrogate(self, value: Value, _: Client) -> Failure | None:
         if not value:
@@ -279,9 +277,7 @@ class Block:
     def _configure(self, attribute: str, value: Value, client: Client) -> Failure | None:
         leaf = self.attributes[attribute]
         if attribute == "OptFlds" and isinstance(value, Bits):
-            masked = (Option.SEGMENTATION,)
-            extra = () if self.buffered else (Option.BUFFER_OVERFLOW, Option.ENTRY_ID)
-            value = without(value, *masked, *extra)
+            value = settable(value, buffered=self.buffered)
         if value == leaf.value:
             return None
         if attribute == "DatSet" and not self._use(str(value), client):
