@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from otgate_iec61850.mms.rcb import BUFFERED, TRIGGER_BITS, UNBUFFERED, Trigger
 from otgate_iec61850.mms.report import OPTION_BITS, Option
@@ -42,6 +42,18 @@ class Configured:
     integrity_ms: int = 0
 
 
+class Attributes(dict[str, Leaf]):
+    """The attributes of a block by name, in order."""
+
+    def number(self, name: str) -> int:
+        """Return what a numeric attribute is set to."""
+        return int(self[name].value)  # type: ignore[arg-type]  # its leaf is a number
+
+    def bits(self, name: str) -> Bits:
+        """Return what OptFlds or TrgOps is set to."""
+        return cast("Bits", self[name].value)
+
+
 class Served(Protocol):
     """The block behind the attributes."""
 
@@ -62,14 +74,14 @@ class Served(Protocol):
         """Take a client's write."""
 
 
-def attributes_of(block: Served, configured: Configured, edition: int) -> dict[str, Leaf]:
+def attributes_of(block: Served, configured: Configured, edition: int) -> Attributes:
     """Return a block's attributes in the order of IEC 61850-8-1."""
     made = leaves_of(block, configured)
     names = BUFFERED if block.buffered else UNBUFFERED
     later = {"ResvTms", "Owner"} if edition == 1 else set()
     for name in names:
         made[name].written = partial(block.write, name)
-    return {name: made[name] for name in names if name not in later}
+    return Attributes({name: made[name] for name in names if name not in later})
 
 
 def leaves_of(block: Served, configured: Configured) -> dict[str, Leaf]:

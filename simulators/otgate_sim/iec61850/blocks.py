@@ -5,7 +5,6 @@ client that has enabled the block.
 """
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from otgate_iec61850.mms.errors import AccessError
 from otgate_iec61850.mms.naming import Name
@@ -72,14 +71,6 @@ class Block:
         """Return what an attribute is set to."""
         return self.attributes[attribute].value
 
-    def number(self, attribute: str) -> int:
-        """Return a numeric attribute."""
-        return int(self.value(attribute))  # type: ignore[arg-type]  # its leaf is a number
-
-    def bits(self, attribute: str) -> Bits:
-        """Return OptFlds or TrgOps."""
-        return cast("Bits", self.value(attribute))
-
     @property
     def enabled(self) -> bool:
         """RptEna."""
@@ -88,7 +79,7 @@ class Block:
     @property
     def conf_rev(self) -> int:
         """ConfRev as it is shown."""
-        return self.number("ConfRev") + (self._fault() == IedFault.CONF_REV)
+        return self.attributes.number("ConfRev") + (self._fault() == IedFault.CONF_REV)
 
     def write(self, attribute: str, value: Value, client: Client) -> Failure | None:
         """Take a client's write; return why it is refused, or None."""
@@ -108,7 +99,7 @@ class Block:
         """Take leaves that have changed, each with the bits of its reasons."""
         if not self.buffered and not self.enabled:
             return
-        reasons = self._watched.touched(changes, self.bits("TrgOps"))
+        reasons = self._watched.touched(changes, self.attributes.bits("TrgOps"))
         if reasons:
             self._gather(reasons, now)
 
@@ -166,7 +157,7 @@ class Block:
             self.buffer.hold(1 if full else self._options.entries)
 
     def _deadline(self, pending: Pending) -> int:
-        return pending.since + self.number("BufTm") * MS
+        return pending.since + self.attributes.number("BufTm") * MS
 
     def _gather(self, reasons: Mapping[int, int], now: int) -> None:
         """Add changes to what waits; a member that changes again ends the waiting before it."""
@@ -209,7 +200,7 @@ class Block:
         data_set = NOWHERE if fault == IedFault.UNKNOWN_DATA_SET else str(self.value("DatSet"))
         return Letterhead(
             str(self.value("RptID")) or str(self.name),
-            self.bits("OptFlds"),
+            self.attributes.bits("OptFlds"),
             data_set,
             self.conf_rev,
             self._watched.references,
@@ -255,7 +246,10 @@ class Block:
     def _interrogate(self, value: Value, _: Client) -> Failure | None:
         if not value:
             return None
-        if not self.enabled or Trigger.GENERAL_INTERROGATION not in self.bits("TrgOps").places:
+        if (
+            not self.enabled
+            or Trigger.GENERAL_INTERROGATION not in self.attributes.bits("TrgOps").places
+        ):
             return BUSY
         self._everything(Reason.GENERAL_INTERROGATION, self._clock())
         return None
@@ -290,7 +284,7 @@ class Block:
         return None
 
     def _raise_revision(self) -> None:
-        self.attributes["ConfRev"].value = Unsigned(self.number("ConfRev") + 1)
+        self.attributes["ConfRev"].value = Unsigned(self.attributes.number("ConfRev") + 1)
 
     def _use(self, data_set: str, client: Client | None) -> bool:
         members = self._found(data_set, client) if data_set else ()
@@ -300,7 +294,7 @@ class Block:
         return True
 
     def _time_integrity(self) -> None:
-        period = self.number("IntgPd")
-        asked = Trigger.INTEGRITY in self.bits("TrgOps").places
+        period = self.attributes.number("IntgPd")
+        asked = Trigger.INTEGRITY in self.attributes.bits("TrgOps").places
         runs = period and asked and self._watched and (self.buffered or self.enabled)
         self._integrity_at = self._clock() + period * MS if runs else None
