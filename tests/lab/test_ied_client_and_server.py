@@ -384,6 +384,14 @@ async def test_an_object_for_status_only_is_not_commanded() -> None:
             await commanded(server, heard, "F3Q1CTRL/XCBR1$CO$Pos", value=True)
 
 
+async def test_a_control_model_that_is_none_commands_nothing() -> None:
+    server = bay()
+    async with server.serving(), listening(server) as heard:
+        await heard.client.write(Variable(Name("F3Q1CTRL", "CSWI1$CF$Pos$ctlModel")), -1)
+        with pytest.raises(CommandRefused, match="not_supported"):
+            await commanded(server, heard, BREAKER, value=True)
+
+
 async def test_an_object_that_is_not_selected_is_not_operated() -> None:
     server = bay()
     async with server.serving(), listening(server) as heard:
