@@ -13,6 +13,7 @@ from otgate_iec61850.mms.client import Client
 from otgate_iec61850.mms.connection import associate
 from otgate_iec61850.mms.control import read_notice
 from otgate_iec61850.mms.naming import Name
+from otgate_iec61850.mms.pdu import Pdu
 from otgate_iec61850.mms.rcb import ControlBlock, Setting, Wanted, configured, enabled
 from otgate_iec61850.mms.report import Report, Segments, is_report, read
 from otgate_iec61850.mms.tls import TlsFiles
@@ -48,6 +49,19 @@ class Listener:
         self.reports: list[Report] = []
         self.came = asyncio.Event()
         self.commander: Commander | None = None
+        self.order: list[str] = []
+        """Kinds of PDU as they came."""
+
+    def keep_order(self) -> None:
+        """Note the kind of every PDU from now on."""
+        receive = self.client.connection.association.receive
+
+        def noted(data: bytes) -> list[Pdu]:
+            found = receive(data)
+            self.order += [type(each).__name__ for each in found]
+            return found
+
+        self.client.connection.association.receive = noted  # type: ignore[method-assign]
 
     def take(self, report: InformationReport, _: int) -> None:
         self.unasked.append(report)

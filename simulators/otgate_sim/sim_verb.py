@@ -74,8 +74,7 @@ def serve(options: Namespace) -> int:
     if site is None:
         return FAILED
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-    folder = Path(options.site) if Path(options.site).is_dir() else Path(options.site).parent
-    settings = Settings(options.seed, options.speed, options.port_base, folder=folder)
+    settings = Settings(options.seed, options.speed, options.port_base)
     control = options.control or free_path(default_path())
     if options.parent is not None:
         die_with_parent(options.parent)

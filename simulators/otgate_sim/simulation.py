@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from otgate.errors import Refused
@@ -41,8 +40,6 @@ class Settings:
     late_s: float = LATE_S
     ieds: Mapping[str, IedOptions] = field(default_factory=dict)
     """How IEC 61850 devices behave, by device."""
-    folder: Path = Path()
-    """Where the site's files are: SCL, for one."""
 
 
 @dataclass(slots=True)
@@ -66,7 +63,7 @@ class Simulation:
         self.troubles = {
             device.id: Trouble(time.monotonic, late_s=late_s) for device in self.of(MODBUS)
         }
-        self.ieds = Ieds(self.clock, self.plant.advance, late_s, self.settings.folder)
+        self.ieds = Ieds(self.clock, self.plant.advance, late_s)
         for device in self.of(IEC61850):
             behaviour = self.settings.ieds.get(device.id, IedOptions())
             self.ieds.add(device, self.reads[device.id], behaviour)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from daemons import eventually
 from ieds import (
     CID,
     FREQUENCY,
@@ -21,6 +23,8 @@ from ieds import (
     bay,
     listening,
 )
+from mms_capture import capture, complaints, dissected
+from mms_capture import names as names_of
 from otgate.errors import Refused
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.browse import ObjectClass
@@ -42,7 +46,7 @@ from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.rcb import Wanted, interrogated
 from otgate_iec61850.mms.responder import Doors
-from otgate_iec61850.mms.tls import TlsFiles, tls_context
+from otgate_iec61850.mms.tls import TlsFiles
 from otgate_iec61850.mms.typespec import named
 from otgate_iec61850.mms.values import Bits, Failure, UtcTime
 from otgate_sim.iec61850.behaviour import IedFault, Options
@@ -198,6 +202,33 @@ async def test_no_event_is_lost_repeated_or_out_of_order_over_20_cuts() -> None:
     assert taken == list(range(1, 301))
 
 
+async def test_a_restart_loses_what_was_kept_and_refuses_what_was_known() -> None:
+    server = bay()
+    async with server.serving():
+        server.burst(OPERATIONS, 3)
+        async with listening(server) as heard:
+            await heard.enable(POSITIONS)
+            await heard.until(lambda: len(heard.reports) == 3)
+            server.restart()
+        async with listening(server) as heard:
+            with pytest.raises(AccessFailed, match="value_invalid"):
+                await heard.enable(POSITIONS, resume=(3).to_bytes(8))
+            await heard.enable(POSITIONS)
+            server.burst(OPERATIONS, 1)
+            await heard.until(lambda: bool(heard.reports))
+            assert heard.of(4)[0][0] == 4
+
+
+async def test_another_configuration_has_other_members_and_a_higher_revision() -> None:
+    server = bay()
+    async with server.serving():
+        server.reconfigure("F3Q1MEAS/LLN0$loads", [HERTZ])
+        async with listening(server) as heard:
+            await heard.enable(LOADS, ending=(interrogated(),))
+            await heard.until(lambda: bool(heard.reports))
+            assert (heard.reports[0].size, heard.reports[0].conf_rev) == (1, 2)
+
+
 async def test_each_event_of_a_burst_has_its_own_time() -> None:
     server = bay()
     async with server.serving(), listening(server) as heard:
@@ -208,19 +239,32 @@ async def test_each_event_of_a_burst_has_its_own_time() -> None:
         assert times == [UtcTime.of(each.ns, 0x0A) for each in made]
 
 
-async def test_a_report_follows_the_response_unless_told_otherwise() -> None:
+@pytest.mark.parametrize("fault", [IedFault.NONE, IedFault.EARLY_REPORT])
+async def test_a_report_follows_the_response_unless_told_otherwise(fault: IedFault) -> None:
     server = bay()
     server.burst(OPERATIONS, 3)
+    server.trouble.begin(fault)
     async with server.serving(), listening(server) as heard:
-        enabling = asyncio.ensure_future(heard.enable(POSITIONS))
-        await enabling
-        before = len(heard.reports)
+        enabling = (await heard.block(POSITIONS)).attribute("RptEna")
+        heard.keep_order()
+        await heard.client.write(enabling, value=True)
         await heard.until(lambda: len(heard.reports) == 3)
-        assert before in {0, 3}  # one read may bring all
-    server.trouble.begin(IedFault.EARLY_REPORT)
+    reports = ["InformationReport"] * 3
+    early = fault is IedFault.EARLY_REPORT
+    assert heard.order[:4] == ([*reports, "Response"] if early else ["Response", *reports])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("DatSet", "/"), ("DatSet", "x"), ("TrgOps", Bits(2, 1)), ("Owner", b"")],
+)
+async def test_an_odd_setting_does_not_end_the_association(attribute: str, value: Any) -> None:
+    server = bay()
     async with server.serving(), listening(server) as heard:
-        await heard.enable(POSITIONS, resume=bytes(8))
-        assert len(heard.reports) == 3
+        with suppress(AccessFailed):
+            await heard.client.write((await heard.block(POSITIONS)).attribute(attribute), value)
+        server.set(POSITION, 2)
+        assert (await heard.client.identify()).vendor == "otgate"
 
 
 async def reports_under(fault: IedFault, place: int = 0) -> tuple[Listener, Server]:
@@ -340,6 +384,14 @@ async def test_an_object_for_status_only_is_not_commanded() -> None:
             await commanded(server, heard, "F3Q1CTRL/XCBR1$CO$Pos", value=True)
 
 
+async def test_a_control_model_that_is_none_commands_nothing() -> None:
+    server = bay()
+    async with server.serving(), listening(server) as heard:
+        await heard.client.write(Variable(Name("F3Q1CTRL", "CSWI1$CF$Pos$ctlModel")), -1)
+        with pytest.raises(CommandRefused, match="not_supported"):
+            await commanded(server, heard, BREAKER, value=True)
+
+
 async def test_an_object_that_is_not_selected_is_not_operated() -> None:
     server = bay()
     async with server.serving(), listening(server) as heard:
@@ -355,8 +407,10 @@ async def test_an_interlocked_command_says_so() -> None:
     name = BREAKER
     server.controls[name].refuses = AddCause.BLOCKED_BY_INTERLOCKING
     async with server.serving(), listening(server) as heard:
+        heard.keep_order()
         with pytest.raises(CommandRefused, match="interlocking"):
             await commanded(server, heard, name, value=True)
+        assert heard.order == ["InformationReport", "Response"]  # LastApplError comes first
         server.controls[name].refuses = None
         server.controls[name].ends_with = AddCause.TIME_LIMIT_OVER
         with pytest.raises(CommandRefused, match="time_limit"):
@@ -395,9 +449,9 @@ async def test_it_is_served_under_tls(tmp_path: Path) -> None:
         issued.cert_chain_pems[0].write_to_path(tmp_path / f"{end}.pem")
         issued.private_key_pem.write_to_path(tmp_path / f"{end}.key")
         paths[end] = TlsFiles(tmp_path / "ca.pem", tmp_path / f"{end}.pem", tmp_path / f"{end}.key")
-    context = await asyncio.to_thread(tls_context, paths["server"], server=True)
-    server = bay()
-    async with server.serving(tls=context), listening(server, paths["client"]) as heard:
+    server = bay(Options(tls=paths["server"]))
+    async with server.serving(), listening(server, paths["client"]) as heard:
+        assert server.url.startswith("mmss://")
         await heard.enable(POSITIONS)
         server.set(POSITION, 2)
         await heard.until(lambda: bool(heard.reports))
@@ -429,3 +483,25 @@ async def test_an_independent_client_browses_reads_writes_and_takes_reports() ->
     assert (found["members"], found["values"]) == (5, 5)
     assert list(found["reports"].values()) == [[5], [6]]
     assert server.leaf("F3Q1PROT/PTOC1.StrVal.setMag.f [SP]").value == 510.0
+
+
+async def test_an_independent_dissector_finds_nothing_wrong(tmp_path: Path) -> None:
+    server, said = bay(Options(segment_members=2)), []
+    server.tap = lambda client, octets: said.append((client, octets))
+    async with server.serving(), listening(server) as heard:
+        names = await heard.client.names(ObjectClass.VARIABLE, "F3Q1MEAS")
+        await heard.client.read([Variable(Name("F3Q1MEAS", each)) for each in names])
+        await heard.client.attributes(Name("F3Q1CTRL", "CSWI1"))
+        await heard.client.define_list(LIST, [HERTZ])
+        await heard.client.delete_list(LIST)
+        await heard.client.directory()
+        await heard.enable(POSITIONS, ending=(interrogated(),))
+        await heard.enable(LOADS, ending=(interrogated(),))
+        await heard.until(lambda: len(heard.reports) == 2)
+        server.controls[BREAKER].refuses = AddCause.BLOCKED_BY_MODE
+        with pytest.raises(CommandRefused):
+            await commanded(server, heard, BREAKER, value=True)
+    capture(tmp_path / "session.pcap", said)
+    packets = await asyncio.to_thread(dissected, tmp_path / "session.pcap")
+    assert not complaints(packets)
+    assert {"mms.informationReport_element", "mms.getNameList_element"} <= names_of(packets)

@@ -45,7 +45,7 @@ def device(*points: Point, **settings: Any) -> Device:
 
 @asynccontextmanager
 async def simulated(one: Device, **settings: Any) -> AsyncIterator[tuple[Simulation, Listener]]:
-    simulation = Simulation([one], Settings(folder=CID.parent, **settings))
+    simulation = Simulation([one], Settings(**settings))
     async with simulation.serving() as urls:
         assert urls == {"q1": f"mms://127.0.0.1:{simulation.ieds['q1'].port}"}
         async with listening(simulation.ieds["q1"]) as heard:
@@ -93,7 +93,7 @@ async def test_a_configured_report_has_the_data_set_and_revision_of_the_site() -
 
 
 async def test_the_plant_moves_what_scl_describes() -> None:
-    async with simulated(device(*IN_SCL, scl="bay.cid"), speed=20.0) as (simulation, heard):
+    async with simulated(device(*IN_SCL, scl=str(CID)), speed=20.0) as (simulation, heard):
         await heard.enable(Name("F3Q1MEAS", "LLN0$RP$urcbLoads01"))
         await heard.until(lambda: len(set(heard.of(4))) > 2)
         assert all(49.0 < value[1][0] < 51.0 for value in heard.of(4))
@@ -101,7 +101,7 @@ async def test_the_plant_moves_what_scl_describes() -> None:
 
 
 async def test_a_burst_of_a_point_is_as_many_reports() -> None:
-    async with simulated(device(*IN_SCL, scl="bay.cid")) as (simulation, heard):
+    async with simulated(device(*IN_SCL, scl=str(CID))) as (simulation, heard):
         await heard.enable(Name("F3Q1CTRL", "LLN0$BR$brcbPositions01"))
         asked = {"verb": "burst", "device": "q1", "point": "pos", "count": 200, "step_ms": 2}
         simulation.answer(asked)
@@ -123,11 +123,11 @@ async def test_a_fault_is_shown_when_told() -> None:
     ("one", "why"),
     [
         (device(Point("x", Kind.STATUS, "hr 1")), "point x"),
-        (device(Point("x", Kind.STATUS, "F3Q1LD0/GGIO9.Ind.stVal [ST]"), scl="bay.cid"), "has no"),
+        (device(Point("x", Kind.STATUS, "F3Q1LD0/GGIO9.Ind.stVal [ST]"), scl=str(CID)), "has no"),
         (device(scl="none.cid"), r"none\.cid"),
-        (device(scl="bay.cid", ied="OTHER"), "no IED"),
+        (device(scl=str(CID), ied="OTHER"), "no IED"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(one: Device, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        Simulation([one], Settings(folder=CID.parent))
+        Simulation([one])

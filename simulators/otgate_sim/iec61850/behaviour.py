@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.responder import Doors, server_terms
+from otgate_iec61850.mms.tls import TlsFiles
 
 
 class IedFault(StrEnum):
@@ -59,3 +60,5 @@ class Options:
     """Quality octet of stamps: synchronised, 10 bits of accuracy."""
     ends: Ends = field(default_factory=lambda: Ends(terms=server_terms()))
     doors: Doors = field(default_factory=Doors)
+    tls: TlsFiles | None = None
+    """Serve under TLS, both ends showing a certificate."""

@@ -5,24 +5,28 @@ client that has enabled the block.
 """
 
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from otgate_iec61850.mms.errors import AccessError
 from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.rcb import Trigger
-from otgate_iec61850.mms.report import Option, Reason, write
-from otgate_iec61850.mms.values import BinaryTime, Bits, Failure, Unsigned, Value
+from otgate_iec61850.mms.report import Reason, write
+from otgate_iec61850.mms.values import Bits, Failure, Unsigned, Value
 from otgate_sim.iec61850.attributes import Configured, attributes_of
 from otgate_sim.iec61850.behaviour import IedFault, Options
-from otgate_sim.iec61850.buffering import NO_ENTRY, Buffer, Entry
+from otgate_sim.iec61850.buffering import Buffer, Entry
 from otgate_sim.iec61850.holding import Branch, Client, Leaf
-from otgate_sim.iec61850.reporting import Letterhead, report_of, sent_parts, without
+from otgate_sim.iec61850.reporting import (
+    NOWHERE,
+    SEQUENCE,
+    Letterhead,
+    report_of,
+    sent_parts,
+    settable,
+)
 from otgate_sim.iec61850.reserving import Reservation
 from otgate_sim.iec61850.watching import DataSet, Pending, Watched
 
 MS = 1_000_000
-SEQUENCE = {True: 1 << 16, False: 1 << 8}
-"""After how many reports SqNum starts again, buffered and not: IEC 61850-8-1."""
 
 BUSY = Failure(AccessError.TEMPORARILY_UNAVAILABLE)
 DENIED = Failure(AccessError.OBJECT_ACCESS_DENIED)
@@ -31,15 +35,8 @@ BAD_VALUE = Failure(AccessError.OBJECT_VALUE_INVALID)
 PURGING = frozenset({"RptID", "DatSet", "BufTm", "TrgOps", "IntgPd"})
 """Attributes whose change empties a buffer: IEC 61850-7-2."""
 
-REASONS = (
-    (Reason.DATA_CHANGE, Trigger.DATA_CHANGE),
-    (Reason.QUALITY_CHANGE, Trigger.QUALITY_CHANGE),
-    (Reason.DATA_UPDATE, Trigger.DATA_UPDATE),
-)
-
 Found = Callable[[str, Client | None], DataSet | None]
 """Returns the members of the data set that a DatSet names, as that client sees it."""
-NOWHERE = "NOWHERE0/LLN0$nothing"
 
 
 class Block:
@@ -74,14 +71,6 @@ class Block:
         """Return what an attribute is set to."""
         return self.attributes[attribute].value
 
-    def number(self, attribute: str) -> int:
-        """Return a numeric attribute."""
-        return int(self.value(attribute))  # type: ignore[arg-type]  # its leaf is a number
-
-    def bits(self, attribute: str) -> Bits:
-        """Return OptFlds or TrgOps."""
-        return cast("Bits", self.value(attribute))
-
     @property
     def enabled(self) -> bool:
         """RptEna."""
@@ -90,7 +79,7 @@ class Block:
     @property
     def conf_rev(self) -> int:
         """ConfRev as it is shown."""
-        return self.number("ConfRev") + (self._fault() == IedFault.CONF_REV)
+        return self.attributes.number("ConfRev") + (self._fault() == IedFault.CONF_REV)
 
     def write(self, attribute: str, value: Value, client: Client) -> Failure | None:
         """Take a client's write; return why it is refused, or None."""
@@ -110,7 +99,7 @@ class Block:
         """Take leaves that have changed, each with the bits of its reasons."""
         if not self.buffered and not self.enabled:
             return
-        reasons = self._watched.touched(changes, self._asked())
+        reasons = self._watched.touched(changes, self.attributes.bits("TrgOps"))
         if reasons:
             self._gather(reasons, now)
 
@@ -136,6 +125,18 @@ class Block:
             self._disable()
         self.reservation.lost(client, self._clock())
 
+    def restart(self) -> None:
+        """Lose what waits and what is kept."""
+        self._pending = None
+        self.buffer.purge()
+        self._time_integrity()
+
+    def revise(self) -> None:
+        """Take the data set as it is now, in another revision."""
+        self._use(str(self.value("DatSet")), None)
+        self._raise_revision()
+        self.restart()
+
     def pump(self) -> None:
         """Send what waits, as far as the client takes it."""
         client = self.client
@@ -155,12 +156,8 @@ class Block:
             full = self._fault() == IedFault.OVERFLOW
             self.buffer.hold(1 if full else self._options.entries)
 
-    def _asked(self) -> int:
-        places = self.bits("TrgOps").places
-        return sum(reason for reason, trigger in REASONS if trigger in places)
-
     def _deadline(self, pending: Pending) -> int:
-        return pending.since + self.number("BufTm") * MS
+        return pending.since + self.attributes.number("BufTm") * MS
 
     def _gather(self, reasons: Mapping[int, int], now: int) -> None:
         """Add changes to what waits; a member that changes again ends the waiting before it."""
@@ -203,7 +200,7 @@ class Block:
         data_set = NOWHERE if fault == IedFault.UNKNOWN_DATA_SET else str(self.value("DatSet"))
         return Letterhead(
             str(self.value("RptID")) or str(self.name),
-            self.bits("OptFlds"),
+            self.attributes.bits("OptFlds"),
             data_set,
             self.conf_rev,
             self._watched.references,
@@ -244,18 +241,15 @@ class Block:
 
     def _reserve_for(self, value: Value, client: Client) -> Failure | None:
         seconds = int(value)  # type: ignore[arg-type]  # its leaf is a number
-        if seconds < 0 or self.reservation.seconds < 0:
-            return BAD_VALUE
-        if seconds:
-            self.reservation.take(client, seconds)
-        else:
-            self.reservation.release()
-        return None
+        return None if self.reservation.ask(client, seconds) else BAD_VALUE
 
     def _interrogate(self, value: Value, _: Client) -> Failure | None:
         if not value:
             return None
-        if not self.enabled or Trigger.GENERAL_INTERROGATION not in self.bits("TrgOps").places:
+        if (
+            not self.enabled
+            or Trigger.GENERAL_INTERROGATION not in self.attributes.bits("TrgOps").places
+        ):
             return BUSY
         self._everything(Reason.GENERAL_INTERROGATION, self._clock())
         return None
@@ -277,21 +271,20 @@ class Block:
     def _configure(self, attribute: str, value: Value, client: Client) -> Failure | None:
         leaf = self.attributes[attribute]
         if attribute == "OptFlds" and isinstance(value, Bits):
-            masked = (Option.SEGMENTATION,)
-            extra = () if self.buffered else (Option.BUFFER_OVERFLOW, Option.ENTRY_ID)
-            value = without(value, *masked, *extra)
+            value = settable(value, buffered=self.buffered)
         if value == leaf.value:
             return None
         if attribute == "DatSet" and not self._use(str(value), client):
             return BAD_VALUE
         leaf.value = value
         if attribute == "DatSet":
-            self.attributes["ConfRev"].value = Unsigned(self.number("ConfRev") + 1)
+            self._raise_revision()
         if attribute in PURGING:
-            self._pending = None
-            self.buffer.purge()
-            self._time_integrity()
+            self.restart()
         return None
+
+    def _raise_revision(self) -> None:
+        self.attributes["ConfRev"].value = Unsigned(self.attributes.number("ConfRev") + 1)
 
     def _use(self, data_set: str, client: Client | None) -> bool:
         members = self._found(data_set, client) if data_set else ()
@@ -301,24 +294,7 @@ class Block:
         return True
 
     def _time_integrity(self) -> None:
-        period = self.number("IntgPd")
-        asked = Trigger.INTEGRITY in self.bits("TrgOps").places
+        period = self.attributes.number("IntgPd")
+        asked = Trigger.INTEGRITY in self.attributes.bits("TrgOps").places
         runs = period and asked and self._watched and (self.buffered or self.enabled)
         self._integrity_at = self._clock() + period * MS if runs else None
-
-    def shown_entry(self) -> bytes:
-        """Return EntryID: the newest sent while enabled, else the newest there is."""
-        newest = self.newest()
-        return NO_ENTRY if newest is None else newest.id
-
-    def shown_time(self) -> BinaryTime:
-        """Return TimeofEntry."""
-        newest = self.newest()
-        return BinaryTime(bytes(6)) if newest is None else BinaryTime.of(newest.ns)
-
-    def newest(self) -> Entry | None:
-        """Return the entry that EntryID is about."""
-        kept = self.buffer.kept
-        if self.enabled:
-            return next((e for e in reversed(kept) if e.serial < self.buffer.next_serial), None)
-        return kept[-1] if kept else None

@@ -96,6 +96,12 @@ class Buffer:
         self.resumed.append(entry_id)
         return True
 
+    def newest(self, *, sent: bool) -> Entry | None:
+        """Return the newest entry, or the newest of those that were sent."""
+        if not sent:
+            return self.kept[-1] if self.kept else None
+        return next((e for e in reversed(self.kept) if e.serial < self.next_serial), None)
+
     def purge(self) -> None:
         """Forget every entry; that is no loss."""
         self.kept.clear()

@@ -60,10 +60,12 @@ class Controlled:
 
     @property
     def model(self) -> ControlModel:
-        """CtlModel as it is now."""
+        """What ctlModel says now; a code that means nothing is status only."""
         leaf = self.leaf("CF", "ctlModel")
-        value = leaf.value if leaf is not None else ControlModel.DIRECT_NORMAL
-        return ControlModel(int(value)) if isinstance(value, int) else ControlModel.STATUS_ONLY
+        if leaf is None:
+            return ControlModel.DIRECT_NORMAL
+        known = (each for each in ControlModel if each == leaf.value)
+        return next(known, ControlModel.STATUS_ONLY)
 
     def selected(self, client: Client | None) -> Value:
         """Answer a read of SBO: select, and return the reference; empty where refused."""

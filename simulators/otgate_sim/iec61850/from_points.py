@@ -14,7 +14,7 @@ from otgate_iec61850.mms.typespec import Scalar
 from otgate_iec61850.mms.values import UtcTime
 from otgate_sim.iec61850.attributes import Configured
 from otgate_sim.iec61850.holding import Branch, Elements, Holding, Leaf, Node
-from otgate_sim.iec61850.scalars import GOOD, QUALITY, SCALARS, TIMESTAMP, first_value
+from otgate_sim.iec61850.scalars import GOOD, QUALITY, SCALARS, TIMESTAMP, first_value, scalar
 
 ATTRIBUTES = frozenset(
     {
@@ -23,13 +23,6 @@ ATTRIBUTES = frozenset(
     }
 )
 """Attributes that hold values; the data object is what comes before."""
-
-B_TYPES = {
-    "bool": "BOOLEAN", "i8": "INT8", "i16": "INT16", "i32": "INT32", "i64": "INT64",
-    "u8": "INT8U", "u16": "INT16U", "u32": "INT32U", "u64": "INT64U", "f32": "FLOAT32",
-    "f64": "FLOAT64", "dbpos": "Dbpos", "enum": "Enum", "text": "VisString255",
-}  # fmt: skip
-"""By the type column."""
 
 BY_KIND = {
     Kind.MEASUREMENT: "FLOAT32", Kind.COUNTER: "INT64", Kind.TEXT: "VisString255",
@@ -52,13 +45,13 @@ def address_of(point: Point) -> Reference:
 
 def type_of(point: Point, where: Reference) -> Scalar:
     """Return the type of a point's value: from the type column, its address, its kind."""
-    if point.type in B_TYPES:
-        return SCALARS[B_TYPES[point.type]]
+    if point.type in SCALARS or point.type.startswith("VisString"):
+        return scalar(point.type)
     last = where.names[-1]
     if last in {"f", "i"}:
         return SCALARS["FLOAT32" if last == "f" else "INT32"]
     if point.kind in BY_KIND:
-        return SCALARS[BY_KIND[point.kind]]
+        return scalar(BY_KIND[point.kind])
     if where.node.rstrip("0123456789")[-4:] in {"XCBR", "XSWI", "CSWI"} and "Pos" in where.names:
         return SCALARS["Dbpos"]
     return SCALARS["INT32" if len(point.states) > 2 else "BOOLEAN"]

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -24,12 +25,17 @@ RESPONSE_TOO_LONG = (ErrorClass.RESOURCE, 0)
 OTHERS_NUMBER = 0x1111
 
 
+Tap = Callable[[bool, bytes], None]
+"""Takes octets as they pass, and whether the client sent them."""
+
+
 class Serving(Protocol):
     """What a connection needs of its server."""
 
     options: Options
     trouble: Trouble
     peers: "list[Peer]"
+    tap: "Tap"
 
     def answers(self, peer: "Peer") -> Answers:
         """Return the services for a new association."""
@@ -96,6 +102,7 @@ class Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take octets."""
+        self.server.tap(True, data)  # noqa: FBT003  the client's
         try:
             found = self.responder.receive(data)
         except MmsError as error:
@@ -200,4 +207,5 @@ class Peer(asyncio.Protocol):
 
     def _write(self, octets: bytes) -> None:
         if octets and self._transport is not None and not self._transport.is_closing():
+            self.server.tap(False, octets)  # noqa: FBT003  the server's
             self._transport.write(octets)

@@ -12,6 +12,10 @@ from otgate_sim.iec61850.buffering import Entry
 ENVELOPE = 400
 """Octets of a report besides its members: names, options, and the layers below."""
 REASON_OCTETS = 4
+SEQUENCE = {True: 1 << 16, False: 1 << 8}
+"""After how many reports SqNum starts again, buffered and not: IEC 61850-8-1."""
+NOWHERE = "NOWHERE0/LLN0$nothing"
+"""A data set that nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,12 @@ def without(options: Bits, *masked: Option) -> Bits:
     """Return OptFlds, ten bits long, with these cleared."""
     kept = (place for place in options.places if place < OPTION_BITS)
     return Bits.of(OPTION_BITS, *(place for place in kept if place not in masked))
+
+
+def settable(options: Bits, *, buffered: bool) -> Bits:
+    """Return OptFlds as a block takes them: segments tell themselves; URCBs mask BRCBs' own."""
+    extra = () if buffered else (Option.BUFFER_OVERFLOW, Option.ENTRY_ID)
+    return without(options, Option.SEGMENTATION, *extra)
 
 
 def report_of(head: Letterhead, entry: Entry, sq_num: int, *, overflow: bool) -> Report:

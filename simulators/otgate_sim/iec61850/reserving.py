@@ -33,6 +33,16 @@ class Reservation:
         if self.seconds >= 0:
             self.seconds = (self.seconds or self.default_s) if seconds is None else seconds
 
+    def ask(self, client: Client, seconds: int) -> bool:
+        """Take a write of ResvTms by a client that is admitted; False means: refused."""
+        if seconds < 0 or self.seconds < 0:
+            return False
+        if seconds:
+            self.take(client, seconds)
+        else:
+            self.release()
+        return True
+
     def assign(self, address: bytes) -> None:
         """Reserve the block by configuration for whoever calls from an address."""
         self.client, self.address, self.seconds, self.until = None, address, -1, None

@@ -1,16 +1,16 @@
 """A simulated IEC 61850 server on a port of this machine, and what a test does with it."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from otgate_iec61850.mms.browse import Identity
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.quality import Validity, quality_bits
-from otgate_iec61850.mms.reference import list_name, reference
+from otgate_iec61850.mms.reference import NoReference, list_name, reference
 from otgate_iec61850.mms.report import Reason
+from otgate_iec61850.mms.tls import tls_context
 from otgate_iec61850.mms.values import Bits, UtcTime, Value
 from otgate_sim.faults import Trouble
 from otgate_sim.iec61850.answering import Answers
@@ -20,7 +20,7 @@ from otgate_sim.iec61850.blocks import Block
 from otgate_sim.iec61850.controls import Controlled, controlled_in, position
 from otgate_sim.iec61850.filing import File, Files
 from otgate_sim.iec61850.holding import Branch, Client, Holding, Leaf
-from otgate_sim.iec61850.peers import Peer
+from otgate_sim.iec61850.peers import Peer, Tap
 from otgate_sim.iec61850.scalars import spelled
 from otgate_sim.iec61850.watching import DataSet
 
@@ -58,6 +58,8 @@ class Server:
         """Report control blocks by ``LD/LN.BR.name``."""
         self.commanded: set[Leaf] = set()
         """What a client or a test has set; it follows the plant no more."""
+        self.tap: Tap = untapped
+        """Takes the octets of every connection as they pass."""
         self.port = 0
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -70,9 +72,17 @@ class Server:
         )
         """Controlled objects by ``LD/LN$CO$DO``."""
 
-    async def start(self, port: int = 0, tls: ssl.SSLContext | None = None) -> int:
-        """Listen on loopback; return the port."""
-        loop = asyncio.get_running_loop()
+    async def start(self, port: int = 0) -> int:
+        """Listen on loopback; return the port.
+
+        Raises:
+            OSError: the port is taken.
+            TlsUnusable: a file for TLS cannot be used.
+        """
+        loop, files = asyncio.get_running_loop(), self.options.tls
+        tls = None
+        if files is not None:
+            tls = await asyncio.to_thread(tls_context, files, server=True)
         self._server = await loop.create_server(lambda: Peer(self), LOOPBACK, port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
         self.moved_on()
@@ -92,17 +102,36 @@ class Server:
         await asyncio.sleep(0)  # the cut connections are told
 
     @asynccontextmanager
-    async def serving(self, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    async def serving(self, port: int = 0) -> AsyncIterator[int]:
         """Listen while the block runs; yield the port."""
         try:
-            yield await self.start(port, tls)
+            yield await self.start(port)
         finally:
             await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, ``mms://`` or, under TLS, ``mmss://``."""
+        return f"mms{'s' if self.options.tls else ''}://{LOOPBACK}:{self.port}"
 
     def cut(self) -> None:
         """Cut every connection, as a broken cable does."""
         for peer in list(self.peers):
             peer.cut()
+
+    def restart(self) -> None:
+        """Cut every connection and lose all entries, as after a loss of power."""
+        self.cut()
+        for block in self.blocks.values():
+            block.restart()
+
+    def reconfigure(self, data_set: str, members: Sequence[Variable]) -> None:
+        """Give ``LD/LN$name`` other members, as engineering does: revisions rise, entries go."""
+        self.cut()
+        self.holding.lists[list_name(data_set)] = tuple(members)
+        for block in self.blocks.values():
+            if block.value("DatSet") == data_set:
+                block.revise()
 
     def leaf(self, where: str) -> Leaf:
         """Return the value that ``LD/LN.DO.DA [FC]`` names.
@@ -206,7 +235,10 @@ class Server:
         return any(block.value("DatSet") == data_set for block in self.blocks.values())
 
     def _data_set(self, text: str, client: Client | None) -> DataSet | None:
-        name = list_name(text)
+        try:
+            name = list_name(text)
+        except NoReference:
+            return None
         if name.domain == ASSOCIATION:
             members = client.lists.get(name.item) if client is not None else None
         else:
@@ -229,6 +261,10 @@ class Server:
                     f"{controlled.name.domain}/{node}.{dotted}.{name} [{fc}]",
                     position(leaf, command),
                 )
+
+
+def untapped(client: bool, octets: bytes) -> None:  # noqa: FBT001  as they pass
+    """Let octets pass."""
 
 
 def _changed(leaf: Leaf, value: Value, *, update: bool) -> int:

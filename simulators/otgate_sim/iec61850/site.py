@@ -21,7 +21,7 @@ from otgate_sim.iec61850 import from_points, from_scl
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.driving import Driven
 from otgate_sim.iec61850.filing import File
-from otgate_sim.iec61850.server import LOOPBACK, Server
+from otgate_sim.iec61850.server import Server
 
 IEC61850 = "iec61850"
 MOST_IN_A_BURST = 100_000
@@ -110,8 +110,6 @@ class Ieds:
     clock: Clock
     advance: Callable[[int], None]
     late_s: float = LATE_S
-    folder: Path = Path()
-    """Where the site's files are."""
     driven: dict[str, Driven] = field(default_factory=dict)
 
     def __getitem__(self, device: str) -> Server:
@@ -130,7 +128,7 @@ class Ieds:
         scl = getattr(settings, "scl", None)
         if scl:
             server = server_from_scl(
-                self.folder / scl,
+                Path(scl),
                 self.clock,
                 ied=settings.ied,
                 access_point=settings.access_point,
@@ -155,8 +153,8 @@ class Ieds:
         async with AsyncExitStack() as stack:
             for number, (device, made) in enumerate(self.driven.items()):
                 port = port_base + number if port_base else 0
-                port = await stack.enter_async_context(made.server.serving(port))
-                urls[device] = f"mms://{LOOPBACK}:{port}"
+                await stack.enter_async_context(made.server.serving(port))
+                urls[device] = made.server.url
             try:
                 following += [asyncio.ensure_future(each.run()) for each in self.driven.values()]
                 yield urls

@@ -4,8 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from otgate_iec61850.mms.naming import Variable
-from otgate_iec61850.mms.values import Value
+from otgate_iec61850.mms.rcb import Trigger
+from otgate_iec61850.mms.report import Reason
+from otgate_iec61850.mms.values import Bits, Value
 from otgate_sim.iec61850.holding import Leaf, Node, leaves, shown
+
+REASONS = (
+    (Reason.DATA_CHANGE, Trigger.DATA_CHANGE),
+    (Reason.QUALITY_CHANGE, Trigger.QUALITY_CHANGE),
+    (Reason.DATA_UPDATE, Trigger.DATA_UPDATE),
+)
 
 DataSet = Sequence[tuple[Variable, Node]]
 
@@ -39,8 +47,9 @@ class Watched:
     def __bool__(self) -> bool:
         return bool(self._nodes)
 
-    def touched(self, changes: Mapping[Leaf, int], asked: int) -> dict[int, int]:
+    def touched(self, changes: Mapping[Leaf, int], triggers: Bits) -> dict[int, int]:
         """Return the members that leaves have changed, each with the reasons asked for."""
+        asked = sum(reason for reason, trigger in REASONS if trigger in triggers.places)
         found: dict[int, int] = {}
         for leaf, reason in changes.items():
             if reason & asked:
