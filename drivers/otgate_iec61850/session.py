@@ -180,7 +180,7 @@ class IedSession:
             raise LinkLost(str(self._wire.gone.result()))
 
     async def _enable_all(self) -> None:
-        for subscription in self.subscriptions:
+        for subscription in list(self.subscriptions):
             if subscription.block is not None and not subscription.enabled:
                 await self._enable(subscription)
         while self._asked_again:
@@ -190,21 +190,43 @@ class IedSession:
                     await subscription.interrogate(self._client)
 
     async def _enable(self, subscription: Subscription) -> None:
-        integrity = self._settings.integrity_s
         why = subscription.why
-        taken = await subscription.enable(
-            self._client,
-            None if integrity is None else round(integrity * 1000),
-            self._client.connection.local_address,
-            lambda: self._forgotten(subscription),
-        )
-        if taken is not Taken.ENABLED and subscription.why != why:
+        if await self._took_block(subscription):
+            return
+        if subscription.why != why:
             log.warning(
                 "report_not_enabled",
                 device=self._device.id,
                 rcb=subscription.name,
                 why=subscription.why,
             )
+        if subscription.settings.instance == "free":
+            await self._enable_another(subscription)
+
+    async def _enable_another(self, taken: Subscription) -> None:
+        """Take the first other instance that nobody has."""
+        for other in await taken.siblings(self._client):
+            if any(each.name == other.name for each in self.subscriptions):
+                continue
+            await self._describe_block(other)
+            if other.block is None:
+                continue
+            self.subscriptions.append(other)  # first: a report may come before the response
+            if await self._took_block(other):
+                self.subscriptions.remove(taken)
+                log.info("report_chosen", device=self._device.id, rcb=other.name)
+                return
+            self.subscriptions.remove(other)
+
+    async def _took_block(self, subscription: Subscription) -> bool:
+        integrity = self._settings.integrity_s
+        taken = await subscription.enable(
+            self._client,
+            None if integrity is None else round(integrity * 1000),
+            self._client.connection.local_address,
+            lambda: self._forgotten(subscription),
+        )
+        return taken is Taken.ENABLED
 
     def _forgotten(self, subscription: Subscription) -> None:
         why = "the server no longer has the last entry"

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -128,6 +128,8 @@ class Report(Entry):
     """The data set that it is expected to report."""
     conf_rev: Annotated[int, Field(ge=0, lt=1 << 32)] | None = None
     """The configuration revision that is expected; another one is an alarm."""
+    instance: Literal["configured", "free"] = "configured"
+    """`free` takes another instance of the block, where nobody has one, if this one is taken."""
 
 
 class Tls(Entry):

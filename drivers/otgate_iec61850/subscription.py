@@ -1,6 +1,7 @@
 """One report control block: taken, enabled, resumed; what its reports bring and lack."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum, auto
@@ -10,6 +11,7 @@ from otgate.driver import DeviceState
 from otgate_iec61850.address import read_control_block
 from otgate_iec61850.mms.blocks import read_control_block as read_block
 from otgate_iec61850.mms.blocks import set_up
+from otgate_iec61850.mms.browse import ObjectClass
 from otgate_iec61850.mms.client import Client
 from otgate_iec61850.mms.errors import AccessFailed, Rejected, ServiceFailed
 from otgate_iec61850.mms.naming import Name, Variable
@@ -32,6 +34,9 @@ REFUSALS = (AccessFailed, ServiceFailed, Rejected)
 
 LAST_SQ_NUMS = frozenset({0xFF, 0xFFFF})
 """After these a sequence number begins anew: INT8U of a URCB, INT16U of a BRCB."""
+
+INSTANCE = re.compile(r"(.+)[0-9]{2}")
+"""Two digits number the instances of an indexed block: IEC 61850-8-1."""
 
 MOST_BREAKS = 3
 """A server whose reports never come in turn is taken as it is."""
@@ -118,6 +123,23 @@ class Subscription:
     def enable_flag(self) -> Variable:
         """The attribute that tells whether the block reports."""
         return Variable(Name(self.variable.domain, f"{self.variable.item}$RptEna"))
+
+    async def siblings(self, client: Client) -> Sequence["Subscription"]:
+        """Return the other instances of the block: the same name with another number."""
+        at = self.variable
+        found = INSTANCE.fullmatch(at.item)
+        if found is None:
+            return []
+        names = await client.names(ObjectClass.VARIABLE, at.domain)
+        same = re.compile(re.escape(found[1]) + r"[0-9]{2}")
+        items = sorted(name for name in names if same.fullmatch(name) and name != at.item)
+        return [
+            Subscription.of(
+                self.settings.model_copy(update={"rcb": f"{at.domain}/{item.replace('$', '.')}"}),
+                self.state,
+            )
+            for item in items
+        ]
 
     # What it is
 

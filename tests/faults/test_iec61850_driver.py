@@ -1,6 +1,5 @@
-"""The IEC 61850 driver against the simulated IED: cuts, bursts, faults, other places.
+"""The IEC 61850 driver against the simulated IED: cuts, bursts, faults, other places."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +7,14 @@ import pytest
 import trustme
 
 from ied_served import Disk, Talk, talking, until
-from ieds import CID, CURRENT, FREQUENCY, OPERATIONS, POSITION, bay
+from ieds import CID, CURRENT, FREQUENCY, OPERATIONS, POSITION, POSITIONS, bay, listening
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Device, Kind, Point
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_iec61850 import Iec61850
 from otgate_iec61850.link import KEY
-from otgate_iec61850.mms.tls import TlsFiles, tls_context
+from otgate_iec61850.mms.tls import TlsFiles
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.server import Server
 
@@ -201,14 +200,13 @@ async def test_an_association_over_tls_shows_both_certificates(tmp_path: Any) ->
         cert.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
         cert.private_key_pem.write_to_path(tmp_path / f"{name}.key")
     files = TlsFiles(tmp_path / "ca.pem", tmp_path / "theirs.pem", tmp_path / "theirs.key")
-    context = await asyncio.to_thread(tls_context, files, server=True)
     tls = {
         "ca": str(tmp_path / "ca.pem"),
         "cert": str(tmp_path / "ours.pem"),
         "key": str(tmp_path / "ours.key"),
     }
-    server = bay()
-    async with server.serving(tls=context):
+    server = bay(Options(tls=files))
+    async with server.serving():
         url = f"mmss://127.0.0.1:{server.port}"
         async with talking(device(url, tls=tls), Remembered()) as talk:
             await read(talk)
@@ -217,3 +215,18 @@ async def test_an_association_over_tls_shows_both_certificates(tmp_path: Any) ->
         with pytest.raises(Unusable):
             async with talking(broken, Remembered()):
                 pass
+
+
+async def test_another_instance_is_taken_only_where_that_is_asked_for() -> None:
+    server = bay()
+    async with server.serving(), listening(server) as heard:
+        await heard.enable(POSITIONS)
+        async with talking(at(server), Remembered()) as talk:
+            await read(talk)
+            assert not talk.session.subscriptions[0].enabled
+        free = [{"rcb": BRCB, "instance": "free"}]
+        async with talking(at(server, reports=free), Remembered()) as talk:
+            await taken(talk)
+            assert [each.name for each in talk.session.subscriptions] == [BRCB[:-1] + "2"]
+            server.burst(OPERATIONS, 2)
+            await until(lambda: counts(talk.disk)[-1:] == [2])

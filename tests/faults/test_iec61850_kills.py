@@ -121,3 +121,26 @@ async def test_kill_9_loses_no_event_and_puts_none_out_of_order(tmp_path: Path, 
     found = spooled(site, tmp_path / "cursor")
     assert list(dict.fromkeys(found)) == list(range(first, last + 1))
     assert not [told for told in events(site / "run.log") if told["level"] == "error"]
+
+
+async def test_cuts_under_a_running_field_side_lose_no_event(tmp_path: Path) -> None:
+    server = bay(Options(entries=1_000_000))
+    block = server.blocks[BRCB]
+    async with server.serving():
+        site = write_site(tmp_path / "site", server.port)
+        with Process(site / "run.log", "run", site, "--field", "--log", "json") as process:
+            await eventually(lambda: block.buffer.sent)
+            first = made(server) + 1
+            async with storm(server):
+                for cut in range(5):
+                    await eventually(lambda cut=cut: len(block.buffer.resumed) >= cut)  # type: ignore[misc]
+                    before = made(server)
+                    await eventually(lambda before=before: made(server) > before + 200)  # type: ignore[misc]
+                    server.cut()
+            last = made(server)
+            await eventually(lambda: last in spooled(site, tmp_path / "look"), 60.0)
+            assert await asyncio.to_thread(process.stop) == 0
+    assert spooled(site, tmp_path / "cursor") == list(range(first, last + 1))
+    told = [each["event"] for each in events(site / "run.log")]
+    assert "device_lost" in told or "link_lost" in told
+    assert "report_gap" not in told
