@@ -95,9 +95,9 @@ class Peer(asyncio.Protocol):
         self.responder = Responder(served.ends, served.doors)
         self.open_files: dict[int, bytes] = {}
         self.broken: list[MmsError] = []
-        served.peers.append(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.served.peers.append(self)
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
@@ -218,16 +218,17 @@ ANSWERS: dict[type, Callable[[Peer, Any], Any]] = {
 
 @contextlib.asynccontextmanager
 async def serving(
-    served: Served | None = None, tls: ssl.SSLContext | None = None
+    served: Served | None = None, tls: ssl.SSLContext | None = None, peer: type[Peer] = Peer
 ) -> AsyncIterator[Served]:
     """Serve on a free port of this machine."""
     served = served or Served()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Peer(served), HERE, 0, ssl=tls)
+    server = await loop.create_server(lambda: peer(served), HERE, 0, ssl=tls)
     served.port = server.sockets[0].getsockname()[1]
     try:
         yield served
     finally:
         server.close()
-        for peer in served.peers:
-            peer.transport.abort()
+        for each in served.peers:
+            each.transport.abort()
+        await asyncio.sleep(0)

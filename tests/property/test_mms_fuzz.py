@@ -65,6 +65,16 @@ def test_depth_is_capped_in_definite_and_indefinite_lengths(deep: int) -> None:
     assert victim.slowest_s < HANG_S
 
 
+@pytest.mark.parametrize("small", [b"\x8a\0", b"\xa2\0", b"\x84\1\0", b"\x85\1\1"])
+def test_the_largest_pdu_of_the_smallest_values_costs_little(small: bytes) -> None:
+    body = small * (64_000 // len(small))
+    victim = Victim()
+    victim.hear(
+        carried(ber.element(0xA1, b"\x02\x01\x03", ber.element(0xA4, ber.element(0xA1, body))))
+    )
+    assert victim.slowest_s < HANG_S
+
+
 def test_work_is_linear_in_the_input() -> None:
     def cpu_s(count: int) -> float:
         mms = ber.element(
@@ -83,6 +93,6 @@ def test_work_is_linear_in_the_input() -> None:
 
 def test_an_association_that_never_goes_on_keeps_little() -> None:
     talk, part = unopened(), b"\x03\0\x04\0\x02\xf0\0" + bytes(1017)
-    talk.requester.receive(200 * part)
+    talk.requester.receive(60 * part)
     with pytest.raises(Malformed, match="a TSDU of more than"):
-        talk.requester.receive(100 * part)
+        talk.requester.receive(10 * part)

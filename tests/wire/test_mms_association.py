@@ -197,7 +197,7 @@ def test_what_was_negotiated_may_be_absent() -> None:
         shorter = shorter.replace(old, new, 1)
     client = opening()
     client.receive(octets(shorter))
-    assert client.terms.largest_pdu == 65_000
+    assert client.terms.largest_pdu == 32_000
 
 
 def test_a_transport_refusal_says_so() -> None:

@@ -12,10 +12,13 @@ from otgate_iec61850.mms import acse, cotp, pdu, presentation, session
 from otgate_iec61850.mms.acse import Title
 from otgate_iec61850.mms.ber import definite
 from otgate_iec61850.mms.cotp import Connect
-from otgate_iec61850.mms.errors import AssociationLost, IndefiniteLength, Malformed
+from otgate_iec61850.mms.errors import AssociationLost, IndefiniteLength, Malformed, MmsError
 from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.presentation import CONTEXTS, Arcs
 from otgate_iec61850.mms.session import Kind, Spdu
+
+LAYERS = 4096
+"""Octets of a TSDU besides its MMS PDU; most are needed while an association opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,9 @@ class Association:
         """What is agreed upon, once the association is open."""
         self.contexts: dict[int, Arcs] = dict(CONTEXTS)
         self.malformed = 0
-        self._reader = cotp.Reader()
+        self.failure: MmsError | None = None
+        """Why the association ended, where it did not end in good order."""
+        self._reader = cotp.Reader(min(cotp.TSDU_CAP, ends.terms.largest_pdu + LAYERS))
         self._out: list[bytes] = []
         self._size = ends.tpdu_size
         self._mms = 3
@@ -72,6 +77,9 @@ class Association:
     def receive(self, data: bytes) -> list[pdu.Pdu]:
         """Take octets and return the PDUs that they complete; then `take` what is to be sent.
 
+        What came before the end of an association is returned: look at `failure` after it. Only
+        where nothing did, this raises.
+
         Raises:
             Malformed: the peer is not to be understood; the association is closed.
             AssociationRefused: the peer does not want the association.
@@ -79,21 +87,22 @@ class Association:
         """
         found: list[pdu.Pdu] = []
         try:
-            for event in self._reader.feed(data):
-                if isinstance(event, bytes):
-                    self._tsdu(event, found)
-                elif isinstance(event, Connect):
-                    self._connected(event)
-                else:
-                    self._ended(event)
-        except Malformed:
+            self._receive(data, found)
+        except (Malformed, AssociationLost) as failure:
+            self.end(failure)
+            if not found:
+                raise
+        return found
+
+    def end(self, failure: MmsError) -> None:
+        """Close the association; a peer that was not understood is told so by an abort."""
+        if self.failure is not None:
+            return
+        if isinstance(failure, Malformed):
             self.malformed += 1
             self.abort()
-            raise
-        except AssociationLost:
-            self.state = State.CLOSED
-            raise
-        return found
+        self.state = State.CLOSED
+        self.failure = failure
 
     def send(self, mms: bytes) -> None:
         """Send an MMS PDU."""
@@ -113,6 +122,19 @@ class Association:
             said = presentation.abort(self.contexts, self._acse, acse.abort())
             self._send(session.ending(Kind.ABORT, said))
         self.state = State.CLOSED
+
+    def _receive(self, data: bytes, found: list[pdu.Pdu]) -> None:
+        if self.failure is not None:
+            raise AssociationLost(str(self.failure))
+        for event in self._reader.feed(data):
+            if isinstance(event, bytes):
+                self._tsdu(event, found)
+            elif isinstance(event, Connect):
+                self._connected(event)
+            else:
+                self._ended(event)
+        if self._reader.broken is not None:
+            raise self._reader.broken
 
     def _send(self, spdu: bytes) -> None:
         self._out.append(cotp.segments(spdu, self._size))

@@ -32,6 +32,7 @@ from otgate_iec61850.mms.errors import (
     AccessError,
     ErrorClass,
     Malformed,
+    MmsError,
     Rejected,
     ServiceFailed,
     TooLarge,
@@ -189,7 +190,7 @@ class Client:
                 if more and not said.octets:
                     raise Malformed("a file that does not go on")
         finally:
-            with contextlib.suppress(ServiceFailed, Rejected):
+            with contextlib.suppress(MmsError, TimeoutError):
                 await self.call(FileClose(opened.handle))
         return bytes(octets)
 

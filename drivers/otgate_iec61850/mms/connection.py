@@ -39,7 +39,10 @@ HEARTBEAT_S = 3.0
 """A server silent from one beat to the next is asked who it is; until the next, it is dead."""
 
 Reported = Callable[[InformationReport, int], None]
-"""Takes what came unasked and when, in ns since the Unix epoch. It must not block."""
+"""Takes what came unasked and when, in ns since the Unix epoch; it must not block.
+
+Where it raises `Malformed`, of a report that is none, the association ends.
+"""
 
 
 class Connection(asyncio.Protocol):
@@ -90,13 +93,10 @@ class Connection(asyncio.Protocol):
         self.received_ns = self._clock()
         self._heard = True
         try:
-            found = self.requests.receive(data)
+            for event in self.requests.receive(data):
+                self._hand(event)
         except MmsError as error:
-            self._flush()
-            self._end(error)
-            return
-        for event in found:
-            self._hand(event)
+            self.association.end(error)
         self._flush()
         self._moved_on()
 
@@ -137,7 +137,12 @@ class Connection(asyncio.Protocol):
                     self.association.release()
                     self._flush()
                 await asyncio.shield(self.gone)
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Close, and leave the loop the turn that it takes to free the socket."""
         self.close()
+        await asyncio.sleep(0)
 
     def close(self) -> None:
         """Abort the association, if there is one, and let go of the connection."""
@@ -147,7 +152,9 @@ class Connection(asyncio.Protocol):
 
     def _moved_on(self) -> None:
         state = self.association.state
-        if state is State.OPEN and not self.opened.done():
+        if self.association.failure is not None:
+            self._end(self.association.failure)
+        elif state is State.OPEN and not self.opened.done():
             self.opened.set_result(None)
             self._watch()
         elif state is State.CLOSED:
@@ -202,7 +209,8 @@ class Connection(asyncio.Protocol):
         self._concluded.set()
         if self._timer is not None:
             self._timer.cancel()
-        for call in self.requests.lost(why):
+        self.requests.lost(why)
+        for call in list(self._waiters):
             self._answer(call)
         if not self.opened.done():
             self.opened.set_exception(why)
@@ -240,13 +248,13 @@ async def associate(
         async with asyncio.timeout(connect_s):
             await _dial(connection, host, port, context, name)
             await asyncio.shield(connection.opened)
+            return connection
     except TimeoutError:
-        connection.close()
+        await connection.let_go()
         raise AssociationLost(f"{host}:{port} did not associate within {connect_s:g} s") from None
     except BaseException:
-        connection.close()
+        await connection.let_go()
         raise
-    return connection
 
 
 async def _dial(

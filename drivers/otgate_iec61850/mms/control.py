@@ -176,8 +176,9 @@ def read_error(value: Any) -> ApplicationError:
     if not isinstance(value, tuple) or len(value) != 5:
         raise Malformed("a LastApplError that is no structure of 5")
     control, error, _, number, cause = value
-    if not isinstance(control, str) or not all(
-        type(n) in {int, Unsigned} for n in (error, number, cause)
+    numbers = (error, number, cause)
+    if not isinstance(control, str) or any(
+        not isinstance(each, int) or isinstance(each, bool) for each in numbers
     ):
         raise Malformed("a LastApplError of other types")
     return ApplicationError(control, error, number, cause)

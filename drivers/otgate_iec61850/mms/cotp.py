@@ -25,7 +25,7 @@ DEFAULT_TPDU = 7
 """128 octets, where the parameter is absent."""
 
 TSDU_CAP = 1 << 18
-"""Octets of one TSDU; four times the largest MMS PDU in use."""
+"""Octets of one TSDU at most, whatever PDUs are agreed upon."""
 
 
 class Code(IntEnum):
@@ -103,16 +103,27 @@ class Reader:
         self._cap = cap
         self._rest = bytearray()
         self._tsdu = bytearray()
+        self.broken: Malformed | None = None
+        """What ended the stream after the events that were returned last."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take octets and return what they complete.
+        """Take octets and return what they complete, which may be the last: see ``broken``.
 
         Raises:
             Malformed: they are no such stream.
         """
-        rest = self._rest
-        rest += data
+        self._rest += data
         found: list[Event] = []
+        try:
+            self._packets(found)
+        except Malformed as broken:
+            self.broken = broken
+            if not found:
+                raise
+        return found
+
+    def _packets(self, found: list[Event]) -> None:
+        rest = self._rest
         at, end = 0, len(rest)
         while end - at >= TPKT_HEADER:
             size = rest[at + 2] << 8 | rest[at + 3]
@@ -123,7 +134,6 @@ class Reader:
             self._tpdu(bytes(rest[at + TPKT_HEADER : at + size]), found)
             at += size
         del rest[:at]
-        return found
 
     def _tpdu(self, tpdu: bytes, found: list[Event]) -> None:
         if tpdu[1] == Code.DATA and tpdu[0] == 2:
@@ -143,12 +153,12 @@ class Reader:
             raise Malformed(f"TPDU {header[0]:#x} is none of class 0")
 
     def _data(self, tpdu: bytes, found: list[Event]) -> None:
+        if len(self._tsdu) + len(tpdu) - DATA_HEADER > self._cap:
+            raise Malformed(f"a TSDU of more than {self._cap} octets")
         if tpdu[2] & LAST and not self._tsdu:
             found.append(tpdu[DATA_HEADER:])
             return
         self._tsdu += tpdu[DATA_HEADER:]
-        if len(self._tsdu) > self._cap:
-            raise Malformed(f"a TSDU of more than {self._cap} octets")
         if tpdu[2] & LAST:
             found.append(bytes(self._tsdu))
             self._tsdu.clear()

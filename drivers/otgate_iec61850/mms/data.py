@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum, IntFlag
 from struct import Struct
 from typing import Any
 
@@ -117,11 +118,12 @@ def encoded(value: AccessResult) -> bytes:
     Raises:
         TypeError: MMS has no such value.
     """
-    try:
-        encode = _ENCODERS[type(value)]
-    except KeyError:
-        raise TypeError(f"MMS has no {type(value).__name__}") from None
-    return encode(value)
+    encode = _ENCODERS.get(type(value))
+    if encode is not None:
+        return encode(value)
+    if isinstance(value, IntEnum | IntFlag):
+        return _signed(value)
+    raise TypeError(f"MMS has no {type(value).__name__}")
 
 
 def joined(values_: Sequence[AccessResult]) -> bytes:

@@ -40,7 +40,7 @@ class Terms:
     services: Bits = CLIENT_SERVICES
 
     def agreed(self, offer: "Terms") -> "Terms":
-        """Return the lesser of these, a server's own terms, and a client's offer."""
+        """Return the lesser of these and the other end's offer; options and services stay."""
         return replace(
             self,
             largest_pdu=min(self.largest_pdu, offer.largest_pdu),

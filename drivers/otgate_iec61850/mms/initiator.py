@@ -70,7 +70,7 @@ class Initiator(Association):
         self.contexts = {number: syntax for (number, syntax), agreed in offered if agreed}
         self._acse = context_of(self.contexts, ACSE_SYNTAX)
         self._mms = context_of(self.contexts, MMS_SYNTAX)
-        self.terms = _terms(value)
+        self.terms = _terms(value).agreed(self.ends.terms)
         self.state = State.OPEN
 
     def _finished(self) -> None:

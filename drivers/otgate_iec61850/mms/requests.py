@@ -117,11 +117,17 @@ class Requester:
         """Take octets and return, in order, what they bring.
 
         Raises:
-            MmsError: the association has ended; see `Association.receive`.
+            MmsError: the association has ended; as `Association.receive` does.
         """
         found: list[Event] = []
-        for each in self.association.receive(data):
-            self._take(each, found)
+        said = self.association.receive(data)
+        try:
+            for each in said:
+                self._take(each, found)
+        except Malformed as failure:
+            self.association.end(failure)
+            if not found:
+                raise
         self._pump()
         return found
 
@@ -179,7 +185,6 @@ class Requester:
         if tag is not None and tag != call.tag:
             self.counts.mismatched += 1
             self._sent[call.invoke_id] = call
-            self.association.abort()
             raise Malformed(f"a response {tag:#x} to a request of another service")
         self.counts.responses += 1
         call.outcome = outcome
@@ -193,6 +198,8 @@ class Requester:
 
     def _asked(self, said: pdu.Pdu) -> None:
         """Answer what a server may ask of a client: nothing but to conclude."""
+        if self.association.state is not State.OPEN:
+            return
         if isinstance(said, pdu.Request):
             self.association.send(pdu.reject(said.invoke_id, 1, UNRECOGNISED_SERVICE))
         elif isinstance(said, pdu.Conclude):
