@@ -22,12 +22,18 @@ from otgate_dnp3.stack.unsolicited import Unsolicited, Verdict
 
 
 class Master:
-    """The session. ``now`` is seconds of any clock that never goes back."""
+    """The session. ``now`` is seconds of any clock that never goes back.
 
-    def __init__(self, settings: MasterSettings, wall_ms: Callable[[], int]) -> None:
+    With ``takes_turns`` it sends a request only when told to ``go_on``: for a line that it shares.
+    """
+
+    def __init__(
+        self, settings: MasterSettings, wall_ms: Callable[[], int], *, takes_turns: bool = False
+    ) -> None:
         self.counts = MasterCounts()
         self.unsolicited = Unsolicited()
         self._settings = settings
+        self._takes_turns = takes_turns
         self._up = False
         self._out: list[Output] = []
         self._steps = Steps(settings)
@@ -47,6 +53,26 @@ class Master:
     def wake_s(self) -> float:
         """When `tick` is to be called next; infinity is never."""
         return min(self._keepalive.due_s, self._requester.due_s) if self._up else math.inf
+
+    @property
+    def ask_s(self) -> float:
+        """When the link layer is to be asked for its status; infinity is never."""
+        return self._keepalive.due_s
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is outstanding, or its response is not yet confirmed."""
+        return self._requester.busy
+
+    def wants(self, now: float) -> bool:
+        """Tell whether `go_on` would send something."""
+        return self._up and self._requester.wants(now)
+
+    def go_on(self, now: float) -> list[Output]:
+        """Send the next request if none is outstanding and one is due."""
+        if self._up:
+            self._requester.go_on(now)
+        return self._taken()
 
     def link_up(self, now: float) -> list[Output]:
         """Begin the start-up sequence on a link that has just come up."""
@@ -149,9 +175,7 @@ class Master:
             self.unsolicited.forget()
 
     def _done(self, now: float) -> list[Output]:
-        if self._up:
-            self._requester.go_on(now)
-        return self._taken()
+        return self._taken() if self._takes_turns else self.go_on(now)
 
     def _taken(self) -> list[Output]:
         out = self._out[:]

@@ -65,6 +65,18 @@ class Requester:
             return max(self._hold_s, self._steps.next_s())
         return math.inf if self._exchange.token is not None else self._exchange.deadline_s
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is outstanding, or its response is not yet confirmed."""
+        return self._exchange is not None
+
+    def wants(self, now: float) -> bool:
+        """Tell whether `go_on` would send something."""
+        if self._exchange is not None:
+            return False
+        step = self._steps.due(now) if now >= self._hold_s else None
+        return step is not None or (bool(self._queue) and self._indications.integral)
+
     def start(self) -> None:
         """Hold nothing back; for a new connection."""
         self._hold_s = 0.0
