@@ -52,6 +52,14 @@ if root && ! command -v strace >/dev/null 2>&1; then
     apt_install strace || say "note: no strace; tests that let system calls fail are skipped"
 fi
 
+if ! command -v tshark >/dev/null 2>&1; then
+    if root; then
+        apt_install tshark || say "tshark could not be installed; tests of its dissector are skipped"
+    else
+        say "note: no tshark here; tests of its DNP3 dissector are skipped"
+    fi
+fi
+
 if ! command -v mosquitto >/dev/null 2>&1 && ! [ -x /usr/sbin/mosquitto ]; then
     if root; then
         apt_install mosquitto || say "Mosquitto could not be installed; the lab uses amqtt instead"
