@@ -1,9 +1,9 @@
 """Blocks of objects to columns, one `struct` iteration per object header."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from otgate_dnp3.stack.layouts import Layout, Shape
+from otgate_dnp3.stack.layouts import LAYOUTS, Layout, Shape
 from otgate_dnp3.stack.objects import Block
 from otgate_dnp3.stack.points import GROUPS, Columns, Group, TimeQuality, Values
 
@@ -50,12 +50,12 @@ def decoded(blocks: Iterable[Block]) -> Decoded:
 
 
 def _columns(block: Block, common: Common | None) -> Columns | None:
-    group, layout = GROUPS.get(block.group), block.layout
-    if group is None or layout is None or block.variation in group.deltas or not block.data:
+    kind = KINDS.get((block.group, block.variation))
+    if kind is None or block.sized or not block.data:
         return None
     if block.start is None and not block.prefix and not 50 <= block.group <= 52:
         return None  # nothing says which points these are
-    return READERS[layout.shape](block, layout, group, common)
+    return kind.reader(block, kind, common)
 
 
 def _index(block: Block) -> range:
@@ -63,32 +63,31 @@ def _index(block: Block) -> range:
     return range(start, start + block.number)
 
 
-def _fixed(block: Block, layout: Layout, group: Group, common: Common | None) -> Columns:
-    read = zip(*layout.structs[block.prefix].iter_unpack(block.data), strict=True)
-    index: Sequence[int] = next(read) if block.prefix else _index(block)
-    columns = Columns(block.group, block.variation, group.point_type, group.event, index, ())
-    for member in layout.members:
-        if member == "V":
-            columns.values = next(read)
-        elif member == "T":
-            _absolute(columns, read, layout)
-        elif member == "R":
-            _relative(columns, next(read), common)
-        else:
-            columns.flags = next(read)
+def _fixed(block: Block, kind: "Kind", common: Common | None) -> Columns:
+    layout, group, prefix = kind.layout, kind.group, block.prefix
+    read = list(zip(*layout.structs[prefix].iter_unpack(block.data)))  # noqa: B905  they are rows
+    index, at = (read[0], 1) if prefix else (_index(block), 0)
+    flags = read[kind.flags + at] if kind.flags >= 0 else None
+    values: Values = read[kind.value + at]
     if group.state_shift:
-        _split(columns, group.state_shift)
-    if (block.group, block.variation) == COARSE:
+        octets = bytes(flags or ())
+        values = octets.translate(STATES[group.state_shift])
+        flags = octets.translate(FLAGS[group.state_shift])
+    columns = Columns(
+        block.group, block.variation, group.point_type, group.event, index, values, flags
+    )
+    if kind.time >= 0:
+        low, high = read[kind.time + at], read[kind.time + at + 1]
+        times = [a | b << 16 for a, b in zip(low, high)]  # noqa: B905  of one length
+        if kind.is_time:
+            columns.values = times
+        else:
+            columns.time_ms, columns.time_quality = times, TimeQuality.GIVEN
+    elif kind.relative >= 0:
+        _relative(columns, read[kind.relative + at], common)
+    elif (block.group, block.variation) == COARSE:
         columns.values = [value * 1000 for value in columns.values]
     return columns
-
-
-def _absolute(columns: Columns, read: Iterator[Sequence[int]], layout: Layout) -> None:
-    times = [low | high << 16 for low, high in zip(next(read), next(read), strict=True)]
-    if layout.group in {50, 51}:
-        columns.values = times
-    else:
-        columns.time_ms, columns.time_quality = times, TimeQuality.GIVEN
 
 
 def _relative(columns: Columns, after: Sequence[int], common: Common | None) -> None:
@@ -99,48 +98,72 @@ def _relative(columns: Columns, after: Sequence[int], common: Common | None) -> 
     columns.time_ms, columns.time_quality = [base + ms for ms in after], common.quality
 
 
-def _split(columns: Columns, shift: int) -> None:
-    """Take the state out of the flags octet."""
-    octets = bytes(columns.flags or ())
-    columns.values, columns.flags = octets.translate(STATES[shift]), octets.translate(FLAGS[shift])
-
-
-def _packed(block: Block, group: Group, unpacked: list[bytes]) -> Columns:
+def _packed(block: Block, kind: "Kind", unpacked: list[bytes]) -> Columns:
     values = b"".join(map(unpacked.__getitem__, block.data))[: block.number]
-    kind = (block.group, block.variation, group.point_type)
-    return Columns(*kind, group.event, _index(block), values)
+    return _plain(block, kind, _index(block), values)
 
 
-def _bits(block: Block, _: Layout, group: Group, __: Common | None) -> Columns:
-    return _packed(block, group, BITS)
+def _bits(block: Block, kind: "Kind", _: Common | None) -> Columns:
+    return _packed(block, kind, BITS)
 
 
-def _pairs(block: Block, _: Layout, group: Group, __: Common | None) -> Columns:
-    return _packed(block, group, PAIRS)
+def _pairs(block: Block, kind: "Kind", _: Common | None) -> Columns:
+    return _packed(block, kind, PAIRS)
 
 
-def _strings(block: Block, layout: Layout, group: Group, _: Common | None) -> Columns:
-    data, width, step = block.data, block.prefix, block.prefix + layout.size
+def _strings(block: Block, kind: "Kind", _: Common | None) -> Columns:
+    data, width, step = block.data, block.prefix, block.prefix + kind.layout.size
     starts = range(0, len(data), step)
     values: Values = [data[at + width : at + step] for at in starts]
     index: Sequence[int] = _index(block)
     if width:
         index = [int.from_bytes(data[at : at + width], "little") for at in starts]
-    kind = (block.group, block.variation, group.point_type)
-    return Columns(*kind, group.event, index, values)
+    return _plain(block, kind, index, values)
 
 
-def _none(_: Block, __: Layout, ___: Group, ____: Common | None) -> None:
-    return None
+def _plain(block: Block, kind: "Kind", index: Sequence[int], values: Values) -> Columns:
+    group = kind.group
+    return Columns(block.group, block.variation, group.point_type, group.event, index, values)
 
 
-Reader = Callable[[Block, Layout, Group, Common | None], Columns | None]
+class Kind(NamedTuple):
+    """How to read one group and variation that is delivered.
 
-READERS: dict[Shape, Reader] = {
+    The places are among what its `struct` unpacks, without index; -1 is nowhere.
+    """
+
+    layout: Layout
+    group: Group
+    reader: Callable[[Block, "Kind", Common | None], Columns]
+    value: int = -1
+    flags: int = -1
+    time: int = -1
+    relative: int = -1
+    is_time: bool = False
+
+
+READERS = {
     Shape.FIXED: _fixed,
     Shape.BITS: _bits,
     Shape.PAIRS: _pairs,
     Shape.STRING: _strings,
-    Shape.ATTRIBUTE: _none,
-    Shape.EMPTY: _none,
+}
+
+
+def _kind(layout: Layout, group: Group) -> Kind:
+    places: dict[str, int] = {}
+    at = 0
+    for member in layout.members.replace("S", "F"):
+        places.setdefault(member, at)
+        at += 2 if member == "T" else 1
+    value, flags, time, relative = (places.get(member, -1) for member in "VFTR")
+    is_time = layout.group in {50, 51}
+    reader = READERS[layout.shape]
+    return Kind(layout, group, reader, max(value, 0), flags, time, relative, is_time)
+
+
+KINDS = {
+    kind: _kind(layout, GROUPS[kind[0]])
+    for kind, layout in LAYOUTS.items()
+    if kind[0] in GROUPS and kind[1] not in GROUPS[kind[0]].deltas
 }

@@ -10,6 +10,10 @@ from otgate_dnp3.stack.application import Iin
 from otgate_dnp3.stack.outputs import Output, Overflowed, Restarted
 from otgate_dnp3.stack.steps import MasterSettings, Steps, TimeSync
 
+RESTART, OVERFLOW = int(Iin.DEVICE_RESTART), int(Iin.EVENT_BUFFER_OVERFLOW)
+NEED_TIME = int(Iin.NEED_TIME)
+"""As plain numbers: a flag costs a microsecond a response."""
+
 DOUBT_MOST_S = 3600.0
 TIME_AGAIN_S = 60.0
 """How long an outstation may still ask for the time after it was given."""
@@ -21,6 +25,11 @@ class Indications:
     def __init__(self, steps: Steps, settings: MasterSettings) -> None:
         self._steps = steps
         self._settings = settings
+        self._first_of_time = {
+            TimeSync.LAN: steps.record_time,
+            TimeSync.NON_LAN: steps.measure_delay,
+            TimeSync.PLAIN: steps.write_time,
+        }.get(settings.time_sync)
         self.forget()
 
     def forget(self) -> None:
@@ -36,7 +45,7 @@ class Indications:
     def take(self, iin: int, now: float) -> list[Output]:
         """Act on the indications of a response."""
         news: list[Output] = []
-        restart, overflow = bool(iin & Iin.DEVICE_RESTART), bool(iin & Iin.EVENT_BUFFER_OVERFLOW)
+        restart, overflow = bool(iin & RESTART), bool(iin & OVERFLOW)
         if restart and not self._restart:
             self._restarted(now)
             news.append(Restarted())
@@ -44,7 +53,7 @@ class Indications:
             self.doubt(now)
             news += [] if self._overflow else [Overflowed()]
         self._restart, self._overflow = restart, overflow
-        self._clock(now, asked=bool(iin & Iin.NEED_TIME))
+        self._clock(now, asked=bool(iin & NEED_TIME))
         return news
 
     def doubt(self, now: float) -> None:
@@ -80,12 +89,7 @@ class Indications:
     def _clock(self, now: float, *, asked: bool) -> None:
         edge = asked and (not self._need_time or now >= self._time_again_s)
         self._need_time = asked
-        steps, procedure = self._steps, self._settings.time_sync
-        first = {
-            TimeSync.LAN: steps.record_time,
-            TimeSync.NON_LAN: steps.measure_delay,
-            TimeSync.PLAIN: steps.write_time,
-        }.get(procedure)
+        first = self._first_of_time
         if edge and first is not None:
             self._time_again_s = now + TIME_AGAIN_S
             first.due_s = min(first.due_s, now)

@@ -35,16 +35,19 @@ PREFIXES = {0: "", 1: "B", 2: "H", 4: "I"}
 """Index prefixes by their size in octets."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """How one group and variation lies on the wire; ``size`` is of one object, FIXED or STRING."""
+    """How one group and variation lies on the wire; ``size`` is of one object, FIXED or STRING.
+
+    There is one for each, in `LAYOUTS`, known by identity.
+    """
 
     group: int
     variation: int
     shape: Shape
     members: str = ""
     size: int = 0
-    structs: dict[int, Struct] = field(default_factory=dict, repr=False, compare=False)
+    structs: dict[int, Struct] = field(default_factory=dict, repr=False)
     """By the size of the index prefix: the prefix and one object."""
 
     def __contains__(self, member: str) -> bool:

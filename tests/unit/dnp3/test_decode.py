@@ -54,7 +54,7 @@ def listed(values: Sequence[Any] | None) -> list[Any] | None:
         ("2202 00 00 00 01000000", PointType.ANALOG_DEADBAND, False, [0], [1], None),
         ("2803 00 00 00 01 0000c03f", PointType.ANALOG_OUTPUT, False, [0], [1.5], [1]),
         ("2b01 17 01 00 04 01000000", PointType.ANALOG_COMMAND, True, [0], [1], [4]),
-        ("3202 07 01 0068e5cf8b01 10000000", PointType.TIME, False, [0], [16], None),
+        ("3202 07 01 0068e5cf8b01 10000000", PointType.TIME, False, [0], [STAMP_MS], None),
         ("3401 07 01 0200", PointType.DELAY_MS, False, [0], [2000], None),
         ("3402 07 01 0200", PointType.DELAY_MS, False, [0], [2], None),
         ("6e03 00 00 01 414243 444546", PointType.OCTET_STRING, False, [0, 1],
