@@ -67,7 +67,7 @@ def _fixed(block: Block, kind: "Kind", common: Common | None) -> Columns:
     layout, group, prefix = kind.layout, kind.group, block.prefix
     read = list(zip(*layout.structs[prefix].iter_unpack(block.data)))  # noqa: B905  they are rows
     index, at = (read[0], 1) if prefix else (_index(block), 0)
-    flags = read[kind.flags + at] if kind.flags >= 0 else None
+    flags: Sequence[int] | None = read[kind.flags + at] if kind.flags >= 0 else None
     values: Values = read[kind.value + at]
     if group.state_shift:
         octets = bytes(flags or ())
