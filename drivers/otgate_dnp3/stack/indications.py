@@ -40,7 +40,7 @@ class Indications:
         self._time_again_s = 0.0
         self._doubt_s = self._settings.doubt_s
         self._doubt_again_s = 0.0
-        self._doubtful = self._mending = False
+        self._doubtful = self._mending = self._restarted_since = False
 
     def take(self, iin: int, now: float) -> list[Output]:
         """Act on the indications of a response."""
@@ -65,9 +65,17 @@ class Indications:
     def reading(self) -> None:
         """Note that an integrity poll begins: what was doubtful before is mended by it."""
         self._mending, self._doubtful = self._doubtful, False
+        self._restarted_since = False
 
     def settled(self, now: float) -> None:
-        """Note that an integrity poll was read."""
+        """Note that an integrity poll was read.
+
+        One that itself brought the news of a restart is made again once that is cleared: IEEE
+        1815-2012, clause 5.
+        """
+        if self._restarted_since:
+            self._restarted_since = False
+            return
         self.integral = True
         if self._mending or self._doubtful:
             self._doubt_again_s = now + self._doubt_s
@@ -83,6 +91,7 @@ class Indications:
 
     def _restarted(self, now: float) -> None:
         self.integral = False
+        self._restarted_since = True
         self._steps.clear_restart.due_s = now
         self._steps.settle(now)
 

@@ -222,10 +222,11 @@ class Requester:
             self._later(step, now, hold=not uncleared)
             return
         step.failures = 0
-        step.again(now)
         if step is steps.integrity:
             self._indications.settled(now)
-        elif step is steps.record_time and outcome is Outcome.DONE:
+            return
+        step.again(now)
+        if step is steps.record_time and outcome is Outcome.DONE:
             steps.write_time.objects = time_recorded(exchange.sent_ms)
             steps.write_time.due_s = now
         elif step is steps.measure_delay and outcome is Outcome.DONE:

@@ -18,7 +18,7 @@ def classes(of: Iterable[int]) -> bytes:
 
 
 INTEGRITY = classes((0, 1, 2, 3))
-"""All events, then all static data: IEEE 1815-2012, clause 5, and TB2015-002a."""
+"""All events, then all static data: TB2015-002a."""
 
 CLEAR_RESTART = ranged(80, 1, RESTART_INDEX, 1, b"\0")
 

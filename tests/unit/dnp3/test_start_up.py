@@ -96,6 +96,14 @@ def test_a_restart_is_cleared_once_and_everything_read_again() -> None:
     assert told.requests[1].objects.hex() == "500100070700"
 
 
+def test_an_integrity_poll_that_brings_the_news_of_a_restart_is_made_again_after_clearing() -> None:
+    told = Told(disables_unsolicited=False, unsolicited=ALL).up().answers(AI_0, iin=RESTART)
+    assert not told.master.integral
+    told.answers().answers(AI_0).answers()
+    assert told.functions == [READ, WRITE, READ, ENABLE]
+    assert told.master.integral
+
+
 def test_a_restart_flag_that_stays_causes_no_second_integrity_poll() -> None:
     told = ready()
     told.master.poll_classes({1})
