@@ -123,6 +123,8 @@ class World:
         self.chance = random.Random(seed)
         self.now = 0.0
         self.loss = 0.15
+        self.polls = 0.0 if unsolicited and seed % 2 else 0.06
+        self.cuts = 0.0 if seed % 3 == 0 else 0.02
         self.outstation = Outstation()
         classes = frozenset({1, 2, 3}) if unsolicited else frozenset()
         self.master = Master(
@@ -171,12 +173,12 @@ class World:
         drawn = self.chance.random()
         if rough and drawn < 0.3:
             self.outstation.changes()
-        elif rough and drawn < 0.32:
+        elif rough and drawn < 0.3 + self.cuts:
             self.outstation.restarts()
-        elif rough and drawn < 0.34:
+        elif rough and drawn < 0.3 + 2 * self.cuts:
             self.take(self.master.link_down())
             self.take(self.master.link_up(self.now))
-        elif drawn < 0.4:
+        elif drawn < 0.3 + 2 * self.cuts + self.polls:
             self.master.poll_classes({1, 2, 3})
         elif self.waiting and drawn < 0.7:
             self.settle(durable=0.8 if rough else 1.0)
