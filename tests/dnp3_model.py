@@ -168,16 +168,22 @@ class World:
         if delivery.token is not None:
             self.take(self.master.confirm(delivery.token, self.now))
 
+    def upset(self, drawn: float) -> None:
+        """Let a point change, mostly; else the outstation restart or the link break."""
+        if drawn < 0.3:
+            self.outstation.changes()
+        elif drawn < 0.3 + self.cuts:
+            self.outstation.restarts()
+        else:
+            self.take(self.master.link_down())
+            self.take(self.master.link_up(self.now))
+
     def step(self, *, rough: bool = True) -> None:
         """Let one thing happen."""
         drawn = self.chance.random()
-        if rough and drawn < 0.3:
-            self.outstation.changes()
-        elif rough and drawn < 0.3 + self.cuts:
-            self.outstation.restarts()
-        elif rough and drawn < 0.3 + 2 * self.cuts:
-            self.take(self.master.link_down())
-            self.take(self.master.link_up(self.now))
+        if drawn < 0.3 + 2 * self.cuts:
+            if rough:
+                self.upset(drawn)
         elif drawn < 0.3 + 2 * self.cuts + self.polls:
             self.master.poll_classes({1, 2, 3})
         elif self.waiting and drawn < 0.7:
