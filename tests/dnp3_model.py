@@ -132,6 +132,8 @@ class World:
         )
         self.kept: list[int] = []
         """Numbers of the events that are durable, in the order of their delivery."""
+        self.requests: deque[bytes] = deque()
+        self.pumping = False
         self.waiting: deque[Delivery] = deque()
         self.take(self.master.link_up(self.now))
 
@@ -142,18 +144,26 @@ class World:
             elif isinstance(each, Delivery):
                 self.waiting.append(each)
 
-    def copies(self) -> range:
-        """How often a fragment arrives."""
+    def copies(self) -> int:
+        """Draw how often a fragment arrives."""
         drawn = self.chance.random()
-        return range(0 if drawn < self.loss else 2 if drawn < 1.5 * self.loss else 1)
+        return 0 if drawn < self.loss else 2 if drawn < 1.5 * self.loss else 1
 
     def to_outstation(self, fragment: bytes) -> None:
-        for _ in self.copies():
-            self.to_master(self.outstation.takes(fragment))
+        self.requests += [fragment] * self.copies()
+        if not self.pumping:
+            self.pump()
+
+    def pump(self) -> None:
+        """Let what is under way arrive, in order."""
+        self.pumping = True
+        while self.requests:
+            self.to_master(self.outstation.takes(self.requests.popleft()))
+        self.pumping = False
 
     def to_master(self, fragments: list[bytes]) -> None:
         for fragment in fragments:
-            for _ in self.copies():
+            for _ in range(self.copies()):
                 self.take(self.master.receive(fragment, self.now))
 
     def settle(self, *, durable: float) -> None:
