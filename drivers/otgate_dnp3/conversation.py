@@ -12,6 +12,7 @@ from otgate_dnp3.stack.association import Association
 from otgate_dnp3.stack.link import Frame
 from otgate_dnp3.stack.master import Master
 from otgate_dnp3.stack.outputs import (
+    Asked,
     AskLinkStatus,
     Delivery,
     Finished,
@@ -20,6 +21,7 @@ from otgate_dnp3.stack.outputs import (
     Send,
     Silent,
 )
+from otgate_dnp3.stack.requests import INTEGRITY
 from otgate_dnp3.stack.station import Role, Station
 from otgate_dnp3.stack.steps import MasterSettings
 
@@ -86,6 +88,15 @@ class Conversation:
             TimeoutError: it did not answer.
         """
         return await self._wait(self.master.poll_classes(of))
+
+    async def poll_everything(self) -> Finished:
+        """Read all events and all static data, as an integrity poll of its own.
+
+        Raises:
+            LinkLost: the outstation is gone.
+            TimeoutError: it did not answer.
+        """
+        return await self._wait(self.master.poll(INTEGRITY, Asked.INTEGRITY))
 
     def confirm(self, token: int) -> None:
         """Confirm a delivery that is durable."""

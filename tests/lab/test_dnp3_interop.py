@@ -129,6 +129,32 @@ async def test_events_that_are_not_confirmed_stay_with_py1815_and_come_again() -
         assert [list(c.values) for c in talk.columns() if c.event][-1][-1] == 1
 
 
+async def test_ten_cuts_under_load_lose_none_of_the_events_of_py1815() -> None:
+    cuts, stamps = 10, [1_700_000_000_000 + at for at in range(1000)]
+    kept: list[int] = []
+    async with peering(unsolicited_confirm_timeout=0.5) as made:
+
+        async def changing() -> None:
+            for at, stamp in enumerate(stamps):
+                point_ = peer.BinaryPoint(at % 2 == 0)
+                made.events.record_binary(
+                    3, point_, event_class=EventClass.CLASS_1, timestamp_ms=stamp
+                )
+                made.server.notify()
+                await asyncio.sleep(0.001)
+
+        load = asyncio.ensure_future(changing())
+        for at in range(cuts + 1):
+            async with await connected(made) as talk:
+                if at < cuts:
+                    await asyncio.sleep(0.08)
+                else:
+                    await load
+                    await talk.until(lambda: made.events.total == 0)
+                kept += [time for c in talk.columns() if c.event for time in c.time_ms or ()]
+    assert list(dict.fromkeys(kept)) == stamps
+
+
 async def test_py1815_is_polled_for_events() -> None:
     async with peering() as made:
         line = await open_tcp(HERE, made.server.port)

@@ -11,8 +11,8 @@ FIN, FIR, SEQUENCE_MASK = 0x80, 0x40, 0x3F
 LONGEST_LOAD = 249
 """Octets of a fragment in one segment: a frame's 250 less the transport header."""
 
-FRAGMENT_CAP = 65_536
-"""A fragment longer than this is dropped: no outstation needs it, and memory is bounded."""
+FRAGMENT_CAP = 16_384
+"""A fragment longer than this is dropped: eight times what every master takes."""
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from otgate_dnp3.channel.line import Line
 from otgate_dnp3.channel.serial import Parity, Rs485, SerialPort, SerialSettings, open_serial
 from otgate_dnp3.channel.tcp import Stream, TlsFiles, listening, open_tcp, tls_context
 from otgate_dnp3.channel.udp import open_udp
+from otgate_dnp3.stack.outputs import Asked
 from otgate_dnp3.stack.points import PointType
 
 pytestmark = pytest.mark.both_loops
@@ -70,6 +71,12 @@ async def test_an_outstation_is_read_over_tcp() -> None:
     async with serving() as (port, _), talking(await open_tcp(HERE, port)) as talk:
         await talk.conversation.poll_classes({1})
         assert talk.values(PointType.ANALOG_INPUT, event=False) == [(0, 42)] * 2
+
+
+async def test_everything_can_be_asked_for_again() -> None:
+    async with serving() as (port, _), talking(await open_tcp(HERE, port)) as talk:
+        await talk.conversation.poll_everything()
+        assert [each.asked for each in talk.deliveries] == [Asked.INTEGRITY] * 2
 
 
 async def test_unsolicited_data_is_delivered_while_nothing_is_asked() -> None:
