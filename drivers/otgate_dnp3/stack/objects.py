@@ -17,6 +17,8 @@ SIZE_PREFIX = {4: 1, 5: 2, 6: 4}
 """Octets of a size prefix, by object prefix code."""
 RANGES = {0: Struct("<BB"), 1: Struct("<HH"), 2: Struct("<II")}
 """First and last index, by range specifier code."""
+VIRTUAL = {3: RANGES[0], 4: RANGES[1], 5: RANGES[2]}
+"""First and last virtual address: it can be stepped over, and says nothing of indices."""
 COUNTS = {7: 1, 8: 2, 9: 4, 11: 1}
 """Octets of a count, by range specifier code."""
 COUNT_WIDTHS = {1: 7, 2: 8, 4: 9}
@@ -86,7 +88,7 @@ def _read(objects: bytes, at: int, *, carried: bool) -> tuple[Block, int]:
     prefix_code, range_code = qualifier >> 4, qualifier & 0x0F
     count, start, first = _range(objects, at + 3, range_code)
     prefix, sized = INDEX_PREFIX.get(prefix_code, 0), SIZE_PREFIX.get(prefix_code, 0)
-    if prefix_code > 6 or (prefix_code and start is not None):
+    if prefix_code > 6 or (prefix_code and range_code <= max(VIRTUAL)):
         raise _Unreadable(f"qualifier 0x{qualifier:02x}")
     end = first
     if carried and range_code != ALL_OBJECTS:
@@ -101,14 +103,15 @@ def _read(objects: bytes, at: int, *, carried: bool) -> tuple[Block, int]:
 
 def _range(objects: bytes, at: int, code: int) -> tuple[int, int | None, int]:
     """Return how many objects, the first index if any, and where the objects begin."""
-    if code in RANGES:
-        end = at + RANGES[code].size
+    limits = RANGES.get(code) or VIRTUAL.get(code)
+    if limits is not None:
+        end = at + limits.size
         if end > len(objects):
             raise _Unreadable("a range is cut off")
-        start, stop = RANGES[code].unpack_from(objects, at)
+        start, stop = limits.unpack_from(objects, at)
         if stop < start:
             raise _Unreadable(f"a range from {start} to {stop}")
-        return stop - start + 1, start, end
+        return stop - start + 1, start if code in RANGES else None, end
     if code in COUNTS:
         end = at + COUNTS[code]
         if end > len(objects):

@@ -129,6 +129,7 @@ def test_a_common_time_does_not_reach_into_the_next_fragment() -> None:
     [
         "1403 00 00 00 01 01000000",  # a change since the last report is no counter
         "1e01 07 01 01 01000000",  # which point?
+        "1e01 03 00 00 01 01000000",  # an address is no index
         "3c01 06",
         "00fc 00 00 00 01 01 41",
         "5001 00 07 07 00",
