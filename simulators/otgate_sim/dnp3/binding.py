@@ -136,19 +136,20 @@ class Driven:
     places: dict[str, Place] = field(default_factory=dict)
     """Where each point is, by its id."""
 
+    def settle(self) -> None:
+        """Take the first values from the plant, which are no events."""
+        rtu = self.outstation.rtu
+        self.advance(rtu.clock())
+        for entry, read in self.points:
+            entry.settle(read(), rtu.time_ms())
+
     def look(self) -> None:
-        """Take every point's value from the plant."""
+        """Take every point's value from the plant; frozen counters keep theirs."""
         rtu = self.outstation.rtu
         self.advance(rtu.clock())
         for entry, read in self.points:
             if entry.point_type is not PointType.FROZEN_COUNTER:
                 rtu.follow(entry, read())
-
-    def freeze_first(self) -> None:
-        """Give frozen counters their first value, without an event."""
-        for entry, read in self.points:
-            if entry.point_type is PointType.FROZEN_COUNTER:
-                entry.take(read(), entry.flags, self.outstation.rtu.time_ms())
 
     async def follow(self) -> None:
         """Show the plant until cancelled."""
@@ -182,8 +183,7 @@ def driven(
         spelled = speller(point, place.point_type)
         made.points.append((entry, lambda read=read, spelled=spelled: spelled(read())))  # type: ignore[misc]
     outstation.database.add(*(entry for entry, _ in made.points))
-    made.look()
-    made.freeze_first()
+    made.settle()
     return made
 
 

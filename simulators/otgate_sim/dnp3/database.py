@@ -22,7 +22,7 @@ class Entry:
     value: Value = 0
     flags: int = ONLINE
     time_ms: int = 0
-    reported: Value | None = None
+    reported: Value = field(init=False)
     """The value of the last event, or the first value."""
     commanded: bool = False
     """Whether a command or a test has set it: the plant then lets go of it."""
@@ -31,6 +31,12 @@ class Entry:
         family = FAMILIES[self.point_type]
         self.static_variation = self.static_variation or family.static_variation
         self.event_variation = self.event_variation or family.event_variation
+        self.reported = self.value
+
+    def settle(self, value: Value, time_ms: int) -> None:
+        """Hold a first value, which is no event."""
+        self.value = self.reported = value
+        self.time_ms = time_ms
 
     def take(self, value: Value, flags: int, time_ms: int) -> bool:
         """Hold a new value; tell whether that is an event."""
@@ -42,12 +48,9 @@ class Entry:
 
     def _is_news(self, value: Value) -> bool:
         last = self.reported
-        if last is None:
-            self.reported = value
-            return False
         if isinstance(value, bytes) or isinstance(last, bytes):
             return value != last
-        return value != last and abs(value - last) >= self.deadband
+        return value != last and not abs(value - last) <= self.deadband
 
 
 @dataclass(slots=True)
