@@ -5,6 +5,7 @@ It speaks through `outbox`; whoever carries it to a channel calls `tick` when `d
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from otgate_dnp3.stack.application import Function
 from otgate_dnp3.stack.link import BROADCASTS, Frame
@@ -130,7 +131,7 @@ class Outstation:
 
     def receive(self, frame: Frame) -> None:
         """Take a frame from the link."""
-        fault = self.trouble.in_force()
+        fault = self._fault()
         if fault is Dnp3Fault.SILENT:
             self.trouble.now()
             return
@@ -145,6 +146,7 @@ class Outstation:
 
     def tick(self) -> None:
         """Do what the time has come for."""
+        self._fault()
         self.session.tick()
         self._flush()
 
@@ -163,8 +165,12 @@ class Outstation:
             return
         self.session.receive(fragment, broadcast)
 
+    def _fault(self) -> StrEnum:
+        fault = self.trouble.in_force()
+        self.rtu.overflow_shown = fault is Dnp3Fault.OVERFLOW
+        return fault
+
     def _flush(self) -> None:
-        self.rtu.overflow_shown = self.trouble.in_force() is Dnp3Fault.OVERFLOW
         fragments = list(self.session.outbox)
         self.session.outbox.clear()
         for fragment in fragments:

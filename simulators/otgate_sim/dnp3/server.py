@@ -36,19 +36,20 @@ class Channel(asyncio.Protocol, asyncio.DatagramProtocol):
 
     def __init__(self, endpoint: "Endpoint") -> None:
         self.endpoint = endpoint
-        self.transport: asyncio.Transport | asyncio.DatagramTransport | None = None
+        self.stream: asyncio.Transport | None = None
+        self.datagrams: asyncio.DatagramTransport | None = None
         self.reader = FrameReader()
         self.peer: tuple[str, int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the master that connected, and no other."""
-        if not isinstance(transport, asyncio.Transport | asyncio.DatagramTransport):
-            raise TypeError("no stream and no datagrams")
-        self.transport = transport
-        if self.endpoint.nagle and isinstance(transport, asyncio.Transport):
-            made: socket.socket = transport.get_extra_info("socket")
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
-        if isinstance(transport, asyncio.Transport):
+        if isinstance(transport, asyncio.DatagramTransport):  # asyncio's is a Transport too
+            self.datagrams = transport
+        elif isinstance(transport, asyncio.Transport):
+            self.stream = transport
+            if self.endpoint.nagle:
+                made: socket.socket = transport.get_extra_info("socket")
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
             self.endpoint.serve(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -77,17 +78,22 @@ class Channel(asyncio.Protocol, asyncio.DatagramProtocol):
         """Send frames, each by itself."""
         for frame in frames:
             self.endpoint.tap(Way.TO_MASTER, frame)
-            if isinstance(self.transport, asyncio.DatagramTransport):
-                self.transport.sendto(frame, self.peer)
-            elif self.transport is not None and not self.transport.is_closing():
-                self.transport.write(frame)
+            if self.datagrams is not None:
+                self.datagrams.sendto(frame, self.peer)
+            elif self.stream is not None and not self.stream.is_closing():
+                self.stream.write(frame)
 
     def close(self) -> None:
         """Close a stream once what was written has gone; forget a datagram peer."""
-        if isinstance(self.transport, asyncio.Transport):
-            self.transport.close()
-        else:
-            self.peer = None
+        self.peer = None
+        if self.stream is not None:
+            self.stream.close()
+
+    def cut(self) -> None:
+        """Close a stream at once."""
+        self.peer = None
+        if self.stream is not None:
+            self.stream.abort()
 
 
 class Endpoint:
@@ -153,8 +159,7 @@ class Endpoint:
         channel = self._channel
         if channel is not None:
             self.lose(channel)
-            if isinstance(channel.transport, asyncio.Transport):
-                channel.transport.abort()
+            channel.cut()
 
     def wake(self) -> None:
         """See to the outstations soon: something has happened to one of them."""
