@@ -59,7 +59,8 @@ def dissected(path: Path, *fields: str, only: str = "dnp3") -> list[list[str]]:
 
 
 MALFORMED = (
-    "_ws.malformed || _ws.expert.severity >= 6291456 || dnp3.hdr.CRC.status == 0"
-    " || dnp3.data_chunk.CRC.status == 0 || dnp3.unknown_data_chunk"
+    "_ws.malformed || _ws.expert.severity >= 6291456 || dnp3.hdr.CRC.incorrect"
+    " || dnp3.data_chunk.CRC.incorrect || dnp3.al.unknown_data_chunk"
+    " || (tcp.len > 0 && !dnp3)"
 )
-"""Malformed, a warning or worse of the dissector, or a wrong CRC."""
+"""Malformed, a warning or worse of the dissector, a wrong CRC, or octets in no frame."""

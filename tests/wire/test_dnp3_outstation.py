@@ -323,7 +323,7 @@ def test_each_command_is_answered_by_itself() -> None:
     sent = talk.ask(f"c0 05 0c 01 17 02 00 {CLOSE} 00 09 {CLOSE} 00")
     assert sent == [spaced(f"c0 81 00 00 0c 01 17 02 00 {CLOSE} 00 09 {CLOSE} 04")]
     assert talk.database.of(BO)[0].value == 1
-    assert talk.ask(f"c1 06 0c 01 17 01 00 81 01 00000000 00000000 00") == []  # trip, no response
+    assert talk.ask("c1 06 0c 01 17 01 00 81 01 00000000 00000000 00") == []  # trip, no response
     assert talk.database.of(BO)[0].value == 0
 
 

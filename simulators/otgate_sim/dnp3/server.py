@@ -9,6 +9,7 @@ import math
 import socket
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from typing import Protocol
 
 from otgate_dnp3.stack.link import BROADCASTS, Frame, FrameReader
 from otgate_sim.dnp3.outstation import Outgoing, Outstation
@@ -31,26 +32,34 @@ def _untapped(_: Way, __: bytes) -> None:
     return None
 
 
-class Channel(asyncio.Protocol, asyncio.DatagramProtocol):
-    """One master's connection, or the datagrams of one."""
+class Channel(Protocol):
+    """What carries octets to and from one master."""
+
+    def send(self, frames: Iterable[bytes]) -> None:
+        """Send frames, each by itself."""
+
+    def close(self) -> None:
+        """Close once what was written has gone."""
+
+    def cut(self) -> None:
+        """Close at once."""
+
+
+class Stream(asyncio.Protocol):
+    """One master's connection."""
 
     def __init__(self, endpoint: "Endpoint") -> None:
         self.endpoint = endpoint
-        self.stream: asyncio.Transport | None = None
-        self.datagrams: asyncio.DatagramTransport | None = None
         self.reader = FrameReader()
-        self.peer: tuple[str, int] | None = None
+        self.transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio's own words
         """Serve the master that connected, and no other."""
-        if isinstance(transport, asyncio.DatagramTransport):  # asyncio's is a Transport too
-            self.datagrams = transport
-        elif isinstance(transport, asyncio.Transport):
-            self.stream = transport
-            if self.endpoint.nagle:
-                made: socket.socket = transport.get_extra_info("socket")
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
-            self.endpoint.serve(self)
+        self.transport = transport
+        if self.endpoint.nagle:
+            made: socket.socket = transport.get_extra_info("socket")
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        self.endpoint.serve(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the outstations know."""
@@ -58,9 +67,39 @@ class Channel(asyncio.Protocol, asyncio.DatagramProtocol):
         self.endpoint.lose(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take octets of a stream."""
+        """Take octets."""
         self.endpoint.tap(Way.FROM_MASTER, data)
         self.endpoint.take(self, self.reader.feed(data))
+
+    def send(self, frames: Iterable[bytes]) -> None:
+        """Send frames, each by itself."""
+        for frame in frames:
+            if self.transport is not None and not self.transport.is_closing():
+                self.endpoint.tap(Way.TO_MASTER, frame)
+                self.transport.write(frame)
+
+    def close(self) -> None:
+        """Close once what was written has gone."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def cut(self) -> None:
+        """Close at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """The datagrams of whichever master sent the last one."""
+
+    def __init__(self, endpoint: "Endpoint") -> None:
+        self.endpoint = endpoint
+        self.peer: tuple[str, int] | None = None
+        self.transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # asyncio's own words
+        """Wait for a master."""
+        self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Take the frames of a datagram; answers go where it came from."""
@@ -70,30 +109,20 @@ class Channel(asyncio.Protocol, asyncio.DatagramProtocol):
         self.endpoint.tap(Way.FROM_MASTER, data)
         self.endpoint.take(self, FrameReader().feed(data))
 
-    def error_received(self, exc: Exception) -> None:
-        """Pass over a peer that is not there."""
-        del exc
-
     def send(self, frames: Iterable[bytes]) -> None:
-        """Send frames, each by itself."""
+        """Send frames, a datagram each."""
         for frame in frames:
-            self.endpoint.tap(Way.TO_MASTER, frame)
-            if self.datagrams is not None:
-                self.datagrams.sendto(frame, self.peer)
-            elif self.stream is not None and not self.stream.is_closing():
-                self.stream.write(frame)
+            if self.transport is not None and self.peer is not None:
+                self.endpoint.tap(Way.TO_MASTER, frame)
+                self.transport.sendto(frame, self.peer)
 
     def close(self) -> None:
-        """Close a stream once what was written has gone; forget a datagram peer."""
+        """Forget the master."""
         self.peer = None
-        if self.stream is not None:
-            self.stream.close()
 
     def cut(self) -> None:
-        """Close a stream at once."""
+        """Forget the master."""
         self.peer = None
-        if self.stream is not None:
-            self.stream.abort()
 
 
 class Endpoint:
@@ -119,7 +148,7 @@ class Endpoint:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Channel(self), LOOPBACK, self.port)
+        server = await loop.create_server(lambda: Stream(self), LOOPBACK, self.port)
         self._listening = server
         self.port = server.sockets[0].getsockname()[1]
         return self.port
@@ -132,7 +161,7 @@ class Endpoint:
         """
         loop = asyncio.get_running_loop()
         self._listening, _ = await loop.create_datagram_endpoint(
-            lambda: Channel(self), (LOOPBACK, self.port)
+            lambda: Datagrams(self), (LOOPBACK, self.port)
         )
         self.port = self._listening.get_extra_info("sockname")[1]
         return self.port
@@ -143,7 +172,7 @@ class Endpoint:
         Raises:
             OSError: nobody does.
         """
-        await asyncio.get_running_loop().create_connection(lambda: Channel(self), host, port)
+        await asyncio.get_running_loop().create_connection(lambda: Stream(self), host, port)
 
     async def stop(self) -> None:
         """Close the port and the connection."""
