@@ -81,18 +81,18 @@ class Outstations:
             Refused: it names no simulated point, or no possible number or time.
         """
         device, point, count = (asked.get(key) for key in ("device", "point", "count"))
-        if device not in self.driven:
+        if not isinstance(device, str) or device not in self.driven:
             known = ", ".join(self.driven) or "none"
             raise Refused(f"there is no simulated DNP3 device {device!r}; there are {known}")
-        made = self.driven[str(device)]
-        if point not in made.places:
+        made = self.driven[device]
+        if not isinstance(point, str) or point not in made.places:
             raise Refused(f"{device} has no point {point!r}")
         if type(count) is not int or not 1 <= count <= MOST_IN_A_BURST:
             raise Refused(f"a burst has 1 to {MOST_IN_A_BURST} events")
         start_ms, step_ms = asked.get("start_ms"), asked.get("step_ms", 1)
         if not all(type(ms) is int and ms >= 0 for ms in (start_ms or 0, step_ms)):
             raise Refused("times are whole milliseconds")
-        place = made.places[str(point)]
+        place = made.places[point]
         serials = made.outstation.burst(place.point_type, place.index, count, start_ms, step_ms)
         return {"device": device, "point": point, "count": count, "last": serials[-1]}
 
