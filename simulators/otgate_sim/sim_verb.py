@@ -32,8 +32,8 @@ def execute(options: Namespace) -> int:
 def fault(options: Namespace) -> int:
     """Tell the simulator that runs on this machine to show a fault."""
     if len(options.fault) != 2:
-        print(f"otgate sim fault DEVICE KIND\nModbus: {', '.join(Fault)}", file=sys.stderr)
-        print(f"DNP3: {', '.join(Dnp3Fault)}", file=sys.stderr)
+        print(f"otgate sim fault DEVICE KIND\nModbus kinds: {', '.join(Fault)}", file=sys.stderr)
+        print(f"DNP3 kinds: {', '.join(Dnp3Fault)}", file=sys.stderr)
         return USAGE
     device, kind = options.fault
     asked = {"verb": "fault", "device": device, "kind": kind, "for_s": options.for_s}
