@@ -89,6 +89,15 @@ class Conversation:
         """
         return await self._wait(self.master.poll_classes(of))
 
+    async def poll(self, objects: bytes) -> Finished:
+        """Read what ``objects`` name; cancelling gives it up.
+
+        Raises:
+            LinkLost: the outstation is gone.
+            TimeoutError: it did not answer.
+        """
+        return await self._wait(self.master.poll(objects))
+
     async def poll_everything(self) -> Finished:
         """Read all events and all static data, as an integrity poll of its own.
 
