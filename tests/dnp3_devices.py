@@ -52,7 +52,7 @@ class Disk(Collected):
 
     async def durable(self, limit_s: float = 5.0) -> None:
         self.waits += 1
-        while self.stuck.is_set():  # noqa: ASYNC110  any moment
+        while self.stuck.is_set():
             await asyncio.sleep(0.01)
             if self.waits < 0:
                 raise NotDurable("told so")

@@ -63,9 +63,26 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
         self._wake_s = inf
         self._turn = Turn.NONE
+        self._attached = False
+
+    def attend(self) -> None:
+        """Answer what the outstation says by itself, and ask nothing before `start`.
+
+        An outstation that has announced itself may hold back everything until that is confirmed.
+        """
+        self._turn = Turn.WAITING
+        self._attach()
 
     def start(self) -> None:
         """Begin with the start-up sequence."""
+        if self._attached:
+            self._turn = Turn.NONE
+            self._do([])
+        else:
+            self._attach()
+
+    def _attach(self) -> None:
+        self._attached = True
         station = self.association.station
         self._line.attach(station.local, station.remote, self._frame)
         self._line.gone.add_done_callback(self._line_gone)

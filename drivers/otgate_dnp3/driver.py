@@ -83,6 +83,8 @@ class Dnp3:
                 asyncio.ensure_future(session.confirm_for_ever()) for session in sessions.values()
             ]
             try:
+                for session in sessions.values():
+                    session.attend()
                 yield sessions
             finally:
                 good = any(session.was_integral for session in sessions.values())

@@ -107,6 +107,7 @@ class Dnp3Session:
         self._listening: Emit | None = None
         self._settling: asyncio.Future[None] | None = None
         self._absent: list[int] = []
+        self._started = False
         self._garbled = False
         self.was_integral = False
         """Whether everything was read on this connection, once at least."""
@@ -121,7 +122,7 @@ class Dnp3Session:
         self._scanning = emit
         try:
             conversation = self._begun()
-            was_integral = await self._started(conversation)
+            was_integral = await self._whole(conversation)
             await self._poll(conversation, scan, was_integral=was_integral)
         except LinkLost as lost:
             if self._alone or self._line.gone.done():
@@ -164,13 +165,24 @@ class Dnp3Session:
 
     # The conversation
 
+    def attend(self) -> None:
+        """Be there for an outstation that speaks first; the first scan begins the start-up."""
+        self._made().attend()
+
     def _begun(self) -> Conversation:
-        """Return the conversation; one that has ended on a shared line begins anew."""
+        """Return the conversation, under way; one that ended on a shared line begins anew."""
         if self._line.gone.done():
             raise LinkLost(self._line.gone.result())
+        conversation = self._conversation
+        if conversation is None or conversation.gone.done():
+            conversation = self._made()
+        if not self._started:
+            self._started = True
+            conversation.start()
+        return conversation
+
+    def _made(self) -> Conversation:
         if self._conversation is not None:
-            if not self._conversation.gone.done():
-                return self._conversation
             self._conversation.stop()
         settings = self._settings
         conversation = self._conversation = Conversation(
@@ -178,7 +190,7 @@ class Dnp3Session:
         )
         conversation.news = self._news
         conversation.gone.add_done_callback(self._ended)
-        conversation.start()
+        self._started = False
         return conversation
 
     def _ended(self, gone: asyncio.Future[str]) -> None:
@@ -186,7 +198,7 @@ class Dnp3Session:
         if self._alone and not self._gone.done():
             self._gone.set_result(gone.result())
 
-    async def _started(self, conversation: Conversation) -> bool:
+    async def _whole(self, conversation: Conversation) -> bool:
         """Return once everything has been read; True if it had been before."""
         was_integral = conversation.master.integral
         while not conversation.master.integral:

@@ -54,7 +54,12 @@ class TestDnp3(DriverContract):
     def made(self, host: str, port: int, *more: object) -> Device:
         points = (*POINTS, *more)
         return device(
-            *points, host=host, port=port, scans=SCANS, timeout_s=0.5, event_poll_s=0  # type: ignore[arg-type]
+            *points,
+            host=host,
+            port=port,
+            scans=SCANS,
+            timeout_s=0.5,
+            event_poll_s=0,  # type: ignore[arg-type]
         )
 
     def device(self, host: str, port: int) -> Device:

@@ -246,11 +246,10 @@ class Line:
 
     def _again(self, slot: Slot, row: int, now_s: float) -> None:
         """Try a scan that failed in its next slot, or in this one where that is far off."""
-        wait_s = self._pace.wait_s(row, self._rng)
         if slot.deadline_s - now_s < self._pace.far_s:
             self._next(slot, now_s)
         else:
-            slot.due_s = now_s + wait_s
+            slot.due_s = now_s + self._pace.wait_s(row, self._rng)
             self._schedule.add(slot)
 
     def _next(self, slot: Slot, now_s: float) -> None:
