@@ -86,20 +86,17 @@ class Family:
         high = np.array([scaling.high for scaling in scalings])
         self._bounds = (low, high) if np.isfinite([low, high]).any() else None
 
-    def read(self, columns: Columns) -> Piece | None:
+    def read(self, columns: Columns, pick: Pick | None = None) -> Piece | None:
         """Return the samples of a block, without times; None where no point is in it."""
-        pick = self._picked(columns.index)
+        pick = pick or self.picked(columns.index)
         if pick is None:
             return None
         quality = self._quality(columns, pick)
         values = self._values(columns, pick, quality)
         return Piece(self.value_type, pick.numbers, values, quality)
 
-    def picked(self, columns: Columns) -> Pick | None:
-        """Return which objects of a block are points."""
-        return self._picked(columns.index)
-
-    def _picked(self, index: Sequence[int]) -> Pick | None:
+    def picked(self, index: Sequence[int]) -> Pick | None:
+        """Return which objects of a block are points; None where none is."""
         if not isinstance(index, range):
             return self._pick(self._slots[np.minimum(index, len(self._slots) - 1)])
         if index not in self._ranges:
@@ -254,7 +251,8 @@ class Layout:
     def _stamped(
         self, family: Family, columns: Columns, received_ns: int, *, synchronised: bool
     ) -> Piece | None:
-        pick, piece = family.picked(columns), family.read(columns)
+        pick = family.picked(columns.index)
+        piece = None if pick is None else family.read(columns, pick)
         if pick is None or piece is None:
             return None
         if columns.time_ms is None:

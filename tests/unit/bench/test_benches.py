@@ -12,6 +12,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 SAYS = {
     "check": {"100"},
+    "dnp3_driver": {"asyncio"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
     "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},
     "supervisor": {"devices", "points", "runs"},
