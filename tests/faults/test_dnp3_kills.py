@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons import Process, eventually, events
+from daemons import Process, events, eventually
 from otgate.model import Lane, Origin
 from otgate.spool.reader import SpoolReader
 from otgate_sim.dnp3.database import Entry
