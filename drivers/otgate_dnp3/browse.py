@@ -33,7 +33,7 @@ is lost to whoever is entitled to it. Many outstations serve one master at a tim
 one that a running gateway is connected to.
 
   otgate browse "dnp3://10.0.0.5?outstation=10&master=1"
-  otgate browse "dnp3://10.0.0.5:20000?outstation=10&master=1" --csv > points/rtu1.csv
+  otgate browse "dnp3://10.0.0.5:20000?outstation=10&master=1" --csv
 """
 
 
