@@ -1,6 +1,5 @@
 """The driver: what the gateway calls."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from otgate.driver import Link, Session
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
-from otgate.together import cancelled
 from otgate_dnp3.link import keep, opened
 from otgate_dnp3.planner import plan
 from otgate_dnp3.session import Dnp3Session
@@ -79,17 +77,13 @@ class Dnp3:
                 )
                 for device in link.devices
             }
-            confirming = [
-                asyncio.ensure_future(session.confirm_for_ever()) for session in sessions.values()
-            ]
             try:
                 for session in sessions.values():
                     session.attend()
                 yield sessions
             finally:
                 good = any(session.was_integral for session in sessions.values())
-                await cancelled(confirming)
                 for session in sessions.values():
-                    session.close()
+                    await session.close()
                 line.close()
                 keep(link.state[first], settings[first], place, good=good)

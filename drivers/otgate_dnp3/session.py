@@ -9,6 +9,7 @@ import structlog
 from otgate.driver import Emit, Receipt
 from otgate.errors import LinkLost, NotDurable
 from otgate.model import Device, Scan
+from otgate.together import cancelled
 from otgate_dnp3.batches import Fragments
 from otgate_dnp3.channel.line import Line
 from otgate_dnp3.conversation import Conversation
@@ -37,6 +38,9 @@ TIME_SYNCS = {
     "nonlan": TimeSync.NON_LAN,
     "plain": TimeSync.PLAIN,
 }
+OF_PERIOD = 0.9
+"""Share of a scan's period that it may take."""
+
 NAMED = 10
 """Points that a message names before it counts the rest."""
 
@@ -101,6 +105,7 @@ class Dnp3Session:
         self._standing = Standing(device.id, [reading.value_type for reading in readings])
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[str] = self._loop.create_future()
+        self._confirming = asyncio.ensure_future(self._confirm_for_ever())
         self._owed: asyncio.Queue[Owed] = asyncio.Queue()
         self._conversation: Conversation | None = None
         self._scanning: Emit | None = None
@@ -123,7 +128,7 @@ class Dnp3Session:
         try:
             conversation = self._begun()
             was_integral = await self._whole(conversation)
-            await self._poll(conversation, scan, was_integral=was_integral)
+            await self._within_period(conversation, scan, was_integral=was_integral)
         except LinkLost as lost:
             if self._alone or self._line.gone.done():
                 raise
@@ -138,14 +143,18 @@ class Dnp3Session:
             LinkLost: the connection is gone.
         """
         self._listening = emit
-        ends = [self._line.gone, self._gone]
+        ends = [self._line.gone, self._gone, self._confirming]
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._listening = None
         raise LinkLost(done.pop().result())
 
-    async def confirm_for_ever(self) -> None:
+    def attend(self) -> None:
+        """Be there for an outstation that speaks first; the first scan begins the start-up."""
+        self._made().attend()
+
+    async def _confirm_for_ever(self) -> str:
         """Confirm each fragment with events once all of it is durable, in order."""
         while True:
             owed = await self._owed.get()
@@ -158,16 +167,13 @@ class Dnp3Session:
             else:
                 owed.conversation.confirm(owed.token)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Leave the line."""
+        await cancelled([self._confirming])
         if self._conversation is not None:
             self._conversation.stop()
 
     # The conversation
-
-    def attend(self) -> None:
-        """Be there for an outstation that speaks first; the first scan begins the start-up."""
-        self._made().attend()
 
     def _begun(self) -> Conversation:
         """Return the conversation, under way; one that ended on a shared line begins anew."""
@@ -219,6 +225,20 @@ class Dnp3Session:
             settling.set_exception(error)
 
     # Polls
+
+    async def _within_period(
+        self, conversation: Conversation, scan: Scan, *, was_integral: bool
+    ) -> None:
+        """Do a poll; it is answered, too, where at its end only the disk is waited for.
+
+        Giving that up would have the outstation send the same events again and again.
+        """
+        try:
+            async with asyncio.timeout(OF_PERIOD * scan.period_s):
+                await self._poll(conversation, scan, was_integral=was_integral)
+        except TimeoutError:
+            if not conversation.master.confirming:
+                raise
 
     async def _poll(self, conversation: Conversation, scan: Scan, *, was_integral: bool) -> None:
         task = self._tasks[scan.name]

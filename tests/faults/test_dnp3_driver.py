@@ -262,6 +262,31 @@ async def test_what_could_not_be_kept_is_sent_again_and_the_session_goes_on() ->
     assert list(dict.fromkeys(stamps)) == list(range(START_MS, START_MS + 5))
 
 
+async def test_a_poll_that_waits_for_a_slow_disk_is_answered_and_its_events_come_once() -> None:
+    made = rtu(unsolicited=False, confirm_s=5.0)
+    settings = {"unsolicited": "off", "event_poll_s": 0.3}
+    async with listening(made) as endpoint, running(on(endpoint, **settings)) as run:
+        await run.scan()
+        run.disk.stuck.set()
+        made.burst(BI, 0, 5, START_MS)
+        for _ in range(4):
+            await run.scan("events 1+2+3")
+        assert not made.confirmed
+        run.disk.stuck.clear()
+        await until(lambda: len(made.confirmed) == 5)
+        await run.scan("events 1+2+3")
+        assert len(run.disk.rows(Origin.EVENT)) == 5
+
+
+async def test_a_session_that_can_confirm_no_more_is_a_defect_and_not_silence() -> None:
+    made = rtu()
+    async with listening(made) as endpoint, running(on(endpoint)) as run:
+        await run.scan()
+        run.session._owed.put_nowait(None)  # type: ignore[arg-type]  # what no session does
+        with pytest.raises(AttributeError):
+            await asyncio.wait_for(run.session.listen(run.disk), 5.0)
+
+
 async def test_static_data_waits_for_no_disk() -> None:
     made = rtu(fragment=292, unsolicited=False)
     async with listening(made) as endpoint, running(on(endpoint, unsolicited="off")) as run:

@@ -64,6 +64,11 @@ class Master:
         """Whether a request is outstanding, or its response is not yet confirmed."""
         return self._requester.busy
 
+    @property
+    def confirming(self) -> bool:
+        """Whether a response is here, and its confirm waits for it to be durable."""
+        return self._requester.confirming
+
     def wants(self, now: float) -> bool:
         """Tell whether `go_on` would send something."""
         return self._up and self._requester.wants(now)
@@ -124,7 +129,7 @@ class Master:
         return self._requester.queue(function, command_objects(commands), Asked.OTHER)
 
     def cancel(self, ticket: int, now: float) -> list[Output]:
-        """Give up a request; a response that still comes is dropped."""
+        """Give up a request; a response that still comes is dropped, one that is here is kept."""
         self._requester.cancel(ticket, now)
         return self._done(now)
 

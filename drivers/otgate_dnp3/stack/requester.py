@@ -96,13 +96,18 @@ class Requester:
         self._queue.append(Ask(function, objects, asked, None, self._tickets))
         return self._tickets
 
+    @property
+    def confirming(self) -> bool:
+        """Whether a response is here, and its confirm waits for it to be durable."""
+        return self._exchange is not None and self._exchange.token is not None
+
     def cancel(self, ticket: int, now: float) -> None:
-        """Give up a request."""
+        """Give up a request; one whose response is here goes on to its confirm."""
         for ask in [each for each in self._queue if each.ticket == ticket]:
             self._queue.remove(ask)
             self._out.append(Finished(ticket, Outcome.CANCELLED))
         exchange = self._exchange
-        if exchange is not None and exchange.ask.ticket == ticket:
+        if exchange is not None and exchange.ask.ticket == ticket and not self.confirming:
             self._end(exchange, Outcome.CANCELLED, now)
 
     def tick(self, now: float) -> None:
