@@ -18,10 +18,11 @@ from otgate_dnp3.session import Dnp3Session
 
 LIMIT_S = 10.0
 SCANS = {"integrity": 3600.0}
+KINDS = dict.fromkeys(("bi", "dbi", "bo"), Kind.STATUS) | {"oct": Kind.TEXT}
 
 
 def point(point_id: str, address: str, **cells: Any) -> Point:
-    cells.setdefault("kind", Kind.MEASUREMENT)
+    cells.setdefault("kind", KINDS.get(address.split()[0], Kind.MEASUREMENT))
     return Point(id=point_id, address=address, **cells)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from otgate.cell import BadCell
 from otgate.errors import Mistake
-from otgate.model import Device, Point, ValueType
+from otgate.model import Device, Kind, Point, ValueType
 from otgate.scaling import Scaling, scaling_of
 from otgate_dnp3.address import SPELLED, Address, read_address
 from otgate_dnp3.stack.points import PointType
@@ -31,7 +31,18 @@ TYPES = {
 }
 """What the type column may say; the outstation's variation decides what is sent."""
 
+NUMBERS = frozenset({Kind.MEASUREMENT, Kind.COUNTER})
+"""Kinds that only a number can be."""
+
 SCALABLE = frozenset({ValueType.F64, ValueType.U64})
+
+SUITED = {
+    ValueType.BOOL: "a status or an event",
+    ValueType.I64: "a status or an event",
+    ValueType.U64: "a counter or a measurement",
+    ValueType.F64: "a measurement or a counter",
+    ValueType.TEXT: "a text",
+}
 
 
 class Reading(NamedTuple):
@@ -52,6 +63,7 @@ def read_point(number: int, point: Point) -> Reading:
         BadCell: one cell of it cannot be right.
     """
     address = read_address(point.address)
+    _suits(address, point)
     value_type = _value_type(address, point)
     scaling = scaling_of(point)
     if scaling.linear and HELD[address.point_type] not in SCALABLE:
@@ -62,6 +74,20 @@ def read_point(number: int, point: Point) -> Reading:
     if scaling.linear:
         value_type = ValueType.F64
     return Reading(address, number, value_type, scaling, point.invert)
+
+
+def _suits(address: Address, point: Point) -> None:
+    """Refuse a kind that makes a number of what is none, or a text of what is a number."""
+    held = HELD[address.point_type]
+    if (point.kind in NUMBERS and held not in SCALABLE) or (
+        point.kind is Kind.TEXT and held is not ValueType.TEXT
+    ):
+        raise BadCell(
+            "unsuitable-kind",
+            "kind",
+            f"`{point.address}` cannot be a {point.kind}",
+            f"it can be {SUITED[held]}",
+        )
 
 
 def _value_type(address: Address, point: Point) -> ValueType:
