@@ -343,7 +343,7 @@ async def test_an_overflow_causes_one_integrity_poll_and_not_a_loop() -> None:
 
 
 async def test_cut_links_lose_no_event_and_none_comes_out_of_order() -> None:
-    cuts, each = 10, 300
+    cuts, each = 20, 300
     made = rtu(fragment=500, capacity=dict.fromkeys(CLASSES, 20_000))
     stamps: list[int | None] = []
     async with listening(made) as endpoint:
