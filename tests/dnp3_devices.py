@@ -22,7 +22,7 @@ KINDS = dict.fromkeys(("bi", "dbi", "bo"), Kind.STATUS) | {"oct": Kind.TEXT}
 
 
 def point(point_id: str, address: str, **cells: Any) -> Point:
-    cells.setdefault("kind", KINDS.get(address.split()[0], Kind.MEASUREMENT))
+    cells.setdefault("kind", KINDS.get(address.split(maxsplit=1)[0], Kind.MEASUREMENT))
     return Point(id=point_id, address=address, **cells)
 
 
