@@ -287,6 +287,7 @@ class Dnp3Session:
         if not delivery.rest:
             return
         self.counts.unreadable += 1
+        self._standing.partial = True
         if not self._garbled:
             self._garbled = True
             log.warning("fragment_unreadable", device=self._device.id, why=delivery.why)

@@ -21,6 +21,8 @@ class Standing:
     def __init__(self, device: str, value_types: Sequence[ValueType]) -> None:
         self._device = device
         self._types = np.array(value_types, np.uint8)
+        self.partial = False
+        """Whether the poll under way had a part that could not be read: it leaves nothing out."""
         self.seen: Mask = np.zeros(len(value_types), np.bool_)
         self._known: Mask = np.zeros(len(value_types), np.bool_)
         """Points that static data has brought in this connection."""
@@ -29,6 +31,7 @@ class Standing:
 
     def begin(self) -> None:
         """Begin a poll."""
+        self.partial = False
         self.seen[:] = False
 
     def note(self, batch: Batch) -> None:
@@ -58,6 +61,8 @@ class Standing:
         return found
 
     def _unseen(self, points: Sequence[int]) -> list[int]:
+        if self.partial:
+            return []
         numbers = np.asarray(points, np.intp)
         left: list[int] = numbers[~self.seen[numbers]].tolist()
         return left

@@ -201,6 +201,31 @@ async def test_a_point_that_the_outstation_lacks_is_named_and_has_no_value() -> 
             assert run.disk.last(IA) == (0.1, 0)
 
 
+class Junk:
+    """Chance, which always puts the same octets behind what is right."""
+
+    def randrange(self, *_: int) -> int:
+        return 2
+
+    def randbytes(self, size: int) -> bytes:
+        return b"\xfe" * size
+
+
+async def test_a_point_may_be_in_what_could_not_be_read() -> None:
+    made = rtu()
+    async with listening(made) as endpoint:
+        one = device(*POINTS, point("gone", "ai 99"), port=endpoint.port)
+        async with running(one) as run:
+            made.trouble.rng = Junk()  # type: ignore[assignment]
+            made.trouble.begin(Dnp3Fault.CORRUPT_BODY)
+            await run.scan()
+            assert run.session.counts.unreadable
+            assert {row[0] for row in run.disk.rows()} == set(range(len(POINTS)))
+            made.trouble.begin(Dnp3Fault.NONE)
+            await run.scan()
+            assert run.disk.last(len(POINTS))[1] & Quality.ILLEGAL_ADDRESS
+
+
 async def test_a_point_that_only_events_report_keeps_its_last_value() -> None:
     made = rtu()
     made.database.of(OCT)[2].in_class_0 = False
