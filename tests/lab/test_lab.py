@@ -87,7 +87,7 @@ async def lab(tmp_path: Path, *arguments: str) -> tuple[int | None, dict[str, An
 
 
 async def test_a_short_lab_loses_nothing_and_shows_nothing_denied(tmp_path: Path) -> None:
-    code, result, errors = await lab(tmp_path, "--for", "6")
+    code, result, errors = await lab(tmp_path, "--for", "10")
     assert set(result) == KEYS
     assert (result["lost"], result["denied_points_seen"], code) == (0, 0, 0), errors
     assert result["samples_published"] == result["samples_received"] > 150
