@@ -8,7 +8,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
-from otgate_modbus.cell import BadCell
+from otgate.cell import BadCell
 
 
 class Table(IntEnum):

@@ -9,8 +9,8 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
+from otgate.cell import BadCell
 from otgate.model import ValueType
-from otgate_modbus.cell import BadCell
 
 
 class Form(Enum):

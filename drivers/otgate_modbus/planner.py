@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from otgate.cell import BadCell
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Request, Scan
 from otgate_modbus.address import (
@@ -19,7 +20,6 @@ from otgate_modbus.address import (
     read_stretch,
     written,
 )
-from otgate_modbus.cell import BadCell
 from otgate_modbus.reading import Reading, overlaps, readings_of
 from otgate_modbus.settings import Settings, settings_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from otgate_modbus.decimals import shortest
+from otgate.decimals import shortest
 from otgate_modbus.encoding import Encoding, Form
 
 Bytes = NDArray[np.uint8]

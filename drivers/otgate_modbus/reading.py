@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from otgate.cell import BadCell
 from otgate.errors import Mistake
 from otgate.model import Device, Point, ValueType
+from otgate.scaling import Scaling, scaling_of
 from otgate_modbus.address import (
     ADDRESSES,
     BIT_TABLES,
@@ -12,9 +14,7 @@ from otgate_modbus.address import (
     Table,
     read_address,
 )
-from otgate_modbus.cell import BadCell
 from otgate_modbus.encoding import Encoding, Form, read_type, wire_order
-from otgate_modbus.scaling import Scaling, scaling_of
 from otgate_modbus.settings import Settings
 
 

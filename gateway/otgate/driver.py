@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
+from otgate.errors import Mistake
 from otgate.model import Batch, Device, Scan, ValueType
 
 DRIVERS = "otgate.drivers"
@@ -103,6 +104,14 @@ class Driver(Protocol):
             LinkLost: no connection, now or later.
             Unusable: this can never work as configured.
         """
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """An optional power: says what devices that share a link must not have in common."""
+
+    def sharing(self, devices: Sequence[Device]) -> Mapping[str, Sequence[Mistake]]:
+        """Return what is wrong with the devices of one link, by device id; without a device."""
 
 
 def installed() -> dict[str, Driver]:

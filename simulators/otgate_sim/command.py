@@ -6,15 +6,21 @@ from pathlib import Path
 from otgate.cli.command import Command
 
 SIM = """\
-Serve every Modbus device of a site on loopback ports, fed by a model of a substation. Prints
-where each device listens; --map writes the same for `otgate run SITE --endpoints FILE`.
+Serve every Modbus and DNP3 device of a site on loopback ports, fed by a model of a substation.
+Prints where each device listens; --map writes the same for `otgate run SITE --endpoints FILE`.
 
-While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds: none, silent,
-exception, close, late, garbage, wrong-tid.
+While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds:
+  Modbus  none, silent, exception, close, late, garbage, wrong-tid
+  DNP3    none, silent, drop, corrupt, corrupt-body, garbage, delay, duplicate, forged-address,
+          wrong-sequence, no-confirm-handling, overflow, close, restart
+
+`otgate sim burst DEVICE POINT COUNT` makes that many events of a DNP3 point at once, --step
+milliseconds apart by their own times; `otgate sim status` counts what became of them.
 
   otgate sim config/lab --map map.json
   otgate sim fault f1 silent --for 30
   otgate sim fault f1 none
+  otgate sim burst rtu1 cb 500 --step 2
 """
 
 LAB = """\
@@ -35,16 +41,20 @@ def sim_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `otgate sim`."""
     parser.usage = (
         "otgate sim SITE [--map FILE] [--seed N] [--speed X] [--port-base N] [--control PATH]\n"
-        "       otgate sim fault DEVICE KIND [--for S] [--control PATH]"
+        "       otgate sim fault DEVICE KIND [--for S] [--control PATH]\n"
+        "       otgate sim burst DEVICE POINT COUNT [--start MS] [--step MS] [--control PATH]\n"
+        "       otgate sim status [--control PATH]"
     )
-    parser.add_argument("site", metavar="SITE", help="site.yaml, or its folder; or `fault`")
-    parser.add_argument("fault", nargs="*", metavar="DEVICE KIND", help="after `fault`")
+    parser.add_argument("site", metavar="SITE", help="site.yaml, or its folder; or a verb")
+    parser.add_argument("fault", nargs="*", metavar="DEVICE ...", help="after a verb")
     parser.add_argument("--map", type=Path, metavar="FILE", help="write where devices listen")
     parser.add_argument("--seed", type=int, default=1, help="of all noise (default: 1)")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per second")
     parser.add_argument("--port-base", type=int, default=0, metavar="N", help="first port")
     parser.add_argument("--control", type=Path, metavar="PATH", help="unix socket for faults")
     parser.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds of a fault")
+    parser.add_argument("--start", dest="start_ms", type=int, metavar="MS", help="time of a burst")
+    parser.add_argument("--step", dest="step_ms", type=int, default=1, metavar="MS", help="in it")
     parser.add_argument("--parent", type=int, help=SUPPRESS)
 
 
@@ -71,5 +81,5 @@ def run_lab(options: Namespace) -> int:
     return verb.execute(options)
 
 
-sim = Command("sim", "simulate the Modbus devices of a site", sim_arguments, run_sim, SIM)
+sim = Command("sim", "simulate the Modbus and DNP3 devices of a site", sim_arguments, run_sim, SIM)
 lab = Command("lab", "run simulators, broker and both sides here", lab_arguments, run_lab, LAB)

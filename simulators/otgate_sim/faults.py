@@ -29,7 +29,9 @@ class Trouble:
 
     seconds: Callable[[], float]
     """A clock that never goes back."""
-    fault: Fault = Fault.NONE
+    fault: StrEnum = Fault.NONE
+    kinds: type[StrEnum] = Fault
+    """The faults that its protocol knows; one of them is `none`."""
     until: float | None = None
     replies: int = 0
     """Replies that the device gave well."""
@@ -38,20 +40,25 @@ class Trouble:
     late_s: float = LATE_S
     rng: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def begin(self, fault: Fault, for_s: float | None = None) -> None:
+    def begin(self, fault: StrEnum, for_s: float | None = None) -> None:
         """Show ``fault`` from now on, for ``for_s`` seconds or until told otherwise."""
         self.fault = fault
         self.until = None if for_s is None else self.seconds() + for_s
 
-    def now(self) -> Fault:
-        """Return the fault in force, counting one reply."""
+    def in_force(self) -> StrEnum:
+        """Return the fault in force."""
         if self.until is not None and self.seconds() >= self.until:
-            self.begin(Fault.NONE)
-        if self.fault is Fault.NONE:
+            self.begin(self.kinds("none"))
+        return self.fault
+
+    def now(self) -> StrEnum:
+        """Return the fault in force, counting one reply."""
+        fault = self.in_force()
+        if fault == "none":
             self.replies += 1
         else:
             self.spoilt += 1
-        return self.fault
+        return fault
 
 
 def refused(frame: bytes) -> bytes:

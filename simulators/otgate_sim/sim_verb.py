@@ -1,4 +1,4 @@
-"""`otgate sim`: serve the simulated devices of a site, or tell a running one to show a fault."""
+"""`otgate sim`: serve the simulated devices of a site, or tell a running one what to do."""
 
 import asyncio
 import json
@@ -15,6 +15,8 @@ from otgate.cli.loading import loaded
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.control import ask, default_path, free_path, listening
+from otgate_sim.dnp3.binding import DNP3
+from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.faults import Fault
 from otgate_sim.simulation import Settings, Simulation
 
@@ -23,19 +25,44 @@ FASTEST = 10_000.0
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    return fault(options) if options.site == "fault" else serve(options)
+    verbs = {"fault": fault, "burst": burst, "status": status}
+    return verbs.get(options.site, serve)(options)
 
 
 def fault(options: Namespace) -> int:
     """Tell the simulator that runs on this machine to show a fault."""
     if len(options.fault) != 2:
-        print(f"otgate sim fault DEVICE KIND; kinds: {', '.join(Fault)}", file=sys.stderr)
+        print(f"otgate sim fault DEVICE KIND\nModbus kinds: {', '.join(Fault)}", file=sys.stderr)
+        print(f"DNP3 kinds: {', '.join(Dnp3Fault)}", file=sys.stderr)
         return USAGE
     device, kind = options.fault
     asked = {"verb": "fault", "device": device, "kind": kind, "for_s": options.for_s}
     done = ask(options.control or default_path(), asked)
     lasting = "" if done["for_s"] is None else f" for {done['for_s']:g} s"
     print(f"{done['device']}: {done['kind']}{lasting}")
+    return OK
+
+
+def burst(options: Namespace) -> int:
+    """Tell a simulated DNP3 device to make many events of a point at once."""
+    if len(options.fault) != 3 or not options.fault[2].isdecimal():
+        print("otgate sim burst DEVICE POINT COUNT [--start MS] [--step MS]", file=sys.stderr)
+        return USAGE
+    device, point, count = options.fault
+    asked = {"verb": "burst", "device": device, "point": point, "count": int(count)}
+    asked |= {"start_ms": options.start_ms, "step_ms": options.step_ms}
+    done = ask(options.control or default_path(), asked)
+    print(f"{done['device']}: {done['count']} events of {done['point']}, up to {done['last']}")
+    return OK
+
+
+def status(options: Namespace) -> int:
+    """Print what each simulated device does, as JSON."""
+    if options.fault:
+        print("otgate sim status", file=sys.stderr)
+        return USAGE
+    done = ask(options.control or default_path(), {"verb": "status"})
+    print(json.dumps(done["devices"], indent=1))
     return OK
 
 
@@ -81,7 +108,8 @@ def listed(devices: Sequence[Device], urls: Mapping[str, str], control: Path) ->
     rows = [("device", "unit", "in the site", "simulated at", "points")]
     for device in devices:
         url = urls.get(device.id, f"not simulated: {device.driver}")
-        unit, site_url = (getattr(device.settings, key, "") for key in ("unit", "url"))
+        key = "outstation" if device.driver == DNP3 else "unit"
+        unit, site_url = (getattr(device.settings, each, "") for each in (key, "url"))
         rows.append((device.id, str(unit), str(site_url), url, str(len(device.points))))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,9 +1,8 @@
 """A running simulation: the plant, a server per endpoint of the site, and the devices' faults."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.binding import Read, bind
-from otgate_sim.faults import LATE_S, Fault, Trouble
+from otgate_sim.dnp3.options import Options
+from otgate_sim.dnp3.site import DNP3, Outstations
+from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.memory import Cell, Unit
 from otgate_sim.modbus import Endpoint, Served
 from otgate_sim.plant import Plant
@@ -37,6 +38,8 @@ class Settings:
     port_base: int = 0
     """First port; 0 takes free ones."""
     late_s: float = LATE_S
+    outstations: Mapping[str, Options] = field(default_factory=dict)
+    """How DNP3 devices behave, by device; their addresses are the site's."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Simulation:
     plant: Plant = field(init=False)
     reads: Mapping[str, Sequence[Read]] = field(init=False)
     troubles: dict[str, Trouble] = field(init=False)
+    dnp3: Outstations = field(init=False)
     urls: dict[str, str] = field(init=False, default_factory=dict)
     """Where each device listens, while serving."""
 
@@ -57,13 +61,17 @@ class Simulation:
         self.reads = bind(self.plant, self.devices)
         late_s = self.settings.late_s
         self.troubles = {
-            device.id: Trouble(time.monotonic, late_s=late_s) for device in self.simulated
+            device.id: Trouble(time.monotonic, late_s=late_s) for device in self.of(MODBUS)
         }
+        self.dnp3 = Outstations(self.clock, self.plant.advance, late_s)
+        for device in self.of(DNP3):
+            options = self.settings.outstations.get(device.id, Options())
+            self.dnp3.add(device, self.reads[device.id], options)
+            self.troubles[device.id] = self.dnp3[device.id].trouble
 
-    @property
-    def simulated(self) -> list[Device]:
-        """The devices whose protocol the simulator speaks."""
-        return [device for device in self.devices if device.driver == MODBUS]
+    def of(self, driver: str) -> list[Device]:
+        """Return the devices of one protocol."""
+        return [device for device in self.devices if device.driver == driver]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Mapping[str, str]]:
@@ -73,21 +81,21 @@ class Simulation:
             OSError: a port is taken.
             Refused: two devices share an address and a unit, or a point cannot be simulated.
         """
-        endpoints: list[Endpoint] = []
-        try:
-            for number, (devices, served) in enumerate(self.endpoints()):
-                base = self.settings.port_base
-                endpoints.append(Endpoint(base + number if base else 0, served))
-                port = await endpoints[-1].start()
+        base, number = self.settings.port_base, 0
+        async with AsyncExitStack() as stack:
+            for number, (devices, served) in enumerate(self.endpoints(), 1):
+                endpoint = Endpoint(base + number - 1 if base else 0, served)
+                stack.push_async_callback(endpoint.stop)
+                port = await endpoint.start()
                 self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
+            serving = self.dnp3.serving(base + number if base else 0)
+            self.urls |= await stack.enter_async_context(serving)
             yield self.urls
-        finally:
-            await asyncio.gather(*(endpoint.stop() for endpoint in endpoints))
 
     def endpoints(self) -> Iterable[tuple[list[str], dict[int, Served]]]:
         """Return, for each distinct address of the site, its devices and what it serves."""
         shared: dict[str, list[Device]] = {}
-        for device in self.simulated:
+        for device in self.of(MODBUS):
             shared.setdefault(device.settings.url, []).append(device)
         for url, devices in shared.items():
             served: dict[int, Served] = {}
@@ -118,8 +126,10 @@ class Simulation:
         match asked.get("verb"):
             case "fault":
                 return self.show(asked.get("device"), asked.get("kind"), asked.get("for_s"))
+            case "burst":
+                return self.dnp3.burst(asked)
             case "status":
-                return {"devices": {name: told(self.troubles[name]) for name in self.troubles}}
+                return {"devices": {name: self.told(name) for name in self.troubles}}
             case verb:
                 raise Refused(f"the simulator has no verb {verb!r}")
 
@@ -128,13 +138,23 @@ class Simulation:
         if not isinstance(device, str) or device not in self.troubles:
             known = ", ".join(self.troubles)
             raise Refused(f"there is no simulated device {device!r}; there are {known}")
-        if kind not in list(Fault):
-            raise Refused(f"there is no fault {kind!r}; there are {', '.join(Fault)}")
+        trouble = self.troubles[device]
+        if kind not in list(trouble.kinds):
+            raise Refused(f"there is no fault {kind!r}; there are {', '.join(trouble.kinds)}")
         if for_s is not None and not is_possible(for_s):
             raise Refused(f"a fault cannot last {for_s!r} seconds")
         seconds = float(for_s) if isinstance(for_s, int | float) else None
-        self.troubles[device].begin(Fault(str(kind)), seconds)
+        if kind != "restart" or device not in self.dnp3:
+            trouble.begin(trouble.kinds(str(kind)), seconds)
+        else:
+            self.dnp3[device].restart()
         return {"device": device, "kind": str(kind), "for_s": seconds}
+
+    def told(self, device: str) -> dict[str, Any]:
+        """Describe one device's fault, what it has answered, and its events."""
+        trouble = self.troubles[device]
+        said = {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
+        return said | self.dnp3.events(device)
 
 
 def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
@@ -145,8 +165,3 @@ def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
 def is_possible(for_s: object) -> bool:
     """Whether a fault can last that many seconds."""
     return isinstance(for_s, int | float) and SHORTEST_FAULT_S <= for_s <= LONGEST_FAULT_S
-
-
-def told(trouble: Trouble) -> dict[str, Any]:
-    """Describe one device's fault and what it has answered."""
-    return {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modbus_peers import device, point
+from otgate.decimals import shortest
 from otgate.model import Point
-from otgate_modbus.decimals import shortest
 from otgate_modbus.decode import Layout
 from otgate_modbus.planner import Ground
 from otgate_modbus.reading import readings_of

@@ -12,7 +12,7 @@ from otgate.config.site_file import DefaultsEntry, DeviceEntry, ReportingEntry
 from otgate.config.source import MAX_CSV_BYTES, Source, read_source
 from otgate.config.validate import partial, whole
 from otgate.config.yaml_text import Tree
-from otgate.driver import Driver
+from otgate.driver import Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Reporting, Scan, Sensitivity
 
@@ -38,6 +38,8 @@ class DeviceReading:
         self.sources: dict[str, Source | None] = {}
         self.maps: dict[Any, PointMap | None] = {}
         self.ids: dict[str, Place] = {}
+        self.numbers: dict[str, int] = {}
+        """Where each device is among the site file's."""
 
     def check_defaults(self) -> None:
         """Check the default tags against the policy's vocabulary."""
@@ -169,6 +171,7 @@ class DeviceReading:
     def plan(self, number: int, driver: Driver, device: Device, points: PointMap) -> None:
         """Keep a device and its plan, or say what the driver found wrong with it."""
         self.complete.append(device)
+        self.numbers[device.id] = number
         try:
             self.plans[device.id] = driver.plan(device)
         except Mistakes as wrong:
@@ -177,12 +180,31 @@ class DeviceReading:
                 place = self.place(number, mistake, points, numbers)
                 self.found.say(mistake.code, place, mistake.message, mistake.help)
 
+    def check_sharing(self, drivers: Mapping[str, Driver]) -> None:
+        """Say what devices that share a link must not have in common."""
+        shared: dict[Any, list[Device]] = {}
+        for device in self.complete:
+            if isinstance(drivers[device.driver], Sharing):
+                key = (device.driver, drivers[device.driver].link_key(device))
+                shared.setdefault(key, []).append(device)
+        for (name, _), devices in shared.items():
+            driver = drivers[name]
+            wrong = driver.sharing(devices) if isinstance(driver, Sharing) else {}
+            for device_id, mistakes in wrong.items():
+                for mistake in mistakes:
+                    place = self.key_place(self.numbers[device_id], mistake)
+                    self.found.say(mistake.code, place, mistake.message, mistake.help)
+
     def place(
         self, number: int, mistake: Mistake, points: PointMap, numbers: Mapping[str, int]
     ) -> Place:
         """Return the cell or the key that a driver's mistake speaks of."""
         if mistake.point is not None and mistake.point in numbers:
             return points.place(numbers[mistake.point], mistake.field)
+        return self.key_place(number, mistake)
+
+    def key_place(self, number: int, mistake: Mistake) -> Place:
+        """Return the key of a device entry that a driver's mistake speaks of."""
         steps = (mistake.field or "").split(".")
         keys = (int(step) if step.isdecimal() else step for step in steps if step)
         return self.tree.at("devices", number, *keys)

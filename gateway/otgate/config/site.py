@@ -132,6 +132,7 @@ class SiteReading:
         reading.check_defaults()
         for number, raw in enumerate(given.get("devices", ())):
             reading.read(number, raw, self.drivers, self.overrides)
+        reading.check_sharing(self.drivers)
         return reading
 
     def judge(self, policy: PolicyReading, devices: DeviceReading) -> None:

@@ -74,10 +74,10 @@ class Memory:
     """Changed, and waiting for the minimum interval to end."""
     owner: NDArray[np.int32]
     """The number of the column that said each point's newest read."""
+    stamped: Mask
+    """Whether the time of the newest value is the device's own: events have one, polls may not."""
     values: dict[ValueType, Values] = field(default_factory=dict)
     sent_values: dict[ValueType, Values] = field(default_factory=dict)
-    device_time: bool = False
-    """Whether the device stamps its samples itself."""
 
     @classmethod
     def of(cls, value_types: Sequence[ValueType]) -> "Memory":
@@ -93,6 +93,7 @@ class Memory:
             np.zeros(count, np.int64),
             np.zeros(count, np.bool_),
             np.full(count, -1, np.int32),
+            np.zeros(count, np.bool_),
         )
         for value_type in set(value_types):
             memory.room(value_type)
@@ -113,16 +114,18 @@ class Memory:
         self.read_ns[rows] = batch.received_ns
         time_ns: Nanoseconds | int = batch.received_ns
         if batch.source_ns is not None:
-            self.device_time |= batch.clock is Clock.DEVICE
             time_ns = batch.source_ns
+        stamped = batch.source_ns is not None and batch.clock is Clock.DEVICE
         empty = batch.quality & Quality.NO_VALUE if np.count_nonzero(batch.quality) else None
         if empty is None or not np.count_nonzero(empty):
             self.values[batch.value_type][rows] = batch.values
             self.time_ns[rows] = time_ns
+            self.stamped[rows] = stamped
         else:
             there = empty == 0
             numbers = batch.index[there]
             self.values[batch.value_type][numbers] = batch.values[there]
+            self.stamped[numbers] = stamped
             self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
 
     def note_time(self, column: Column) -> None:
@@ -148,8 +151,7 @@ class Memory:
         """Move every time of our own by ``step_ns``: the clock was set."""
         self.read_ns[self.read_ns != 0] += step_ns
         self.sent_ns += step_ns
-        if not self.device_time:
-            self.time_ns[self.time_ns != 0] += step_ns
+        self.time_ns[(self.time_ns != 0) & ~self.stamped] += step_ns
 
     def answered(self) -> Mask:
         """Say which points' newest read gave a value that is not invalid."""

@@ -166,11 +166,11 @@ class Report:
         return moved & ~hold
 
     def _pass_whole(self, batch: Batch) -> Batch:
+        self._forget()  # first: it writes down the times of polls that came before
         rows = rows_of(batch.index)
         self._memory.note(batch, rows)
         self._memory.note_sent(batch, rows)
         self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
-        self._forget()
         return self._out(batch)
 
     # What time says
@@ -258,7 +258,7 @@ class Report:
         batches = []
         for value_type in memory.values:
             numbers = np.flatnonzero(which & (memory.value_types == value_type)).astype(np.int32)
-            for part, received_ns, source_ns in self._timed(numbers, now_ns):
+            for part, received_ns, source_ns, clock in self._timed(numbers, now_ns):
                 quality = memory.quality[part] | memory.mark[part]
                 values = memory.values[value_type][part]
                 batch = Batch(
@@ -270,7 +270,7 @@ class Report:
                     quality,
                     received_ns,
                     source_ns,
-                    Clock.DEVICE if memory.device_time else Clock.GATEWAY,
+                    clock,
                 )
                 memory.note_sent(batch, part)
                 memory.sent_ns[part] = now_ns
@@ -279,18 +279,20 @@ class Report:
 
     def _timed(
         self, numbers: Index, now_ns: int
-    ) -> Iterator[tuple[Index, int, Nanoseconds | None]]:
+    ) -> Iterator[tuple[Index, int, Nanoseconds | None, Clock]]:
         """Split points so that every value goes with its own time.
 
         A value as it was read has the time of that read. One that the gateway marked is sent
         for what happened now, so its own time goes along as the source's.
         """
         memory = self._memory
-        aged = (memory.mark[numbers] != 0) | memory.device_time
+        stamped = memory.stamped[numbers]
+        aged = (memory.mark[numbers] != 0) | stamped
         for moment in np.unique(memory.read_ns[numbers[~aged]]).tolist():
             part = numbers[~aged & (memory.read_ns[numbers] == moment)]
-            yield part, moment or now_ns, None
-        if aged.any():
-            times = memory.time_ns[numbers[aged]]
-            times = np.where(times == 0, now_ns, times) if times.any() else None
-            yield numbers[aged], now_ns, times
+            yield part, moment or now_ns, None, Clock.GATEWAY
+        for clock, which in ((Clock.DEVICE, aged & stamped), (Clock.GATEWAY, aged & ~stamped)):
+            if which.any():
+                times = memory.time_ns[numbers[which]]
+                times = np.where(times == 0, now_ns, times) if times.any() else None
+                yield numbers[which], now_ns, times, clock

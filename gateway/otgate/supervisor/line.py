@@ -217,7 +217,7 @@ class Line:
         now_s = _now_s()
         self._silent.add(slot.device)
         if watch.row < self._pace.breaker and watch.state is not State.LOST:
-            self._next(slot, now_s)
+            self._again(slot, watch.row, now_s)
             return
         if self._all_silent(slot.device):
             raise LinkLost(error)
@@ -243,6 +243,14 @@ class Line:
         slot.due_s, slot.deadline_s = due_s, due_s + scan.period_s
         self._schedule.add(slot)
         watch.tried()
+
+    def _again(self, slot: Slot, row: int, now_s: float) -> None:
+        """Try a scan that failed in its next slot, or in this one where that is far off."""
+        if slot.deadline_s - now_s < self._pace.far_s:
+            self._next(slot, now_s)
+        else:
+            slot.due_s = now_s + self._pace.wait_s(row, self._rng)
+            self._schedule.add(slot)
 
     def _next(self, slot: Slot, now_s: float) -> None:
         self._watches[slot.device].skipped(slot.served(now_s))

@@ -21,6 +21,8 @@ class Pace:
     """How long a link may take to close, before it is left to itself."""
     catch_up_s: float = 1.0
     """A new link reads at once what would otherwise wait longer than this for its slot."""
+    far_s: float = 60.0
+    """A scan that failed is tried again before its next slot where that is further off."""
     link_gap_s: float = 0.005
     """Links are opened this far apart at the start, within a second for all of them."""
     tick_s: float = 1.0

@@ -57,8 +57,9 @@ class Watch:
 
     @property
     def smallest(self) -> Scan:
-        """The scan that asks least, which probes a lost device."""
-        return min(self.plan, key=lambda scan: (len(scan.requests), len(scan.points)))
+        """The scan that asks least and reads points, which probes a lost device."""
+        reading = [scan for scan in self.plan if scan.points] or self.plan
+        return min(reading, key=lambda scan: (len(scan.requests), len(scan.points)))
 
     def status(self) -> DeviceStatus:
         """Return a copy of the device's status."""
@@ -100,11 +101,23 @@ class Watch:
             self._status.last_good_ns = reading.good_ns
             self._become(State.GOOD, now_s)
             return
+        if not scan.points:
+            self._nothing_new(now_s)
+            return
         self._barren.add(scan.name)
-        if self.state is State.LOST or len(self._barren) == len(self.plan):
+        if self.state is State.LOST or self._is_barren:
             if self.state in {State.STARTING, State.GOOD}:
                 log.warning("device_without_values", device=self.device.id)
             self._become(State.FAILING, now_s, NO_VALUES)
+
+    @property
+    def _is_barren(self) -> bool:
+        return self._barren.issuperset(scan.name for scan in self.plan if scan.points)
+
+    def _nothing_new(self, now_s: float) -> None:
+        """Note that a poll of events was answered, without any: that says nothing of values."""
+        if self.state is State.FAILING and self._status.last_good_ns and not self._is_barren:
+            self._become(State.GOOD, now_s)
 
     def missed(self, reading: "Reading", scan: Scan, error: str, now_s: float) -> None:
         """Note that the device did not answer ``scan`` in time."""

@@ -12,6 +12,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 SAYS = {
     "check": {"100"},
+    "dnp3_driver": {"asyncio"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
     "scl": {"0.1"},
     "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},

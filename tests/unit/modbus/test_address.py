@@ -1,7 +1,7 @@
 import pytest
 
+from otgate.cell import BadCell
 from otgate_modbus.address import Address, Stretch, Table, read_address, read_stretch, written
-from otgate_modbus.cell import BadCell
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
+from otgate.cell import BadCell
 from otgate.model import ValueType
-from otgate_modbus.cell import BadCell
 from otgate_modbus.encoding import Form, read_type, wire_order
 
 

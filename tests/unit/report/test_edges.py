@@ -1,6 +1,8 @@
 """Quality: failed, lost, stale, back, and what a re-sent sample says about its age."""
 
-from otgate.model import Batch, Clock, Deadband, Origin, Reporting
+import numpy as np
+
+from otgate.model import Batch, Clock, Deadband, Origin, Reporting, ValueType
 from otgate.quality import Quality
 from reported import FAILED, LOST, STALE, START_NS, UNREAD, Bench, S, point
 
@@ -96,6 +98,31 @@ def test_the_time_of_an_old_value_is_called_the_device_s_where_it_stamped_it() -
     bench.poll(1.0)
     bench.emit(Origin.EVENT, [START_NS - 7])
     assert only(bench.report.lost(START_NS + S)).clock is Clock.DEVICE
+
+
+def test_each_point_s_time_is_whose_it_is_where_some_are_stamped() -> None:
+    bench = Bench([point(), point()])
+    bench.poll(1.0, 2.0)
+    event = Batch(
+        *("f1", ValueType.F64, Origin.EVENT, np.array([1], np.int32), np.array([3.0])),
+        quality=np.zeros(1, np.uint32),
+        received_ns=START_NS,
+        source_ns=np.array([START_NS - 7]),
+    )
+    bench.report.pass_(event)
+    told = {
+        batch.clock: (batch.index.tolist(), times(batch))
+        for batch in bench.report.lost(START_NS + S)
+    }
+    assert told == {Clock.DEVICE: ([1], [START_NS - 7]), Clock.GATEWAY: ([0], [START_NS])}
+
+
+def test_an_event_s_time_outlasts_the_unchanged_poll_before_it() -> None:
+    bench = Bench()
+    bench.poll(1.0)
+    bench.after(2).again()
+    bench.emit(Origin.EVENT, [START_NS + S])
+    assert times(only(bench.report.lost(START_NS + 3 * S))) == [START_NS + S]
 
 
 def test_a_value_is_as_old_as_the_last_reply_that_had_it() -> None:

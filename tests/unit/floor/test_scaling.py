@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from modbus_peers import point
-from otgate_modbus.cell import BadCell
-from otgate_modbus.scaling import PLAIN, Scaling, scaling_of
+from otgate.cell import BadCell
+from otgate.scaling import PLAIN, Scaling, scaling_of
 
 
 def scaled(raw: float, **cells: Any) -> float:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from math import inf, isfinite, lcm
 from typing import NamedTuple
 
+from otgate.cell import BadCell
 from otgate.model import Point
-from otgate_modbus.cell import BadCell
 
 EXACT = 2**40
 """Terms below this keep a 12-bit and most 32-bit raw values exact in a double's 53 bits."""
