@@ -6,15 +6,18 @@ from pathlib import Path
 from otgate.cli.command import Command
 
 SIM = """\
-Serve every Modbus and DNP3 device of a site on loopback ports, fed by a model of a substation.
-Prints where each device listens; --map writes the same for `otgate run SITE --endpoints FILE`.
+Serve every Modbus, DNP3 and IEC 61850 device of a site on loopback ports, fed by a model of a
+substation. Prints where each device listens; --map writes the same for `otgate run SITE
+--endpoints FILE`.
 
 While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds:
   Modbus  none, silent, exception, close, late, garbage, wrong-tid
   DNP3    none, silent, drop, corrupt, corrupt-body, garbage, delay, duplicate, forged-address,
           wrong-sequence, no-confirm-handling, overflow, close, restart
+  MMS     none, silent, late, wrong-invoke-id, drop-segment, overflow, abort, close, garbage,
+          conf-rev, unknown-data-set, early-report
 
-`otgate sim burst DEVICE POINT COUNT` makes that many events of a DNP3 point at once, --step
+`otgate sim burst DEVICE POINT COUNT` makes that many events of a point at once, --step
 milliseconds apart by their own times; `otgate sim status` counts what became of them.
 
   otgate sim config/lab --map map.json
@@ -81,5 +84,5 @@ def run_lab(options: Namespace) -> int:
     return verb.execute(options)
 
 
-sim = Command("sim", "simulate the Modbus and DNP3 devices of a site", sim_arguments, run_sim, SIM)
+sim = Command("sim", "simulate the devices of a site", sim_arguments, run_sim, SIM)
 lab = Command("lab", "run simulators, broker and both sides here", lab_arguments, run_lab, LAB)

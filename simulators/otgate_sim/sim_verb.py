@@ -18,6 +18,7 @@ from otgate_sim.control import ask, default_path, free_path, listening
 from otgate_sim.dnp3.binding import DNP3
 from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.faults import Fault
+from otgate_sim.iec61850.behaviour import IedFault
 from otgate_sim.simulation import Settings, Simulation
 
 FASTEST = 10_000.0
@@ -34,6 +35,7 @@ def fault(options: Namespace) -> int:
     if len(options.fault) != 2:
         print(f"otgate sim fault DEVICE KIND\nModbus kinds: {', '.join(Fault)}", file=sys.stderr)
         print(f"DNP3 kinds: {', '.join(Dnp3Fault)}", file=sys.stderr)
+        print(f"IEC 61850 kinds: {', '.join(IedFault)}", file=sys.stderr)
         return USAGE
     device, kind = options.fault
     asked = {"verb": "fault", "device": device, "kind": kind, "for_s": options.for_s}
@@ -44,7 +46,7 @@ def fault(options: Namespace) -> int:
 
 
 def burst(options: Namespace) -> int:
-    """Tell a simulated DNP3 device to make many events of a point at once."""
+    """Tell a simulated device that reports events to make many events of a point at once."""
     if len(options.fault) != 3 or not options.fault[2].isdecimal():
         print("otgate sim burst DEVICE POINT COUNT [--start MS] [--step MS]", file=sys.stderr)
         return USAGE

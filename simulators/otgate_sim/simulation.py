@@ -13,6 +13,8 @@ from otgate_sim.binding import Read, bind
 from otgate_sim.dnp3.options import Options
 from otgate_sim.dnp3.site import DNP3, Outstations
 from otgate_sim.faults import LATE_S, Trouble
+from otgate_sim.iec61850.behaviour import Options as IedOptions
+from otgate_sim.iec61850.site import IEC61850, Ieds
 from otgate_sim.memory import Cell, Unit
 from otgate_sim.modbus import Endpoint, Served
 from otgate_sim.plant import Plant
@@ -40,6 +42,8 @@ class Settings:
     late_s: float = LATE_S
     outstations: Mapping[str, Options] = field(default_factory=dict)
     """How DNP3 devices behave, by device; their addresses are the site's."""
+    ieds: Mapping[str, IedOptions] = field(default_factory=dict)
+    """How IEC 61850 devices behave, by device."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Simulation:
     reads: Mapping[str, Sequence[Read]] = field(init=False)
     troubles: dict[str, Trouble] = field(init=False)
     dnp3: Outstations = field(init=False)
+    ieds: Ieds = field(init=False)
     urls: dict[str, str] = field(init=False, default_factory=dict)
     """Where each device listens, while serving."""
 
@@ -68,6 +73,11 @@ class Simulation:
             options = self.settings.outstations.get(device.id, Options())
             self.dnp3.add(device, self.reads[device.id], options)
             self.troubles[device.id] = self.dnp3[device.id].trouble
+        self.ieds = Ieds(self.clock, self.plant.advance, late_s)
+        for device in self.of(IEC61850):
+            behaviour = self.settings.ieds.get(device.id, IedOptions())
+            self.ieds.add(device, self.reads[device.id], behaviour)
+            self.troubles[device.id] = self.ieds[device.id].trouble
 
     def of(self, driver: str) -> list[Device]:
         """Return the devices of one protocol."""
@@ -90,6 +100,8 @@ class Simulation:
                 self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
             serving = self.dnp3.serving(base + number if base else 0)
             self.urls |= await stack.enter_async_context(serving)
+            ieds = self.ieds.serving(base + number + len(self.of(DNP3)) if base else 0)
+            self.urls |= await stack.enter_async_context(ieds)
             yield self.urls
 
     def endpoints(self) -> Iterable[tuple[list[str], dict[int, Served]]]:
@@ -127,7 +139,7 @@ class Simulation:
             case "fault":
                 return self.show(asked.get("device"), asked.get("kind"), asked.get("for_s"))
             case "burst":
-                return self.dnp3.burst(asked)
+                return self.burst(asked)
             case "status":
                 return {"devices": {name: self.told(name) for name in self.troubles}}
             case verb:
@@ -154,7 +166,17 @@ class Simulation:
         """Describe one device's fault, what it has answered, and its events."""
         trouble = self.troubles[device]
         said = {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
-        return said | self.dnp3.events(device)
+        return said | self.dnp3.events(device) | self.ieds.events(device)
+
+    def burst(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Make many events of a point at once, as a control request asks.
+
+        Raises:
+            Refused: it names no device that reports events, or no possible point, number or time.
+        """
+        device = asked.get("device")
+        of_dnp3 = isinstance(device, str) and device in self.dnp3
+        return self.dnp3.burst(asked) if of_dnp3 or not self.ieds.driven else self.ieds.burst(asked)
 
 
 def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
