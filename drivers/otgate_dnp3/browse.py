@@ -1,11 +1,9 @@
-"""`otgate browse`: which points an outstation has, read once and without changing anything."""
+"""Which points an outstation has, read once and without changing anything."""
 
 import asyncio
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-from otgate.cli.command import FAILED, OK, Command
 from otgate.errors import Refused
 from otgate_dnp3.channel.line import Line
 from otgate_dnp3.channel.tcp import open_tcp
@@ -26,15 +24,29 @@ from otgate_dnp3.stack.link import LAST_ADDRESS, Frame
 from otgate_dnp3.stack.requests import classes
 from otgate_dnp3.stack.station import Role, Station
 
-DESCRIPTION = """\
-Read an outstation once and print its points: type and index, how static data and events carry
-them, and the classes of events that wait. It writes nothing and confirms no event, so that none
-is lost to whoever is entitled to it. Many outstations serve one master at a time: do not browse
-one that a running gateway is connected to.
 
-  otgate browse "dnp3://10.0.0.5?outstation=10&master=1"
-  otgate browse "dnp3://10.0.0.5:20000?outstation=10&master=1" --csv
-"""
+class Dnp3Browser:
+    """Reads outstations; see `otgate.browser.Browser`."""
+
+    example = "dnp3://HOST[:PORT]?outstation=N[&master=N]"
+    about = (
+        "points by type and index, how static data and events carry them, and the classes of\n"
+        "events that wait. No event is confirmed, so that none is lost to whoever is entitled to\n"
+        "it. Many outstations serve one master at a time: do not browse one that a running\n"
+        "gateway is connected to."
+    )
+
+    def browse(self, url: str, timeout_s: float, *, as_csv: bool) -> str:
+        """Read an outstation and return a table, or a point map.
+
+        Raises:
+            Refused: the URL is none of an outstation's, or it gives no answer or no point.
+            LinkLost: there is no connection.
+        """
+        survey = asyncio.run(surveyed(target(url), timeout_s))
+        if not survey.points:
+            raise Refused("the outstation reports no point")
+        return as_point_map(survey) if as_csv else "\n".join(as_table(survey))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +63,9 @@ def target(url: str) -> Target:
     """Read ``dnp3://HOST[:PORT]?outstation=N[&master=N]``.
 
     Raises:
-        ArgumentTypeError: it is something else.
+        Refused: it is something else.
     """
-    wanted = ArgumentTypeError(f"`{url}` is no dnp3://HOST?outstation=10&master=1")
+    wanted = Refused(f"`{url}` is no dnp3://HOST?outstation=10&master=1")
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, strict_parsing=True))
@@ -141,24 +153,3 @@ async def surveyed(where: Target, timeout_s: float) -> Survey:
     finally:
         line.close()
     return survey
-
-
-def arguments(parser: ArgumentParser) -> None:
-    """Add the verb's arguments."""
-    parser.add_argument("target", type=target, metavar="URL", help="dnp3://HOST?outstation=N")
-    parser.add_argument("--csv", action="store_true", help="print a point map")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="for each answer")
-
-
-def execute(options: Namespace) -> int:
-    """Run the verb."""
-    survey = asyncio.run(surveyed(options.target, options.timeout))
-    if not survey.points:
-        print("the outstation reports no point")  # noqa: T201  a verb prints
-        return FAILED
-    text = as_point_map(survey) if options.csv else "\n".join(as_table(survey)) + "\n"
-    print(text, end="")  # noqa: T201  a verb prints
-    return OK
-
-
-COMMAND = Command("browse", "which points an outstation has", arguments, execute, DESCRIPTION)

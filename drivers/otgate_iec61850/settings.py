@@ -1,33 +1,44 @@
 """The ``iec61850`` block of a device entry."""
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
+from otgate.errors import Mistake, Mistakes
 from otgate_iec61850.address import BadReference, read_control_block, read_data_set
 
-MMS_PORT = 102
-"""ISO transport over TCP: RFC 1006."""
+MMS_PORT, MMSS_PORT = 102, 3782
+"""ISO transport over TCP: RFC 1006; its secure variant: IEC 62351-3."""
 
 HEX = re.compile(r"([0-9A-Fa-f]{2}){0,16}")
 ARCS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,15}")
 
 
 def endpoint(url: str) -> tuple[str, int]:
-    """Split ``mms://host[:port]``.
+    """Split ``mms://host[:port]``, or ``mmss://`` for TLS.
 
     Raises:
         ValueError: it is something else; the message says what to write.
     """
     parts = urlsplit(url)
-    if parts.scheme != "mms" or not parts.hostname:
+    if parts.scheme not in {"mms", "mmss"} or not parts.hostname:
         raise ValueError(f"`{url}` is no MMS endpoint; write mms://host or mms://host:port")
     if parts.path or parts.query or parts.fragment or parts.username is not None:
         raise ValueError(f"`{url}` says more than mms://host:port")
     try:
-        port = MMS_PORT if parts.port is None else parts.port
+        usual = MMSS_PORT if parts.scheme == "mmss" else MMS_PORT
+        port = usual if parts.port is None else parts.port
     except ValueError:
         port = 0
     if not port:
@@ -70,7 +81,21 @@ def _data_set(text: str) -> str:
     return text
 
 
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"`{path}` is not an absolute path")
+    return path
+
+
+def _from_site(path: str, info: ValidationInfo) -> str:
+    """Take a relative path from the directory of the site file, where that is known."""
+    directory = (info.context or {}).get("directory")
+    return path if directory is None else str(Path(directory) / path)
+
+
 Selector = Annotated[str, AfterValidator(_selector)]
+Url = Annotated[str, AfterValidator(_endpoint)]
+File = Annotated[str, AfterValidator(_absolute)]
 
 
 class Entry(BaseModel):
@@ -103,20 +128,78 @@ class Report(Entry):
     """The data set that it is expected to report."""
     conf_rev: Annotated[int, Field(ge=0, lt=1 << 32)] | None = None
     """The configuration revision that is expected; another one is an alarm."""
+    instance: Literal["configured", "free"] = "configured"
+    """`free` takes another instance of the block, where nobody has one, if this one is taken."""
+
+
+class Tls(Entry):
+    """Certificates, in PEM, for `mmss`. Both ends show one."""
+
+    ca: File
+    """Who signs the server's certificate."""
+    cert: File
+    """Our own certificate."""
+    key: File
+    """Its private key, without a password."""
+    server_name: str = ""
+    """What the server's certificate names, where that is not the host."""
 
 
 class Settings(Entry):
     """How one IEC 61850 server is reached and which reports are taken from it."""
 
-    url: Annotated[str, AfterValidator(_endpoint)]
-    """Endpoint, `mms://host` or `mms://host:port`; port 102 where none is given."""
+    url: Url
+    """Endpoint, `mms://host[:port]`, port 102; `mmss://` for TLS, port 3782."""
+    backup: Url | None = None
+    """Where to connect when `url` is not to be had."""
+    tls: Tls | None = None
+    """Certificates for mmss."""
     called: Called = Called()
     """Selectors and titles of the server."""
+    password_file: File | None = None
+    """File with the password of the association, where the server asks for one."""
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 5.0
+    """How long each response is waited for."""
+    keep_alive_s: Annotated[float, Field(ge=0.1, le=3600)] = 3.0
+    """Silence after which the server is asked who it is; silent as long again, it is gone."""
+    integrity_s: Annotated[float, Field(ge=0, le=604_800)] | None = None
+    """Integrity period written to the reports; as they have it where none is given."""
     reports: tuple[Report, ...] = ()
     """Report control blocks to enable; what none of them covers is polled."""
-    scl: str | None = None
-    """SCL file that `otgate check` compares the points with."""
+    scl: Annotated[str, AfterValidator(_from_site)] | None = None
+    """SCL file that `otgate check` compares the points with, relative to the site file."""
     ied: str | None = None
     """Name of the IED in that file, where it has several."""
     access_point: str | None = None
     """Name of its access point, where it has several."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        secure = any(url.startswith("mmss:") for url in self.urls)
+        if secure != (self.tls is not None):
+            raise ValueError("`tls` goes with mmss://, and mmss:// needs `tls`")
+        return self
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the server may be, in the order of trying."""
+        return [self.url] if self.backup is None else [self.url, self.backup]
+
+
+def settings_of(given: Any) -> Settings:
+    """Return a device's settings, reading them where they are still a plain mapping.
+
+    Raises:
+        Mistakes: what is wrong, each with its key below ``iec61850``.
+    """
+    if isinstance(given, Settings):
+        return given
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as refused:
+        raise Mistakes([_mistake(error) for error in refused.errors()]) from None
+
+
+def _mistake(error: Any) -> Mistake:
+    key = ".".join(("iec61850", *(str(part) for part in error["loc"])))
+    return Mistake("bad-setting", error["msg"].removeprefix("Value error, "), None, key)

@@ -1,7 +1,6 @@
 """`otgate browse` against our outstation: what it prints, and what it leaves alone."""
 
 import asyncio
-from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
@@ -123,5 +122,5 @@ async def test_silence_and_a_closed_port_are_said() -> None:
     ],
 )
 def test_a_url_that_names_no_outstation_is_refused(url: str) -> None:
-    with pytest.raises(ArgumentTypeError):
+    with pytest.raises(Refused):
         target(url)

@@ -11,6 +11,7 @@ from otgate_iec61850.scl.naming import Ids, described, name_of, phase_of, prose,
 from otgate_iec61850.scl.selection import Chosen, chosen, listed_in
 from otgate_iec61850.scl.units import Settled
 
+LABELS = frozenset({"BOOLEAN", "Enum", "Dbpos", "Tcmd"})
 MAX_LABEL = 64
 SLOW, NORMAL = "slow", "normal"
 SCANS: Mapping[str, float] = {NORMAL: 2.0, SLOW: 60.0}
@@ -45,7 +46,7 @@ def point(
     angle = ".ang." in path
     return Point(
         id=ids.give(device.inst, node.name, short_path(path) if one.best else path),
-        kind=one.kind,
+        kind=kind_of(one),
         address=str(Reference(node.domain, node.name, path, one.fc)),
         name=name_of(node, device.inst, path if not one.best else short_path(path), said),
         description=prose(node.description or device.description),
@@ -56,6 +57,13 @@ def point(
         place=(substation, level, bay, equipment, phase_of(path, placed)),
         **scaling(one, settled),
     )
+
+
+def kind_of(one: Chosen) -> Kind:
+    """Return a point's kind: a label or a bit of a measurement's class, as `range`, is a status."""
+    if one.kind in {Kind.MEASUREMENT, Kind.COUNTER} and one.leaf.attribute.b_type in LABELS:
+        return Kind.STATUS
+    return one.kind
 
 
 def spoken(one: Chosen, node: LogicalNode, settled: Settled) -> str:

@@ -25,6 +25,7 @@ BUILT_IN = {
     "schema": "otgate.cli.schema",
     "explain": "otgate.cli.explain",
     "import": "otgate.cli.importing",
+    "browse": "otgate.cli.browsing",
 }
 """Verbs of the gateway itself, in the order that help shows them."""
 

@@ -121,7 +121,8 @@ class DeviceReading:
             self.found.say("missing-key", self.tree.key(*path), message, help_)
             return None
         value = block if isinstance(raw.get(name, {}), dict) else raw[name]
-        return whole(driver.settings, value, self.tree, (*path, name), self.found)
+        context = {"directory": self.directory}  # what relative paths start from
+        return whole(driver.settings, value, self.tree, (*path, name), self.found, context=context)
 
     def points(self, number: int, given: Mapping[str, Any]) -> PointMap | None:
         """Return the points of a device; devices that agree on everything share them."""

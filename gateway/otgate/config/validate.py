@@ -60,10 +60,21 @@ def right_part(model: type[BaseModel], wrong: frozenset[str]) -> type[BaseModel]
     return create_model(model.__name__, __base__=Entry, **fields)
 
 
-def whole(model: type[M], value: Any, tree: Tree, path: Path, found: Diagnostics) -> M | None:
-    """Return ``model`` if everything in ``value``, which stands at ``path``, is right."""
+def whole(
+    model: type[M],
+    value: Any,
+    tree: Tree,
+    path: Path,
+    found: Diagnostics,
+    *,
+    context: Mapping[str, Any] | None = None,
+) -> M | None:
+    """Return ``model`` if everything in ``value``, which stands at ``path``, is right.
+
+    ``context`` is for the model's validators.
+    """
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=context)
     except ValidationError as error:
         say_all(error, model, tree, path, found)
         return None

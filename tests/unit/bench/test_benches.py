@@ -14,6 +14,7 @@ SAYS = {
     "check": {"100"},
     "dnp3_driver": {"asyncio"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
+    "iec61850_driver": {"asyncio", "uvloop"},
     "scl": {"0.1"},
     "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},
     "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},

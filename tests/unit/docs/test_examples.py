@@ -11,7 +11,7 @@ from otgate.cli import BUILT_IN, main, parser_for, wanted
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-VERBS = [*BUILT_IN, "browse", "sim", "lab"]
+VERBS = [*BUILT_IN, "sim", "lab"]
 LINE = re.compile(r"^\s*(?:\$ )?(otgate [a-z].*)$", re.MULTILINE)
 FENCED = re.compile(r"^```(?:sh|console|shell|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(otgate [a-z][^`]*)`")
