@@ -21,7 +21,7 @@ settings.load_profile("busy")  # how long an example takes says how busy the mac
 
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
-OURS = ["otgate", "otgate_iec61850", "otgate_modbus", "otgate_sim"]
+OURS = ["otgate", "otgate_dnp3", "otgate_iec61850", "otgate_modbus", "otgate_sim"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -393,6 +393,22 @@ def _nothing_confirmed_is_lost(
                 promise(not lost, "{} {} {} was called durable and is lost", lane, epoch, lost)
 
 
+class Stand(NamedTuple):
+    """Where a cursor stands: its epoch, the samples before that, and what is acknowledged of it."""
+
+    epoch: int
+    base: int
+    acked: Sequence[tuple[int, int]]
+
+    def count(self, later: Start | None) -> int:
+        """Count what is done with, without what a cut took although it was acknowledged."""
+        end = max((stop for _, stop in self.acked), default=0)
+        if later is not None:
+            skipped = 0 if later.previous_epoch == self.epoch else later.previous_end
+            end = later.epoch_base - skipped - self.base
+        return self.base + sum(max(min(stop, end) - start, 0) for start, stop in self.acked)
+
+
 @dataclass(slots=True)
 class After:
     """What readers make of a disk after a cut."""
@@ -403,7 +419,7 @@ class After:
     items: dict[Lane, list[Item]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     reader: SpoolReader = field(init=False)
     fresh: SpoolReader = field(init=False)
-    stood: dict[Lane, tuple[int, int, int]] = field(init=False)
+    stood: dict[Lane, Stand] = field(init=False)
     scattered: dict[Lane, bool] = field(init=False)
     """Whether anything beyond the epoch where the cursor stands is acknowledged."""
 
@@ -413,19 +429,15 @@ class After:
         self.stood = {lane: self._stand(lane) for lane in Lane}
         self.scattered = {
             lane: any(
-                e > self.stood[lane][0] and list(ranges) for e, ranges in cursor._acked.items()
+                e > self.stood[lane].epoch and list(ranges) for e, ranges in cursor._acked.items()
             )
             for lane, cursor in self.reader._cursors.items()
         }
 
-    def _stand(self, lane: Lane) -> tuple[int, int, int]:
-        """Return the cursor's epoch, the samples through its end, and all it has done with."""
+    def _stand(self, lane: Lane) -> Stand:
         cursor = self.reader._cursors[lane]
         epoch = cursor.floor.epoch
-        ranges = list(cursor._acked[epoch])
-        end = max((stop for _, stop in ranges), default=0)
-        base = cursor.base(epoch)
-        return epoch, base + end, base + sum(map(size, cursor._acked.values()))
+        return Stand(epoch, cursor.base(epoch), list(cursor._acked[epoch]))
 
     def follow(self) -> None:
         for lane in Lane:
@@ -450,7 +462,7 @@ class After:
     def _came_back(self, lane: Lane, epoch: int, parts: list[tuple[int, int]]) -> bool:
         """Tell whether these were removed, and so passed over as a gap, before the cut."""
         removed = self.books.removed[lane][epoch]
-        behind = epoch < self.stood[lane][0]
+        behind = epoch < self.stood[lane].epoch
         return behind and not any(removed.missing(*part) for part in parts)
 
     def _fresh(self, lane: Lane, there: Numbers, last: Start, left: list[Segment]) -> None:
@@ -490,21 +502,11 @@ class After:
         """
         if self.scattered[lane]:
             return
-        epoch, through, done = self.stood[lane]
-        later = next((s.start for s in found if s.start.id.epoch > epoch), None)
-        excess = 0
-        if later is not None:
-            skipped = 0 if later.previous_epoch == epoch else later.previous_end
-            excess = max(0, through - (later.epoch_base - skipped))
-        total = done + sum(map(count, items)) - excess
-        promise(
-            total == found[-1].start.epoch_base + 1,
-            "{} counts {} from {}: {}",
-            lane,
-            total,
-            self.stood[lane],
-            items,
-        )
+        stood = self.stood[lane]
+        later = next((s.start for s in found if s.start.id.epoch > stood.epoch), None)
+        total = stood.count(later) + sum(map(count, items))
+        whole = total == found[-1].start.epoch_base + 1
+        promise(whole, "{} counts {} from {}: {}", lane, total, stood, items)
 
     def _walked(self, lane: Lane, items: list[Item], there: Numbers) -> Numbers:
         """Check order, content and gaps; return what was read."""

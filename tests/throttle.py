@@ -13,14 +13,15 @@ BUFFER_BYTES = 8 << 10
 class Throttle:
     """Relays to a port of this machine; ``rate`` is bytes a second towards it, 0 unlimited."""
 
-    def __init__(self, target: int, rate: float = 0.0) -> None:
+    def __init__(self, target: int, rate: float = 0.0, *, buffer_bytes: int = BUFFER_BYTES) -> None:
         self.rate = rate
+        self._buffer_bytes = buffer_bytes
         self.carried_bytes = 0
         self.connections = 0
         self._target = target
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -38,7 +39,7 @@ class Throttle:
             while True:
                 near, _ = self._listener.accept()
                 far = socket.create_connection(("127.0.0.1", self._target))
-                far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+                far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._buffer_bytes)
                 self.connections += 1
                 self._sockets += [near, far]
                 Thread(target=self._forth, args=(near, far), daemon=True).start()

@@ -6,12 +6,14 @@ from pathlib import Path
 from otgate.cli.command import Command
 
 SIM = """\
-Serve every Modbus and IEC 61850 device of a site on loopback ports, fed by a model of a
+Serve every Modbus, DNP3 and IEC 61850 device of a site on loopback ports, fed by a model of a
 substation. Prints where each device listens; --map writes the same for `otgate run SITE
 --endpoints FILE`.
 
 While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds:
   Modbus  none, silent, exception, close, late, garbage, wrong-tid
+  DNP3    none, silent, drop, corrupt, corrupt-body, garbage, delay, duplicate, forged-address,
+          wrong-sequence, no-confirm-handling, overflow, close, restart
   MMS     none, silent, late, wrong-invoke-id, drop-segment, overflow, abort, close, garbage,
           conf-rev, unknown-data-set, early-report
 
@@ -21,7 +23,7 @@ milliseconds apart by their own times; `otgate sim status` counts what became of
   otgate sim config/lab --map map.json
   otgate sim fault f1 silent --for 30
   otgate sim fault f1 none
-  otgate sim burst f3 xcbr1_pos 500 --step 2
+  otgate sim burst rtu1 cb 500 --step 2
 """
 
 LAB = """\
@@ -82,7 +84,5 @@ def run_lab(options: Namespace) -> int:
     return verb.execute(options)
 
 
-sim = Command(
-    "sim", "simulate the Modbus and IEC 61850 devices of a site", sim_arguments, run_sim, SIM
-)
+sim = Command("sim", "simulate the devices of a site", sim_arguments, run_sim, SIM)
 lab = Command("lab", "run simulators, broker and both sides here", lab_arguments, run_lab, LAB)

@@ -15,6 +15,8 @@ from otgate.cli.loading import loaded
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.control import ask, default_path, free_path, listening
+from otgate_sim.dnp3.binding import DNP3
+from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.faults import Fault
 from otgate_sim.iec61850.behaviour import IedFault
 from otgate_sim.simulation import Settings, Simulation
@@ -32,6 +34,7 @@ def fault(options: Namespace) -> int:
     """Tell the simulator that runs on this machine to show a fault."""
     if len(options.fault) != 2:
         print(f"otgate sim fault DEVICE KIND\nModbus kinds: {', '.join(Fault)}", file=sys.stderr)
+        print(f"DNP3 kinds: {', '.join(Dnp3Fault)}", file=sys.stderr)
         print(f"IEC 61850 kinds: {', '.join(IedFault)}", file=sys.stderr)
         return USAGE
     device, kind = options.fault
@@ -107,7 +110,8 @@ def listed(devices: Sequence[Device], urls: Mapping[str, str], control: Path) ->
     rows = [("device", "unit", "in the site", "simulated at", "points")]
     for device in devices:
         url = urls.get(device.id, f"not simulated: {device.driver}")
-        unit, site_url = (getattr(device.settings, key, "") for key in ("unit", "url"))
+        key = "outstation" if device.driver == DNP3 else "unit"
+        unit, site_url = (getattr(device.settings, each, "") for each in (key, "url"))
         rows.append((device.id, str(unit), str(site_url), url, str(len(device.points))))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -10,6 +10,8 @@ from typing import Any
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.binding import Read, bind
+from otgate_sim.dnp3.options import Options
+from otgate_sim.dnp3.site import DNP3, Outstations
 from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850.behaviour import Options as IedOptions
 from otgate_sim.iec61850.site import IEC61850, Ieds
@@ -38,6 +40,8 @@ class Settings:
     port_base: int = 0
     """First port; 0 takes free ones."""
     late_s: float = LATE_S
+    outstations: Mapping[str, Options] = field(default_factory=dict)
+    """How DNP3 devices behave, by device; their addresses are the site's."""
     ieds: Mapping[str, IedOptions] = field(default_factory=dict)
     """How IEC 61850 devices behave, by device."""
 
@@ -52,6 +56,7 @@ class Simulation:
     plant: Plant = field(init=False)
     reads: Mapping[str, Sequence[Read]] = field(init=False)
     troubles: dict[str, Trouble] = field(init=False)
+    dnp3: Outstations = field(init=False)
     ieds: Ieds = field(init=False)
     urls: dict[str, str] = field(init=False, default_factory=dict)
     """Where each device listens, while serving."""
@@ -63,6 +68,11 @@ class Simulation:
         self.troubles = {
             device.id: Trouble(time.monotonic, late_s=late_s) for device in self.of(MODBUS)
         }
+        self.dnp3 = Outstations(self.clock, self.plant.advance, late_s)
+        for device in self.of(DNP3):
+            options = self.settings.outstations.get(device.id, Options())
+            self.dnp3.add(device, self.reads[device.id], options)
+            self.troubles[device.id] = self.dnp3[device.id].trouble
         self.ieds = Ieds(self.clock, self.plant.advance, late_s)
         for device in self.of(IEC61850):
             behaviour = self.settings.ieds.get(device.id, IedOptions())
@@ -88,7 +98,9 @@ class Simulation:
                 stack.push_async_callback(endpoint.stop)
                 port = await endpoint.start()
                 self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
-            ieds = self.ieds.serving(base + number if base else 0)
+            serving = self.dnp3.serving(base + number if base else 0)
+            self.urls |= await stack.enter_async_context(serving)
+            ieds = self.ieds.serving(base + number + len(self.of(DNP3)) if base else 0)
             self.urls |= await stack.enter_async_context(ieds)
             yield self.urls
 
@@ -127,7 +139,7 @@ class Simulation:
             case "fault":
                 return self.show(asked.get("device"), asked.get("kind"), asked.get("for_s"))
             case "burst":
-                return self.ieds.burst(asked)
+                return self.burst(asked)
             case "status":
                 return {"devices": {name: self.told(name) for name in self.troubles}}
             case verb:
@@ -144,14 +156,27 @@ class Simulation:
         if for_s is not None and not is_possible(for_s):
             raise Refused(f"a fault cannot last {for_s!r} seconds")
         seconds = float(for_s) if isinstance(for_s, int | float) else None
-        trouble.begin(trouble.kinds(str(kind)), seconds)
+        if kind != "restart" or device not in self.dnp3:
+            trouble.begin(trouble.kinds(str(kind)), seconds)
+        else:
+            self.dnp3[device].restart()
         return {"device": device, "kind": str(kind), "for_s": seconds}
 
     def told(self, device: str) -> dict[str, Any]:
         """Describe one device's fault, what it has answered, and its events."""
         trouble = self.troubles[device]
         said = {"fault": str(trouble.fault), "replies": trouble.replies, "spoilt": trouble.spoilt}
-        return said | self.ieds.events(device)
+        return said | self.dnp3.events(device) | self.ieds.events(device)
+
+    def burst(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Make many events of a point at once, as a control request asks.
+
+        Raises:
+            Refused: it names no device that reports events, or no possible point, number or time.
+        """
+        device = asked.get("device")
+        of_dnp3 = isinstance(device, str) and device in self.dnp3
+        return self.dnp3.burst(asked) if of_dnp3 or not self.ieds.driven else self.ieds.burst(asked)
 
 
 def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:

@@ -123,7 +123,8 @@ async def test_a_message_that_is_under_way_for_longer_than_the_patience_arrives(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     feeder = Feeder(tmp_path / "spool", catalog(500))
-    with Throttle(broker.port) as link:
+    # what the link itself holds is 4 s long: less than the patience, a message more
+    with Throttle(broker.port, buffer_bytes=2048) as link:
         near = f"mqtt://127.0.0.1:{link.port}"
         async with publishing(tmp_path / "spool", tmp_path / "s", near, keepalive_s=30) as running:
             await running.until(lambda now: now["messages"] >= 4 and not now["in_flight"])

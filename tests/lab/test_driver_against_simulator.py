@@ -104,7 +104,8 @@ async def test_the_lab_site_looks_like_a_substation(simulation: Simulation) -> N
         "f1/ia": (50, 500), "f1/vab": (10.5, 11.6), "f1/p": (1000, 9000), "f1/f": (49.8, 50.2),
         "f1/pf": (0.9, 1), "f1/cb": (2, 2), "f1/es_line": (0, 0), "f1/sf6": (5, 7),
         "t1/oil_top": (15, 90), "t1/winding_lv": (20, 110), "t1/tap": (1, 17), "t1/p": (3, 25),
-        "m2/va": (215, 245), "m2/battery_v": (95, 130), "p1/trip": (0, 0),
+        "m2/va": (215, 245), "m2/battery_v": (95, 130), "p1/trip": (0, 0), "f3/cb": (2, 2),
+        "f3/ia": (50, 500), "f3/vab": (10.5, 11.6), "f3/p": (1000, 9000), "f3/trip": (0, 0),
     }  # fmt: skip
     for name, (low, high) in expected.items():
         assert low <= float(reads[name]()) <= high, name

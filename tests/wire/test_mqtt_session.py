@@ -173,6 +173,24 @@ async def test_retained_messages_are_plain_where_the_server_keeps_none(
     assert not any(retained)
 
 
+async def test_a_will_asks_no_more_than_the_server_has(spool: Path, state: Path) -> None:
+    flags: list[int] = []
+
+    def answering(octets: bytes) -> Answer:
+        async def answer(client: Client) -> None:
+            flags.append((await client.packet())[2][7])
+            await client.sends(octets)
+            await client.serves()
+
+        return answer
+
+    no_qos_1 = bytes.fromhex("20 03 00 9B 00")
+    answers = [answering(o) for o in (RETAIN_NOT_SUPPORTED, no_qos_1, ACCEPTED_V5)]
+    async with server(*answers) as url, publishing(spool, state, url) as running:
+        await _done(running)
+    assert flags == [0x2E, 0x0E, 0x06]  # §3.1.2.3: retained at QoS 1, at QoS 1, at QoS 0
+
+
 async def test_qos_0_is_used_where_the_server_has_no_more(spool: Path, state: Path) -> None:
     levels: list[int] = []
 
@@ -233,3 +251,31 @@ async def test_a_refusal_at_connect_is_told_in_words_and_outlived(
         await _done(running)
     assert "the broker refuses" in error
     assert word in error
+
+
+async def test_a_refusal_at_connect_is_told_in_the_brokers_own_words(
+    spool: Path, state: Path
+) -> None:
+    async def refuses(client: Client) -> None:
+        await client.version()
+        await client.sends(bytes.fromhex("20 0A 00 87 07 1F 00 04") + b"why?")  # §3.2.2.3.9
+
+    async with server(refuses) as url, publishing(spool, state, url) as running:
+        await running.until(lambda status: status["error"] is not None)
+        assert running.publisher.status()["error"] == "the broker refuses: Not authorized (why?)"
+
+
+async def test_a_server_that_never_answers_is_not_asked_in_3_1_1(
+    spool: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otgate.publish.session.CONNACK_LIMIT_S", 0.2)
+    seen: list[int] = []
+
+    async def is_silent(client: Client) -> None:
+        seen.append(await client.version())
+        await client.packet()
+
+    async with server(is_silent) as url, publishing(spool, state, url) as running:
+        await running.until(lambda status: status["attempts"] >= 2)
+        assert running.publisher.status()["error"] == "no CONNACK within 0.2 s"
+    assert set(seen) == {V5}

@@ -12,7 +12,7 @@ Read a live device once and print what it has; with --csv as a point map, to be 
 It writes nothing to the device and takes nothing from other clients.
 
   otgate browse mms://10.0.0.5
-  otgate browse mms://10.0.0.5 --csv
+  otgate browse "dnp3://10.0.0.5?outstation=10&master=1" --csv
 """
 
 

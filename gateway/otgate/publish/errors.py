@@ -15,6 +15,13 @@ class BrokerRefused(BrokerLost):
     """The broker or TLS says no; it may go on saying so until a person acts."""
 
 
+class NotMqtt(BrokerLost):
+    """What the broker sent is malformed, or nothing that it may send us."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the broker sent what is not MQTT: {what}")
+
+
 class SessionTakenOver(BrokerLost):
     """Another client came with our id: do not fight for it."""
 

@@ -41,6 +41,8 @@ from otgate.spool.reader import SpoolReader
 from otgate.together import together, within
 
 UPKEEP_EVERY_S = 1.0
+LASTING_LOOKS = 4
+"""How often in a row something is in the way of reading before it is worth a warning."""
 FAREWELL_S = 1.0
 LOOK_AT_KEYS_S = 1.0
 """How often, while there is no connection, files with keys are looked at."""
@@ -95,6 +97,10 @@ class Publisher:
         self._said: set[type[BrokerLost]] = set()
         """What has been logged since the broker was lost."""
         self._obstacle = ""
+        self._obstructed = 0
+        """How often in a row there was one."""
+        self._waited_for = ""
+        """The one that has been logged."""
         self._lost_s: float | None = None
         self._connected_s: float | None = None
 
@@ -302,14 +308,19 @@ class Publisher:
             await self._retained.keep()
             for remark in self._reader.remarks():
                 log.warning("spool_remark", remark=remark)
-            before, self._obstacle = self._obstacle, self._reader.obstacle()
-            if self._obstacle != before:
-                self._say_whether_readable()
+            self._look_for_obstacles()
             await asyncio.sleep(UPKEEP_EVERY_S)
 
-    def _say_whether_readable(self) -> None:
-        if self._obstacle:
-            log.warning("spool_waited_for", why=self._obstacle)
+    def _look_for_obstacles(self) -> None:
+        """Log what stays in the way: a field side that has just started makes its spool soon."""
+        self._obstacle = self._reader.obstacle()
+        self._obstructed = self._obstructed + 1 if self._obstacle else 0
+        lasting = self._obstacle if self._obstructed >= LASTING_LOOKS else ""
+        if lasting == self._waited_for:
+            return
+        self._waited_for = lasting
+        if lasting:
+            log.warning("spool_waited_for", why=lasting)
         else:
             log.info("spool_readable")
 

@@ -6,17 +6,14 @@ never from a library's memory. Foreign conditions are translated here and in `di
 
 import asyncio
 import contextlib
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import replace
+from functools import cache
+from typing import NoReturn
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
+from otgate.publish.decoder import Connack, Grants
 from otgate.publish.dial import dial
 from otgate.publish.dialect import Dialect
 from otgate.publish.encode import PACKET_OVERHEAD
@@ -28,6 +25,13 @@ from otgate.publish.errors import (
     SessionTakenOver,
 )
 from otgate.publish.message import FAILURE, Message, Outcome, Retain
+from otgate.publish.packets import Hello, Version
+from otgate.publish.reasons import (
+    PACKET_TOO_LARGE,
+    SESSION_TAKEN_OVER,
+    SUCCESS,
+    words,
+)
 from otgate.publish.settings import Broker, BusSettings, Protocol
 from otgate.publish.window import Window
 from otgate.publish.wire import Wire
@@ -38,34 +42,11 @@ SILENCE_LIMIT_S = 8.0
 WATCH_EVERY_S = 0.5
 PING_SHARE = 0.8
 """Share of keepalive_s that is announced, so that a lost PINGRESP shows within 10 s."""
-SESSION_TAKEN_OVER = 0x8E
-KEEPALIVE_TIMEOUT = 0x8D
-PACKET_TOO_LARGE = 0x95
 CLEAN_LIMIT_S = 0.3
 BLAMING = frozenset({0x81, 0x82, 0x83, 0x87, 0x90, 0x95, 0x97, 0x99})
 """Reason codes of a server's DISCONNECT that may speak of a message (MQTT 5.0, §3.14.2.1)."""
 
-VERSIONS = {
-    Protocol.V5: MQTTProtocolVersion.MQTTv5,
-    Protocol.V311: MQTTProtocolVersion.MQTTv311,
-}
-
-
-CLOSED = (
-    "the broker closed the connection without a word: it was stopped, it refuses a message, "
-    "or another client uses our client id"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Grants:
-    """What the broker allows, from its CONNACK (MQTT 5.0, §3.2.2.3)."""
-
-    receive_maximum: int = 65535
-    maximum_packet_size: int = 0
-    maximum_qos: int = 2
-    retain: Retain = Retain.YES
-
+VERSIONS = {Protocol.V5: Version.V5, Protocol.V311: Version.V311}
 
 Settled = Callable[[Message, Outcome], None]
 
@@ -73,12 +54,12 @@ Settled = Callable[[Message, Outcome], None]
 class Session:
     """An open connection. ``settled`` is called for each message, on the loop."""
 
-    def __init__(self, wire: Wire, settings: BusSettings, settled: Settled) -> None:
+    def __init__(
+        self, dialled: socket.socket, version: Version, settings: BusSettings, settled: Settled
+    ) -> None:
         self.grants = Grants()
         self.window = Window(settings.window, settings.window_bytes)
         self.answered = asyncio.Event()
-        self.code: int | None = None
-        self._wire = wire
         self._settled = settled
         self._over = asyncio.Event()
         self._reason: BrokerLost | None = None
@@ -89,9 +70,7 @@ class Session:
         """The messages that went alone last, after the broker took another one."""
         self._solo = False
         self._quiet_since = asyncio.get_running_loop().time()
-        wire.on_connect = self._connected
-        wire.on_disconnect = self._disconnected
-        wire.on_publish = self._acknowledged
+        self._wire = Wire(dialled, version, self)
 
     async def send(self, message: Message) -> None:
         """Publish as soon as the window has room.
@@ -150,14 +129,15 @@ class Session:
             self._room.clear()
             await self._room.wait()
 
-    async def answer(self) -> None:
-        """Wait for the CONNACK.
+    async def greet(self, hello: Hello) -> None:
+        """Send CONNECT and wait for its answer.
 
         Raises:
             DialectRefused: the server wants another protocol version, retain or QoS.
             BrokerRefused: it refuses us.
             BrokerLost: it does not answer.
         """
+        self._wire.greet(hello)
         try:
             async with asyncio.timeout(CONNACK_LIMIT_S):
                 await self.answered.wait()
@@ -166,6 +146,10 @@ class Session:
         if self._reason is not None:
             raise self._reason
 
+    def close(self) -> None:
+        """Close the socket, if it still is open; nobody is told."""
+        self._wire.abort()
+
     async def goodbye(self) -> None:
         """Disconnect in good order: the broker drops the will."""
         self._wire.disconnect()
@@ -173,6 +157,8 @@ class Session:
             await asyncio.wait_for(self._over.wait(), CLEAN_LIMIT_S)
 
     def _publish(self, message: Message) -> None:
+        if self._wire.closed:
+            self.end(BrokerLost("the connection is closed"))
         if self._reason is not None:
             raise self._reason
         limit = self.grants.maximum_packet_size
@@ -181,12 +167,11 @@ class Session:
             return
         if not len(self.window):
             self._quiet_since = asyncio.get_running_loop().time()
-        retain = message.retain is Retain.YES and self.grants.retain is Retain.YES
+        retain = message.retain if self.grants.retain is Retain.YES else Retain.NO
         qos = min(1, self.grants.maximum_qos)
-        info = self._wire.publish(message.topic, message.payload, qos, retain)
-        self.window.sent(info.mid, message)
-        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self.end(BrokerLost(mqtt.error_string(info.rc)))
+        packet_id = self.window.free_id()
+        self.window.sent(packet_id, message)
+        self._wire.publish(packet_id, message, qos=qos, retain=retain)
 
     def end(self, reason: BrokerLost) -> None:
         """Close the connection at once; `watch` raises ``reason``."""
@@ -196,90 +181,57 @@ class Session:
         self._over.set()
         self._room.set()
         self.answered.set()
-        # Not here and now: paho holds a lock, which is not reentrant, while it calls us.
-        asyncio.get_running_loop().call_soon(self._wire.abort)
+        self._wire.abort()
 
-    def _connected(
-        self,
-        _client: mqtt.Client,
-        _userdata: Any,
-        _flags: Any,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        self.code = reason.value
-        if reason.value >= FAILURE:
-            self.end(_refusal(reason))
+    def connected(self, connack: Connack) -> None:
+        """Take note of what the broker grants, or of its refusal."""
+        if connack.code >= FAILURE:
+            self.end(_refusal(connack))
             return
-        self.grants = _grants(properties)
+        self.grants = connack.grants
         self.window.limit = min(self.window.limit, self.grants.receive_maximum)
-        self._wire.granted()
         self.answered.set()
 
-    def _disconnected(
-        self,
-        _client: mqtt.Client,
-        _userdata: Any,
-        flags: mqtt.DisconnectFlags,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
-        if alert := self._wire.tls_alert:
-            self.end(BrokerRefused(f"TLS: the broker ended it: {alert.reason or alert}"))
-        elif not self.answered.is_set():
-            self.end(DialectRefused("the broker closed the connection before a CONNACK", None))
-        elif flags.is_disconnect_packet_from_server and reason.value == SESSION_TAKEN_OVER:
-            self.end(SessionTakenOver("another client took the session over"))
-        else:
-            self.end(self._plain_end(flags, reason))
-
-    def _plain_end(self, flags: mqtt.DisconnectFlags, reason: ReasonCode) -> BrokerLost:
-        if flags.is_disconnect_packet_from_server:
-            kind = BrokerClosed if reason.value in BLAMING else BrokerLost
-            return kind(f"the broker ended the connection: {reason}")
-        if reason.value == KEEPALIVE_TIMEOUT or self._wire.network_failed:
-            return BrokerLost("the broker does not answer")
-        return BrokerClosed(CLOSED)
-
-    def _acknowledged(
-        self,
-        _client: mqtt.Client,
-        _userdata: Any,
-        packet_id: int,
-        reason: ReasonCode,
-        _properties: Properties | None,
-    ) -> None:
+    def acknowledged(self, packet_id: int, code: int) -> None:
+        """Settle a message; an answer to none of ours says nothing."""
         message = self.window.settled(packet_id)
-        self.took = self.took or reason.value < FAILURE
+        if message is None:
+            return
+        self.took = self.took or code < FAILURE
         self._quiet_since = asyncio.get_running_loop().time()
         self._room.set()
-        if message is not None:
-            self._settled(message, _outcome(self._wire.answer_code, reason))
+        self._settled(message, _outcome(code))
+
+    def dismissed(self, code: int) -> None:
+        """End as the broker says."""
+        if code == SESSION_TAKEN_OVER:
+            self.end(SessionTakenOver("another client took the session over"))
+            return
+        kind = BrokerClosed if code in BLAMING else BrokerLost
+        why = "Normal disconnection" if code == SUCCESS else words(code)  # §3.14.2.1
+        self.end(kind(f"the broker ended the connection: {why}"))
+
+    def ended(self, reason: BrokerLost) -> None:
+        """End; a server that does not speak our dialect may have closed instead of answering."""
+        if self.answered.is_set() or isinstance(reason, BrokerRefused):
+            self.end(reason)
+            return
+        closed = isinstance(reason, BrokerClosed)
+        what = "the broker closed the connection" if closed else str(reason)
+        self.end(DialectRefused(f"{what} before a CONNACK", None))
 
 
-def _outcome(code: int, reason: ReasonCode) -> Outcome:
-    if code == reason.value:
-        return Outcome(code, str(reason))
-    try:
-        return Outcome(code, str(ReasonCode(PacketTypes.DISCONNECT, identifier=code)))
-    except KeyError:
-        return Outcome(code, f"reason code 0x{code:02X}")
+@cache
+def _outcome(code: int) -> Outcome:
+    return Outcome(code, words(code))
 
 
-def _grants(properties: Properties | None) -> Grants:
-    said: dict[str, Any] = {} if properties is None else vars(properties)
-    return Grants(
-        receive_maximum=said.get("ReceiveMaximum", 65535),
-        maximum_packet_size=said.get("MaximumPacketSize", 0),
-        maximum_qos=said.get("MaximumQoS", 2),
-        retain=Retain(bool(said.get("RetainAvailable", 1))),
-    )
-
-
-def _refusal(reason: ReasonCode) -> BrokerLost:
-    if Dialect.speaks_of(reason.value):
-        return DialectRefused(f"the broker refuses: {reason}", reason.value)
-    return BrokerRefused(f"the broker refuses: {reason}")
+def _refusal(connack: Connack) -> BrokerLost:
+    told = f" ({connack.told})" if connack.told else ""
+    why = f"the broker refuses: {words(connack.code)}{told}"
+    if Dialect.speaks_of(connack.code):
+        return DialectRefused(why, connack.code)
+    return BrokerRefused(why)
 
 
 @contextlib.asynccontextmanager
@@ -293,15 +245,19 @@ async def opened(
         BrokerRefused: the server refuses us, or TLS failed.
         BrokerLost: there is no connection.
     """
-    sock = await dial(broker, settings.tls)
-    wire = Wire(sock, settings.client_id, VERSIONS[dialect.protocol])
-    session = Session(wire, settings, settled)
+    hello = Hello(
+        VERSIONS[dialect.protocol],
+        settings.client_id,
+        max(1, round(settings.keepalive_s * PING_SHARE)),
+        replace(will, retain=dialect.retain),
+        dialect.will_qos,
+        settings.username,
+        settings.password,
+    )
+    dialled = await dial(broker, settings.tls)
+    session = Session(dialled, hello.version, settings, settled)
     try:
-        if settings.username is not None:
-            wire.username_pw_set(settings.username, settings.password)
-        wire.will_set(will.topic, will.payload, dialect.will_qos, dialect.retain.value)
-        wire.greet(broker.host, broker.port, max(1, round(settings.keepalive_s * PING_SHARE)))
-        await session.answer()
+        await session.greet(hello)
         yield session
     finally:
-        wire.abort()
+        session.close()

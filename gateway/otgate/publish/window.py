@@ -2,6 +2,9 @@
 
 from otgate.publish.message import Message
 
+LAST_ID = 65_535
+"""Packet ids run from 1 to here (MQTT 5.0, §2.2.1)."""
+
 
 class Window:
     """Counts what is in flight. One message always fits, however large."""
@@ -13,6 +16,7 @@ class Window:
         self.most = 0
         """The largest number of messages that were ever in flight."""
         self._sent: dict[int, Message] = {}
+        self._last_id = 0
 
     def __len__(self) -> int:
         return len(self._sent)
@@ -26,6 +30,14 @@ class Window:
     def in_flight(self) -> list[Message]:
         """Return what is in flight, the oldest first."""
         return list(self._sent.values())
+
+    def free_id(self) -> int:
+        """Return a packet id that nothing in flight has; the window is not full of them."""
+        packet_id = self._last_id % LAST_ID + 1
+        while packet_id in self._sent:
+            packet_id = packet_id % LAST_ID + 1
+        self._last_id = packet_id
+        return packet_id
 
     def sent(self, packet_id: int, message: Message) -> None:
         """Take note of a message that left."""

@@ -1,9 +1,7 @@
-"""paho's MQTT codec over a socket that is connected already, driven by the event loop.
+"""MQTT over a socket that is connected already, plain or TLS, driven by the event loop.
 
-paho is used through its callbacks for external event loops. Some of its methods are overridden:
-`_create_socket`, because paho connects and shakes hands while it blocks, and `_sock_recv` and
-`_sock_send`, because a TLS alert after the handshake (a refused client certificate in TLS 1.3) and
-a network that carries nothing must not look like a plain close.
+What is published in one turn of the loop leaves in one write. Nothing here blocks, and what ends
+the connection is told once, as a condition.
 """
 
 import asyncio
@@ -12,131 +10,255 @@ import fcntl
 import socket
 import ssl
 import termios
-import time
 from array import array
+from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Protocol
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-
+from otgate.publish.decoder import Connack, Decoder, Disconnect, Packet, Puback
 from otgate.publish.dial import rearm_quickack
+from otgate.publish.errors import BrokerClosed, BrokerLost, BrokerRefused, NotMqtt
+from otgate.publish.keepalive import Due, Keepalive
+from otgate.publish.message import Message, Retain
+from otgate.publish.packets import PINGREQ, Hello, Version, connect, disconnect, publish_head
+from otgate.publish.reasons import MALFORMED_PACKET, SUCCESS
 
-MISC_EVERY_S = 0.25
-UNSPECIFIED = 0x80
-PUBACK_CODES = frozenset({0x00, 0x10, UNSPECIFIED, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99})
-"""MQTT 5.0, §3.4.2.1. Mosquitto also answers 0x95, packet too large."""
+LOOK_EVERY_S = 0.25
+READ_SIZE = 4096
+"""Some 800 acknowledgements."""
+ENOUGH = 64 * 1024
+"""Bytes that are not held back until the end of the turn."""
 NETWORK_FAILURES = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN}
+SILENT = "the broker does not answer"
+CLOSED = (
+    "the broker closed the connection without a word: it was stopped, it refuses a message, "
+    "or another client uses our client id"
+)
 
 
-class Wire(mqtt.Client):
-    """One MQTT connection's codec. Callbacks run on the loop."""
+class Listener(Protocol):
+    """Who is told what comes, on the loop."""
 
-    def __init__(
-        self, dialled: socket.socket, client_id: str, version: MQTTProtocolVersion
-    ) -> None:
-        clean = True if version != MQTTProtocolVersion.MQTTv5 else None
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=clean,
-            protocol=version,
-            reconnect_on_failure=False,
-        )
-        self.max_inflight_messages = 0  # the window is ours
-        self.tls_alert: ssl.SSLError | None = None
-        self.network_failed = False
-        """Whether the connection ended because nothing comes through, not by the other end."""
-        self.answer_code = 0
-        """The reason code of the PUBACK that is being handled."""
+    def connected(self, connack: Connack) -> None:
+        """Learn what the broker answers to CONNECT."""
+
+    def acknowledged(self, packet_id: int, code: int) -> None:
+        """Learn what became of a PUBLISH; one of QoS 0 is taken once the network has it."""
+
+    def dismissed(self, code: int) -> None:
+        """Learn that the broker is about to close, and why."""
+
+    def ended(self, reason: BrokerLost) -> None:
+        """Learn that the connection is over; told at most once, and not after `abort`."""
+
+
+class Wire:
+    """One MQTT connection. It closes its socket in `abort`, and only there."""
+
+    def __init__(self, dialled: socket.socket, version: Version, listener: Listener) -> None:
+        self.closed = False
         self.moved_s = float("-inf")
         """When a queue of ours was last seen to get shorter: a slow link, not a dead one."""
-        self._handed_bytes = 0
-        self._taken_bytes = 0
+        self._socket = dialled
+        self._version = version
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._decoder = Decoder(version)
+        self._keepalive_s = float("inf")
+        self._keepalive = Keepalive(float("inf"), self._loop.time())
+        """Begins with the CONNACK: how long that may take is not its matter."""
+        self._into = memoryview(bytearray(READ_SIZE))
+        self._out = bytearray()
+        """What is still to be handed to the network, no more than the window."""
+        self._put_bytes = self._handed_bytes = self._taken_bytes = 0
         self._queued = False
-        self._dialled = dialled
-        self._events = asyncio.get_running_loop()
-        self._misc: asyncio.TimerHandle | None = None
-        self.on_socket_open = self._opened
-        self.on_socket_close = self._closed
-        self.on_socket_register_write = self._wants_write
-        self.on_socket_unregister_write = self._wrote
+        self._unanswered: deque[tuple[int, int]] = deque()
+        """Publishes of QoS 0: where they end in what was put out, and their ids."""
+        self._leaves_soon = self._waits_for_room = self._deaf = False
+        """Deaf: the other end takes no more, but what it said may still be to be read."""
+        self._loop.add_reader(dialled.fileno(), self._readable)
+        self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
 
-    def greet(self, host: str, port: int, keepalive_s: int) -> None:
-        """Send CONNECT over the dialled socket."""
-        self._longest_silence_s = keepalive_s
-        start = self.protocol == MQTTProtocolVersion.MQTTv5
-        clean_start = True if start else mqtt.MQTT_CLEAN_START_FIRST_ONLY
-        self.connect(host, port, keepalive_s, clean_start=clean_start)
+    def greet(self, hello: Hello) -> None:
+        """Send CONNECT.
 
-    def granted(self) -> None:
-        """Ping at least as often as we said: a larger Server Keep Alive is only a limit."""
-        self._keepalive = min(self._keepalive or self._longest_silence_s, self._longest_silence_s)
+        Raises:
+            BrokerRefused: it says what MQTT cannot carry.
+        """
+        self._keepalive_s = hello.keepalive_s
+        self._put(connect(hello))
+
+    def publish(self, packet_id: int, message: Message, *, qos: int, retain: Retain) -> None:
+        """Send a message within this turn of the loop; not after the connection ended."""
+        payload = message.payload
+        size = len(payload)
+        self._put(
+            publish_head(self._version, message.topic, packet_id, size, qos=qos, retain=retain),
+            payload,
+        )
+        if not qos:
+            self._unanswered.append((self._put_bytes, packet_id))
+
+    def disconnect(self, code: int = SUCCESS) -> None:
+        """Send DISCONNECT; the broker closes then."""
+        self._put(disconnect(self._version, code))
+        self._flush()
 
     def abort(self) -> None:
-        """Close the socket at once; the broker publishes the will."""
-        self._sock_close()
-        self._dialled.close()
+        """Close the socket at once; where no DISCONNECT was sent, the broker publishes the will."""
+        if self.closed:
+            return
+        self.closed = True
+        self._out.clear()
+        self._looking.cancel()
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
 
-    def _create_socket(self) -> Any:
-        return self._dialled
+    def _end(self, reason: BrokerLost) -> None:
+        if not self.closed:
+            self.abort()
+            self._listener.ended(reason)
 
-    def _handle_pubackcomp(self, cmd: Any) -> Any:
-        """Let paho read a PUBACK with a reason code that it would take for a broken packet."""
-        packet = self._in_packet["packet"]
-        self.answer_code = packet[2] if len(packet) > 2 else 0
-        if self.answer_code not in PUBACK_CODES:
-            packet[2] = UNSPECIFIED
-        return super()._handle_pubackcomp(cmd)
+    def _put(self, head: bytes, payload: bytes = b"") -> None:
+        if self._deaf or self.closed:
+            return
+        self._out += head
+        self._out += payload
+        self._put_bytes += len(head) + len(payload)
+        if self._waits_for_room:
+            return
+        if len(self._out) > ENOUGH:
+            self._flush()
+        elif not self._leaves_soon:
+            self._leaves_soon = True
+            self._loop.call_soon(self._leave)
 
-    def _sock_recv(self, bufsize: int) -> bytes:
+    def _leave(self) -> None:
+        self._leaves_soon = False
+        if not self._waits_for_room:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Hand over what the network takes."""
+        before = self._handed_bytes
         try:
-            return super()._sock_recv(bufsize)
-        except ssl.SSLError as alert:
-            self.tls_alert = alert
-            raise
+            while self._out and not self.closed:
+                handed = self._socket.send(self._out)
+                del self._out[:handed]
+                self._handed_bytes += handed
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._wait_for_room()
+        except ssl.SSLWantReadError:
+            self._unwait()  # tried again once something was read
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            self._stop_writing()
         except OSError as error:
-            self.network_failed = error.errno in NETWORK_FAILURES
-            raise
+            self._end(_lost(error))
+        else:
+            self._unwait()
+        if self._handed_bytes > before:
+            self._handed_over()
 
-    def _sock_send(self, buf: bytes | bytearray) -> int:
-        try:
-            handed = super()._sock_send(buf)
-        except (BrokenPipeError, ConnectionResetError):
-            # What the broker said before it closed is still to be read: acknowledgements, and why.
-            raise BlockingIOError from None
-        except OSError as error:
-            self.network_failed = error.errno in NETWORK_FAILURES
-            raise
-        self._handed_bytes += handed
-        return handed
+    def _handed_over(self) -> None:
+        self._keepalive.sent(self._loop.time())
+        while self._unanswered and self._unanswered[0][0] <= self._handed_bytes:
+            self._listener.acknowledged(self._unanswered.popleft()[1], SUCCESS)
 
-    def _opened(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
-        self._events.add_reader(sock.fileno(), self._readable)
-        self._misc = self._events.call_later(MISC_EVERY_S, self._housekeeping)
+    def _stop_writing(self) -> None:
+        """Leave it to reading to find the end: acknowledgements come first, and why it is."""
+        self._deaf = True
+        self._out.clear()
+        self._unwait()
 
-    def _closed(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
-        if self._misc is not None:
-            self._misc.cancel()
-        self._events.remove_reader(sock.fileno())
+    def _wait_for_room(self) -> None:
+        if not self._waits_for_room:
+            self._waits_for_room = True
+            self._loop.add_writer(self._socket.fileno(), self._writable)
 
-    def _wants_write(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
-        self._events.add_writer(sock.fileno(), self.loop_write)
+    def _unwait(self) -> None:
+        if self._waits_for_room:
+            self._waits_for_room = False
+            self._loop.remove_writer(self._socket.fileno())
 
-    def _wrote(self, _client: mqtt.Client, _userdata: Any, sock: Any) -> None:
-        self._events.remove_writer(sock.fileno())
+    def _writable(self) -> None:
+        self._flush()
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._readable()  # TLS may have had to write before it could read
 
     def _readable(self) -> None:
-        self.loop_read()
-        while isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-            self.loop_read()
-        if self._sock is not None:
-            rearm_quickack(self._dialled)
+        more = True
+        while more and not self.closed:
+            count = self._received()
+            if count:
+                self._keepalive.heard(self._loop.time())
+                self._take(self._into[:count])
+            more = count > 0 and self._lies_ready()
+        if self.closed:
+            return
+        rearm_quickack(self._socket)
+        if self._out and not self._waits_for_room:
+            self._flush()  # TLS may have had to read before it could write
 
-    def _housekeeping(self) -> None:
-        self._misc = self._events.call_later(MISC_EVERY_S, self._housekeeping)
+    def _received(self) -> int:
+        """Read once and return how many bytes came; end where none will."""
+        try:
+            count = self._socket.recv_into(self._into)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return 0
+        except ssl.SSLWantWriteError:
+            self._wait_for_room()
+            return 0
+        except ssl.SSLError as alert:
+            self._end(BrokerRefused(f"TLS: the broker ended it: {alert.reason or alert}"))
+            return 0
+        except OSError as error:
+            self._end(_lost(error))
+            return 0
+        if not count:
+            self._end(BrokerClosed(CLOSED))
+        return count
+
+    def _lies_ready(self) -> bool:
+        """Tell whether TLS holds more, which the loop cannot see."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def _take(self, data: memoryview) -> None:
+        packets = self._decoder.packets(data)
+        while True:
+            try:
+                packet = next(packets, None)
+            except NotMqtt as babble:
+                self.disconnect(MALFORMED_PACKET)  # MQTT 5.0, §4.13.1
+                self._end(babble)
+                return
+            if packet is None:
+                return
+            self._hear(packet)
+
+    def _hear(self, packet: Packet) -> None:
+        match packet:
+            case Puback():
+                self._listener.acknowledged(packet.packet_id, packet.code)
+            case Connack():
+                self._keepalive = Keepalive(self._keepalive_s, self._loop.time())
+                self._keepalive.granted(packet.keepalive_s)
+                self._listener.connected(packet)
+            case Disconnect():
+                self._listener.dismissed(packet.code)
+            case _:
+                self._keepalive.answered()
+
+    def _look(self) -> None:
+        self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
         self._look_at_queue()
-        self.loop_misc()
+        match self._keepalive.due(self._loop.time()):
+            case Due.PING:
+                self._put(PINGREQ)
+            case Due.END:
+                self._end(BrokerLost(SILENT))
+            case Due.NOTHING:
+                pass
 
     def _look_at_queue(self) -> None:
         """Take note where what waited has got shorter: a ping behind it says nothing yet.
@@ -144,13 +266,19 @@ class Wire(mqtt.Client):
         Where nothing waited, the other end's system has taken all: whether its broker lives, only
         an answer tells.
         """
-        waiting = unsent_bytes(self._dialled)
+        waiting = unsent_bytes(self._socket)
         taken = self._handed_bytes - waiting
         if self._queued and taken > self._taken_bytes:
-            self.moved_s = self._events.time()
-            with self._msgtime_mutex:
-                self._last_bytes_received = time.monotonic()  # paho's clock
+            self.moved_s = self._loop.time()
+            self._keepalive.heard(self.moved_s)
         self._queued, self._taken_bytes = waiting > 0, taken
+
+
+def _lost(error: OSError) -> BrokerLost:
+    """Tell a network that carries nothing from an end that the other end made."""
+    if error.errno in NETWORK_FAILURES:
+        return BrokerLost(SILENT)
+    return BrokerClosed(CLOSED)
 
 
 def unsent_bytes(sock: socket.socket) -> int:

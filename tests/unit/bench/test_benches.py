@@ -12,10 +12,11 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 SAYS = {
     "check": {"100"},
+    "dnp3_driver": {"asyncio"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},
     "iec61850_driver": {"asyncio", "uvloop"},
-    "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},
     "scl": {"0.1"},
+    "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},
     "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},
     "supervisor": {"devices", "points", "runs"},
 }

@@ -348,12 +348,25 @@ async def test_a_spool_that_is_not_there_is_told_once_and_found_at_once(
 ) -> None:
     async with publishing(spool, state, broker.url) as running:
         await running.until(lambda status: "is not there" in status["spool"])
+        await running.until(lambda _: running.publisher._waited_for != "")
         feeder = Feeder(spool)
         feeder.live()
         await running.until(lambda status: status["spool"] == "readable")
         feeder.close()
     told = "".join(capfd.readouterr())
     assert (told.count("spool_waited_for"), told.count("spool_readable")) == (1, 1)
+
+
+async def test_a_spool_that_the_field_side_is_about_to_make_is_not_worth_a_warning(
+    broker: Mosquitto, spool: Path, state: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with publishing(spool, state, broker.url) as running:
+        await running.until(lambda status: "is not there" in status["spool"])
+        feeder = Feeder(spool)
+        feeder.live()
+        await running.until(lambda status: status["spool"] == "readable")
+        feeder.close()
+    assert "spool_" not in "".join(capfd.readouterr())
 
 
 async def test_a_useless_cursor_is_told_before_any_broker_is_there(

@@ -29,3 +29,10 @@ def test_a_settled_message_makes_room_once() -> None:
     assert window.settled(7) is SMALL
     assert window.settled(7) is None
     assert (len(window), window.size) == (0, 0)
+
+
+def test_packet_ids_run_from_1_and_begin_again_past_those_in_flight() -> None:
+    window = Window(100, 1000)
+    window.sent(window.free_id(), SMALL)
+    assert [window.free_id() for _ in range(65_534)] == list(range(2, 65_536))  # §2.2.1
+    assert window.free_id() == 2

@@ -1,0 +1,1 @@
+"""The ways to an outstation: TCP either way round, TLS, UDP and serial lines."""
