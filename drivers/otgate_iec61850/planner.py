@@ -100,7 +100,8 @@ def _requests(readings: Sequence[Reading]) -> Iterable[Request]:
         asked = sum(len(text) + 8 for text in part)
         wire = asked + len(part) * UNKNOWN_REPLY + 2 * (OVERHEAD + ENVELOPE)
         used = sum(points[name] for name in part)
-        yield Request(f"Read {len(part)} objects, {part[0]}{last}", used, 0, wire)
+        many = "s" if len(part) > 1 else ""
+        yield Request(f"Read {len(part)} object{many}, {part[0]}{last}", used, 0, wire)
 
 
 # SCL

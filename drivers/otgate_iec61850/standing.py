@@ -104,13 +104,17 @@ class Standing:
 
     def batches(self, origins: Mapping[int, Origin], received_ns: int) -> list[Batch]:
         """Return the samples of points as they are now, those not known left out."""
-        groups: dict[Kind, list[int]] = {}
+        groups: dict[tuple[ValueType, Origin, bool], list[int]] = {}
+        cells = self._cells
         for number, origin in origins.items():
-            cell = self._cells[number]
+            cell = cells[number]
             if cell.known:
-                kind = Kind(cell.value_type, origin, cell.stamp.ns is not None)
-                groups.setdefault(kind, []).append(number)
-        return [self._batch(kind, numbers, received_ns) for kind, numbers in groups.items()]
+                kind = (cell.value_type, origin, cell.stamp.ns is not None)
+                if kind in groups:
+                    groups[kind].append(number)
+                else:
+                    groups[kind] = [number]
+        return [self._batch(Kind(*kind), numbers, received_ns) for kind, numbers in groups.items()]
 
     def missed(self, numbers: Iterable[int], received_ns: int) -> list[Batch]:
         """Return points as what they are once events were lost: of questionable age."""

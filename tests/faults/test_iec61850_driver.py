@@ -1,6 +1,7 @@
 """The IEC 61850 driver against the simulated IED: cuts, bursts, faults, other places."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_iec61850 import Iec61850
 from otgate_iec61850.link import KEY
+from otgate_iec61850.mms.responder import Doors
 from otgate_iec61850.mms.tls import TlsFiles
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.server import Server
@@ -230,3 +232,19 @@ async def test_another_instance_is_taken_only_where_that_is_asked_for() -> None:
             assert [each.name for each in talk.session.subscriptions] == [BRCB[:-1] + "2"]
             server.burst(OPERATIONS, 2)
             await until(lambda: counts(talk.disk)[-1:] == [2])
+
+
+async def test_the_password_of_a_file_opens_a_server_that_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("open sesame\n")
+    server = bay(Options(doors=Doors(password=b"open sesame")))
+    async with server.serving():
+        with pytest.raises(LinkLost, match="ACSE refused"):
+            async with talking(at(server), Remembered()):
+                pass
+        made = at(server, password_file=str(tmp_path / "password"))
+        async with talking(made, Remembered()) as talk:
+            await read(talk)
+            assert talk.disk.of(CB)
+        with pytest.raises(Unusable, match="No such file"):
+            async with talking(at(server, password_file="/nowhere/at/all"), Remembered()):
+                pass
