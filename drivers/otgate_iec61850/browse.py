@@ -17,6 +17,7 @@ from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.blocks import read_control_block
 from otgate_iec61850.mms.browse import ObjectClass
 from otgate_iec61850.mms.client import Client, connected
+from otgate_iec61850.mms.errors import MmsError
 from otgate_iec61850.mms.naming import Name, Variable
 from otgate_iec61850.mms.rcb import ControlBlock
 from otgate_iec61850.mms.reference import NoReference, referred
@@ -132,7 +133,8 @@ async def _values(client: Client, model: Model, domain: str, names: Sequence[str
     """Learn the types of every data object, side by side, and the units of what has any."""
     parts = [item.split("$") for item in names]
     objects = [Name(domain, "$".join(each)) for each in parts if len(each) == 3 and each[1] in FCS]
-    described = await asyncio.gather(*(_type(client, model, name) for name in objects))
+    described = await client.types(objects)
+    model.refused += described.count(None)
     types = {name: each for name, each in zip(objects, described, strict=True) if each is not None}
     units = await _units(client, types)
     for name, each in types.items():
@@ -143,14 +145,6 @@ async def _values(client: Client, model: Model, domain: str, names: Sequence[str
             owner = f"{node}${path.split('.', maxsplit=1)[0]}"
             unit = units.get(owner, "") if path.endswith((".f", ".i", ".actVal")) else ""
             model.values.append(Found(domain, node, fc, path, spelled(scalar), unit))
-
-
-async def _type(client: Client, model: Model, name: Name) -> Type | None:
-    try:
-        return await client.attributes(name)
-    except REFUSALS:
-        model.refused += 1
-        return None
 
 
 async def _units(client: Client, types: Mapping[Name, Type]) -> dict[str, str]:
@@ -181,7 +175,9 @@ async def _blocks(client: Client, model: Model, domain: str, names: Sequence[str
         if len(parts) == 3 and parts[1] in {"BR", "RP"}:
             try:
                 model.blocks.append(await read_control_block(client, Name(domain, item)))
-            except REFUSALS:
+            except MmsError:
+                if client.connection.gone.done():
+                    raise
                 model.refused += 1
 
 

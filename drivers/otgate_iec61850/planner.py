@@ -4,9 +4,9 @@ A scan covers every point of its class. Which of them a report brings is known o
 has said what its data sets hold; those are then not read with the scan.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 
 from otgate.errors import Mistake, Mistakes
@@ -92,12 +92,15 @@ def _scan(name: str, period_s: float, readings: Sequence[Reading]) -> Scan:
 def _requests(readings: Sequence[Reading]) -> Iterable[Request]:
     """Yield the reads as they are where no report covers a point."""
     together = max(1, (Terms().largest_pdu - OVERHEAD) // UNKNOWN_REPLY)
-    for _, group in groupby(enumerate(objects(readings)), lambda pair: pair[0] // together):
-        names = [text for _, text in group]
-        last = f" to {names[-1]}" if len(names) > 1 else ""
-        asked = sum(len(text) + 8 for text in names)
-        wire = asked + len(names) * UNKNOWN_REPLY + 2 * (OVERHEAD + ENVELOPE)
-        yield Request(f"Read {len(names)} objects, {names[0]}{last}", len(names), 0, wire)
+    names = objects(readings)
+    points = Counter(map(_object, readings))
+    for first in range(0, len(names), together):
+        part = names[first : first + together]
+        last = f" to {part[-1]}" if len(part) > 1 else ""
+        asked = sum(len(text) + 8 for text in part)
+        wire = asked + len(part) * UNKNOWN_REPLY + 2 * (OVERHEAD + ENVELOPE)
+        used = sum(points[name] for name in part)
+        yield Request(f"Read {len(part)} objects, {part[0]}{last}", used, 0, wire)
 
 
 # SCL

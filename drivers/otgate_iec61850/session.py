@@ -13,15 +13,14 @@ from otgate.model import Batch, Device, Origin, Scan
 from otgate_iec61850.confirming import Confirming, Owed
 from otgate_iec61850.flags import Stamp
 from otgate_iec61850.link import Wire, lost_link
-from otgate_iec61850.mms.errors import Rejected, ServiceFailed
+from otgate_iec61850.mms.errors import MmsError
 from otgate_iec61850.mms.naming import Name, Variable
 from otgate_iec61850.mms.report import Reason, Report
-from otgate_iec61850.mms.typespec import Type
 from otgate_iec61850.places import Atlas, spot_of
 from otgate_iec61850.reading import Reading, readings_of
 from otgate_iec61850.settings import Settings
 from otgate_iec61850.standing import Sheet, Standing
-from otgate_iec61850.subscription import REFUSALS, Changed, Subscription, Taken
+from otgate_iec61850.subscription import Changed, Subscription, Taken
 
 log = structlog.get_logger()
 
@@ -96,8 +95,8 @@ class IedSession:
 
     async def describe(self) -> None:
         """Learn the types of the points and the members of the data sets; write nothing."""
-        objects = dict.fromkeys(_object(reading) for reading in self._readings)
-        described = await self._types(list(objects))
+        objects = list(dict.fromkeys(_object(reading) for reading in self._readings))
+        described = dict(zip(objects, await self._client.types(objects), strict=True))
         spots = [
             spot_of(reading.number, reading.reference, described[_object(reading)])
             for reading in self._readings
@@ -109,21 +108,12 @@ class IedSession:
             await self._describe_block(subscription)
         self._wire.takers.append(self._took)
 
-    async def _types(self, names: Sequence[Name]) -> dict[Name, Type | None]:
-        """Return the types of data objects, asked for side by side."""
-        said = await asyncio.gather(*map(self._type, names))
-        return dict(zip(names, said, strict=True))
-
-    async def _type(self, name: Name) -> Type | None:
-        try:
-            return await self._client.attributes(name)
-        except (ServiceFailed, Rejected):
-            return None
-
     async def _describe_block(self, subscription: Subscription) -> None:
         try:
             await subscription.describe(self._client, self._atlas)
-        except REFUSALS as refused:
+        except MmsError as refused:
+            if self._wire.gone.done():
+                raise
             log.warning(
                 "report_unusable",
                 device=self._device.id,

@@ -13,7 +13,7 @@ from otgate_iec61850.mms.blocks import read_control_block as read_block
 from otgate_iec61850.mms.blocks import set_up
 from otgate_iec61850.mms.browse import ObjectClass
 from otgate_iec61850.mms.client import Client
-from otgate_iec61850.mms.errors import AccessFailed, Rejected, ServiceFailed
+from otgate_iec61850.mms.errors import AccessFailed, MmsError, Rejected, ServiceFailed
 from otgate_iec61850.mms.naming import Name, Variable
 from otgate_iec61850.mms.rcb import (
     EVERY_TRIGGER,
@@ -147,9 +147,9 @@ class Subscription:
         """Read the block, and which points its data set's members bring.
 
         Raises:
-            AccessFailed, ServiceFailed, Rejected, Malformed: it is not there, or not readable.
+            MmsError: it is not there, or not readable, or has no data set.
         """
-        described = await _type(client, self.variable)
+        (described,) = await client.types([self.variable])
         self.block = await read_block(client, self.variable, described)
         if not self.block.data_set and self.settings.data_set is None:
             raise Unassigned("it has no data set")
@@ -332,18 +332,8 @@ class Subscription:
         self.state.put(KEY, every)
 
 
-class Unassigned(ServiceFailed):
+class Unassigned(MmsError):
     """A block without a data set."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(2, 0, text)
-
-
-async def _type(client: Client, name: Name) -> Any:
-    try:
-        return await client.attributes(name)
-    except (ServiceFailed, Rejected):
-        return None
 
 
 def _unless_kept(has: Any, wanted: Bits, kept: int | None) -> Bits | None:

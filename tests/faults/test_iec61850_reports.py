@@ -298,3 +298,40 @@ async def test_a_lost_association_ends_the_listening() -> None:
         served.drop()
         with pytest.raises(LinkLost):
             await talk.scan()
+
+
+async def test_a_block_that_the_server_does_not_have_costs_no_point() -> None:
+    async with ied() as served:
+        absent = device(port=served.port, reports=[{"rcb": RCB.replace("01", "09")}])
+        async with talking(absent, Remembered()) as talk:
+            await talk.scan()
+            assert talk.disk.of(W)[-1] == (412.5, 0, START_NS, "POLL")
+
+
+async def test_a_data_set_that_the_server_does_not_have_costs_no_point() -> None:
+    async with ied() as served:
+        served.lists = {}
+        async with talking(made(served), Remembered()) as talk:
+            await talk.scan()
+            assert talk.disk.of(W)[-1][:2] == (412.5, 0)
+            assert not served.writes
+
+
+@pytest.mark.parametrize("attribute", ["RptEna", "TrgOps"])
+async def test_a_block_that_refuses_what_it_needs_costs_no_point(attribute: str) -> None:
+    async with ied() as served:
+        served.refuse = lambda name, value: name == attribute
+        async with talking(made(served), Remembered()) as talk:
+            await talk.scan()
+            assert talk.disk.of(W)[-1][:2] == (412.5, 0)
+            assert talk.session.subscriptions[0].why
+
+
+async def test_a_block_that_refuses_to_be_interrogated_has_its_points_read() -> None:
+    async with ied() as served:
+        served.refuse = lambda name, value: name == "GI"
+        async with talking(made(served), Remembered()) as talk:
+            await talk.scan()
+            assert talk.disk.of(W)[-1] == (412.5, 0, START_NS, "POLL")
+            move(served, 1, 1)
+            await until(lambda: talk.disk.of(CB)[-1][3] == "EVENT")

@@ -101,6 +101,23 @@ class Client:
         said: Attributes = await self.call(GetAttributes(name))
         return said.type
 
+    async def types(self, names: Sequence[Name]) -> list[Type | None]:
+        """Return the type of each variable, None where the server does not describe it.
+
+        As many are asked for at once as the server takes, so that none waits for long.
+        """
+        found: list[Type | None] = []
+        window = max(1, self.connection.requests.window)
+        for first in range(0, len(names), window):
+            found += await asyncio.gather(*map(self._described, names[first : first + window]))
+        return found
+
+    async def _described(self, name: Name) -> Type | None:
+        try:
+            return await self.attributes(name)
+        except (ServiceFailed, Rejected):
+            return None
+
     async def members(self, name: Name) -> ListMembers:
         """Return the members of a variable list."""
         said: ListMembers = await self.call(GetList(name))
