@@ -75,7 +75,7 @@ async def test_its_point_map_is_one_that_check_takes(
 
 def test_what_cannot_be_browsed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browse", "ftp://h"]) == 1
-    assert "write mms://HOST" in capsys.readouterr().err
+    assert "mms://HOST[:PORT]" in capsys.readouterr().err
     with pytest.raises(Refused, match="port"):
         MmsBrowser().browse("mms://h:0", 1.0, as_csv=False)
 
