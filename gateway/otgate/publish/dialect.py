@@ -27,8 +27,8 @@ class Dialect:
     def after(self, code: int | None, wanted: Protocol) -> "Dialect | None":
         """Return what to try after a refusal; None if nothing less can be asked.
 
-        ``code`` is None for a server that closed the connection instead of answering: some that
-        speak only 3.1.1 do that.
+        ``code`` is None for a server that closed the connection instead of answering, or said
+        nothing: some that speak only 3.1.1 do that.
         """
         if code == RETAIN_NOT_SUPPORTED and self.retain is Retain.YES:
             return replace(self, retain=Retain.NO)

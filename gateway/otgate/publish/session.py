@@ -133,16 +133,17 @@ class Session:
         """Send CONNECT and wait for its answer.
 
         Raises:
-            DialectRefused: the server wants another protocol version, retain or QoS.
+            DialectRefused: the server wants another protocol version, retain or QoS, or is silent.
             BrokerRefused: it refuses us.
-            BrokerLost: it does not answer.
+            BrokerLost: the connection ended.
         """
         self._wire.greet(hello)
         try:
             async with asyncio.timeout(CONNACK_LIMIT_S):
                 await self.answered.wait()
         except TimeoutError:
-            raise BrokerLost(f"no CONNACK within {CONNACK_LIMIT_S:g} s") from None
+            # amqtt does not answer an MQTT 5 CONNECT, nor does it close
+            raise DialectRefused(f"no CONNACK within {CONNACK_LIMIT_S:g} s", None) from None
         if self._reason is not None:
             raise self._reason
 
