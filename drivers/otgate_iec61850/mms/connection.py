@@ -262,7 +262,7 @@ async def associate(
     except TimeoutError:
         await connection.let_go()
         raise AssociationLost(f"{host}:{port} did not associate within {connect_s:g} s") from None
-    except BaseException:
+    except BaseException:  # a cancellation too leaves no open socket
         await connection.let_go()
         raise
 
