@@ -1,5 +1,6 @@
 """A client in the hands of a server that says anything: inputs, mutations and one run."""
 
+import gc
 import random
 import time
 from collections.abc import Callable
@@ -16,9 +17,8 @@ from otgate_iec61850.mms.files import FileDirectory, FileRead
 from otgate_iec61850.mms.naming import Name, Variable
 
 CORPUS = Path(__file__).parent / "corpus" / "mms"
-HANG_S = 1.0
-"""CPU that one read of the socket may cost at most: ten times what is asked, since a collection of
-the test's own garbage falls into it."""
+HANG_S = 0.1
+"""CPU that one read of the socket may cost at most."""
 
 NAME = Name("D", "A")
 ASKED: tuple[Any, ...] = (
@@ -107,15 +107,17 @@ class Victim:
         self.opened += 1
 
     def hear(self, data: bytes) -> None:
-        """Take octets, as a connection does."""
-        began = time.process_time()
+        """Take octets, as a connection does; the test's own garbage is not its cost."""
+        gc.disable()
+        began = time.thread_time()
         try:
             for event in self.talk.requester.receive(data):
                 if isinstance(event, InformationReport):
                     self._look(event)
         except MmsError:
             self.lost += 1
-        self.slowest_s = max(self.slowest_s, time.process_time() - began)
+        self.slowest_s = max(self.slowest_s, time.thread_time() - began)
+        gc.enable()
         self.talk.requester.association.take()
         if self.talk.requester.association.state is not State.OPEN:
             self.reopen()
