@@ -53,6 +53,8 @@ class Counts:
     late: int = 0
     """Frames under a transaction id that nobody waits for."""
     mismatched: int = 0
+    stray: int = 0
+    """Bytes on a line without transaction ids that came while nothing was asked."""
 
 
 class Ask:
