@@ -36,6 +36,7 @@ SYNTAX = re.compile(
     r"(?P<table>[a-z]+)?\s*(?P<number>0x[0-9a-f]+|[0-9]+)"
     r"(?:\.(?P<bit>[0-9]{1,2}))?(?:\s*-\s*(?P<last>[0-9]+))?"
 )
+APART = re.compile(r"(?P<first>[^+]+)(?P<others>(?:\+\s*(?:0x[0-9a-f]+|[0-9]+)\s*)+)")
 HELP = "write a table and a number: `hr 100`, `ir 5`, `co 3`, `di 4`, one bit as `hr 100.3`"
 
 
@@ -46,6 +47,8 @@ class Address(NamedTuple):
     number: int
     bits: tuple[int, int] | None
     """First bit within the register (0 in a bit table), and how many."""
+    others: tuple[int, ...] = ()
+    """The registers behind the first, where each is named for itself."""
 
 
 class Stretch(NamedTuple):
@@ -62,6 +65,8 @@ def read_address(text: str, base: int) -> Address:
     Raises:
         BadCell: bad-address or address-out-of-range.
     """
+    if "+" in text:
+        return _apart(text, base)
     found = SYNTAX.fullmatch(text.strip().lower())
     if found is None:
         raise _bad(f"`{text}` is no Modbus address", HELP)
@@ -70,6 +75,21 @@ def read_address(text: str, base: int) -> Address:
     if table in BIT_TABLES:
         return Address(table, start, (0, _coils(text, table, start, bit, number, last)))
     return Address(table, start, _register_bits(text, bit, last))
+
+
+def read_register(text: str, base: int, column: str) -> Address:
+    """Read the address of one whole register, named in another ``column`` than the point's own.
+
+    Raises:
+        BadCell: it is none.
+    """
+    try:
+        address = read_address(text, base)
+    except BadCell as bad:
+        raise BadCell(bad.code, column, bad.message, bad.help_text) from None
+    if address.bits is not None or address.others:
+        raise BadCell("bad-address", column, f"`{text}` is not one register", "write `hr 100`")
+    return address
 
 
 def read_stretch(text: str, base: int) -> Stretch:
@@ -94,6 +114,24 @@ def written(table: Table, number: int, base: int) -> str:
         width = 4 if number < 9999 else 5
         return f"{LEADING[table]}{number + 1:0{width}d}"
     return f"{SPELLED[table]} {number + base}"
+
+
+def _apart(text: str, base: int) -> Address:
+    found = APART.fullmatch(text.strip().lower())
+    if found is None:
+        raise _bad(f"`{text}` is no list of registers", HELP_APART)
+    first = read_address(found["first"], base)
+    if first.bits is not None:
+        raise _bad(f"`{text}` joins bits", f"only whole registers are joined; {HELP_APART}")
+    table = SPELLED[first.table]
+    numbers = [number.strip() for number in found["others"].split("+")[1:]]
+    others = tuple(_place(text, table, number, base)[1] for number in numbers)
+    if len({first.number, *others}) <= len(others):
+        raise _bad(f"`{text}` names a register twice", HELP_APART)
+    return first._replace(others=others)
+
+
+HELP_APART = "name the table once and every register of the value, as in `hr 100+150`"
 
 
 def _place(text: str, spelled: str | None, number: str, base: int) -> tuple[Table, int]:

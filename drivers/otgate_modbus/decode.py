@@ -6,9 +6,10 @@ encoding lie together as a run, so that a run is a numpy view of the picked byte
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,17 @@ from otgate_modbus.address import BIT_TABLES
 from otgate_modbus.encoding import Encoding, Form, wire_order
 from otgate_modbus.planner import Block
 from otgate_modbus.raw import Bytes, Numbers, Step, step_for
-from otgate_modbus.reading import Reading
+from otgate_modbus.reading import Extent, Reading
 from otgate_modbus.verdict import FAILED, GONE, UNSUPPORTED
 
 UNSPELLED = int(GONE | Quality.INCONSISTENT)
 """A BCD digit above nine, a modulus register above 9999, text that is none."""
+
+MAX_FACTOR = 10
+"""Powers of ten that a scale factor may be, up and down: SunSpec Information Model, type sunssf."""
+
+NO_FACTOR = -0x8000
+"""The scale factor that says there is none, and with it no value: the same."""
 
 BEYOND = int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
 BOUNDLESS = int(GONE | Quality.OVERFLOW)
@@ -47,34 +54,89 @@ NO_VALUES: Values = np.zeros(0)
 NO_WORDS: Words = np.zeros(0, np.uint32)
 
 
+class Home(NamedTuple):
+    """A block, and where its reply begins and ends in the replies laid end to end."""
+
+    number: int
+    start: int
+    stop: int
+    block: Block
+
+    def offset_of(self, span: Extent) -> int:
+        """Return where the first register of a span lies."""
+        return self.start + 2 * (span.start - self.block.start)
+
+
 class Spot:
     """Where a reading lies: its block, and its first byte in the replies laid end to end."""
 
-    __slots__ = ("block", "offset", "reading", "shift")
+    __slots__ = ("home", "offset", "reading", "shift")
 
-    def __init__(self, reading: Reading, block: int, base: int, within: Block) -> None:
+    others: Sequence[Home] = ()
+    """Further blocks without which it has no value."""
+
+    def __init__(self, reading: Reading, home: Home) -> None:
         self.reading = reading
-        self.block = block
-        ahead = reading.start - within.start
+        self.home = home
+        ahead = reading.start - home.block.start
         if reading.table in BIT_TABLES:
-            self.offset, self.shift = base + ahead // 8, ahead % 8
+            self.offset, self.shift = home.start + ahead // 8, ahead % 8
         else:
-            self.offset, self.shift = base + 2 * ahead, reading.shift
+            self.offset, self.shift = home.offset_of(reading), reading.shift
 
-    def bytes_of(self, limit: int) -> list[int]:
-        """Return where each byte lies, least significant first; ``limit`` ends the block."""
+    def bytes_of(self) -> list[int]:
+        """Return where each byte lies, least significant first."""
         encoding = self.reading.encoding
         if self.reading.table in BIT_TABLES:  # the lowest address is the lowest bit: V1.1b3 §6.1
-            return [self.offset, min(self.offset + 1, limit - 1)]
+            return [self.offset, min(self.offset + 1, self.home.stop - 1)]
         if encoding.half >= 0:
             return [self.offset + encoding.half]
-        if encoding.form is Form.TEXT:
-            order = wire_order(self.reading.order, 2)
-            return [self.offset + (at & ~1) + order[at & 1] for at in range(encoding.size)]
         if encoding.form is Form.BITS:
             return [self.offset + 1, self.offset]
-        order = wire_order(self.reading.order, encoding.size)
-        return [self.offset + at for at in reversed(order)]
+        return [self.at(byte) for byte in wire_bytes(self.reading)]
+
+    def at(self, byte: int) -> int:
+        """Return where a byte of the value's registers lies."""
+        return self.offset + byte
+
+    def factor_bytes(self) -> list[int]:
+        """Return where the scale factor lies, least significant byte first."""
+        return []
+
+
+class ScatteredSpot(Spot):
+    """Where a reading lies that needs registers of several places, perhaps of several blocks."""
+
+    __slots__ = ("others", "registers", "scale")
+
+    def __init__(self, reading: Reading, homes: Sequence[Home]) -> None:
+        found = [next(home for home in homes if home.block.holds(span)) for span in reading.spans]
+        super().__init__(reading, found[0])
+        self.others = [home for home in dict.fromkeys(found) if home is not self.home]
+        offsets = [
+            home.offset_of(span) + 2 * register
+            for home, span in zip(found, reading.spans, strict=True)
+            for register in range(span.length)
+        ]
+        self.scale = None if reading.factor is None else offsets.pop()
+        self.registers = offsets
+
+    def at(self, byte: int) -> int:
+        """Return where a byte of the value's registers lies."""
+        return self.registers[byte // 2] + byte % 2
+
+    def factor_bytes(self) -> list[int]:
+        """Return where the scale factor lies, least significant byte first."""
+        return [] if self.scale is None else [self.scale + 1, self.scale]
+
+
+def wire_bytes(reading: Reading) -> Iterable[int]:
+    """Return which bytes of a value's registers make it up, least significant first."""
+    size = reading.encoding.size
+    if reading.encoding.form is Form.TEXT:
+        order = wire_order(reading.order, 2)
+        return ((at & ~1) + order[at & 1] for at in range(size))
+    return reversed(wire_order(reading.order, size))
 
 
 class Run:
@@ -136,6 +198,30 @@ class Run:
         quality[missing] |= np.uint32(MISSING)
 
 
+class FactoredRun(Run):
+    """Numbers that come with a register that says their power of ten."""
+
+    up: Numbers
+    down: Numbers
+    """What the numbers are multiplied and divided by: one of the two is 1."""
+
+    def take(self, factors: Numbers, quality: Words) -> None:
+        """Take the scale factors of a poll, before the numbers they are for."""
+        quality[factors == NO_FACTOR] |= np.uint32(MISSING)
+        known = np.abs(factors.astype(np.int32)) <= MAX_FACTOR
+        quality[~known & (factors != NO_FACTOR)] |= np.uint32(UNSPELLED)
+        power = np.where(known, factors, 0).astype(np.float64)
+        self.up, self.down = 10.0 ** np.maximum(power, 0.0), 10.0 ** np.maximum(-power, 0.0)
+
+    def _in_units(self, numbers: Numbers) -> Numbers:
+        """Divide once, by a whole power of ten, so that 372 at -1 is 37.2."""
+        times, plus, over = self._times, self._plus, self._over
+        numbers = numbers * (self.up if times is None else times * self.up)
+        if plus is not None:
+            numbers = numbers + plus * self.down
+        return numbers / (self.down if over is None else over * self.down)
+
+
 class TextRun(Run):
     """Strings: up to the first NUL, without the spaces that pad them."""
 
@@ -152,17 +238,19 @@ class TextRun(Run):
 class Column:
     """All points of one value type."""
 
-    def __init__(
-        self,
-        value_type: ValueType,
-        runs: Sequence[tuple[Run, Sequence[Spot]]],
-        limits: Sequence[int],
-    ) -> None:
+    def __init__(self, value_type: ValueType, runs: Sequence[tuple[Run, Sequence[Spot]]]) -> None:
         self.value_type = value_type
         spots = [spot for _, some in runs for spot in some]
         self.index = np.array([spot.reading.number for spot in spots], np.int32)
-        self._blocks = np.array([spot.block for spot in spots], np.intp)
-        picks = [at for spot in spots for at in spot.bytes_of(limits[spot.block])]
+        self._blocks = np.array([spot.home.number for spot in spots], np.intp)
+        self._besides = [
+            (row, home.number) for row, spot in enumerate(spots) for home in spot.others
+        ]
+        """Rows that need another block as well."""
+        picks = [at for spot in spots for at in spot.bytes_of()]
+        self._factors = len(picks)
+        """Where the scale factors begin, behind the bytes of all values."""
+        picks += [at for spot in spots for at in spot.factor_bytes()]
         self._pick = np.array(picks, np.intp)
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
@@ -197,14 +285,20 @@ class Column:
         values = np.empty(len(self.index), self.value_type.dtype)
         if self.value_type is ValueType.TEXT:
             values[:] = ""
+        factors = picked[self._factors :].view("<i2")
         with np.errstate(all="ignore"):
             for run, rows, span in self._runs:
+                if isinstance(run, FactoredRun):
+                    run.take(factors[: run.count], quality[rows])
+                    factors = factors[run.count :]
                 matrix = picked[span].reshape(-1, run.encoding.size)
                 run.decode(matrix, values[rows], quality[rows])
         if self.value_type is ValueType.F64:
             _mark_unbounded(values, quality)
         if states.any():
             unread = states[self._blocks]
+            for row, block in self._besides:
+                unread[row] |= states[block]
             quality = np.where(unread, unread, quality)
         if quality.any():
             gone = quality & np.uint32(Quality.NO_VALUE) != 0
@@ -266,28 +360,41 @@ class Layout:
         )
 
 
+Kindred = tuple[ValueType, Encoding, bool]
+"""What points of one run have in common; the last says whether they have scale factors."""
+
+
 def _columns(readings: Sequence[Reading], blocks: Sequence[Block]) -> list[Column]:
-    runs: dict[tuple[ValueType, Encoding], list[Spot]] = defaultdict(list)
-    limits = []
-    base = 0
-    by_number = {reading.number: reading for reading in readings}
-    for at, block in enumerate(blocks):
-        for number in block.numbers:
-            reading = by_number[number]
-            runs[reading.value_type, reading.encoding].append(Spot(reading, at, base, block))
-        base += block.reply_size
-        limits.append(base)
+    runs: dict[Kindred, list[Spot]] = defaultdict(list)
+    for spot in _spots({reading.number: reading for reading in readings}, blocks):
+        reading = spot.reading
+        runs[reading.value_type, reading.encoding, reading.factor is not None].append(spot)
     columns: dict[ValueType, list[tuple[Run, list[Spot]]]] = defaultdict(list)
-    for (value_type, encoding), spots in sorted(runs.items(), key=_widest_first):
-        make = TextRun if encoding.form is Form.TEXT else Run
+    for (value_type, encoding, factored), spots in sorted(runs.items(), key=_widest_first):
+        make = TextRun if encoding.form is Form.TEXT else FactoredRun if factored else Run
         columns[value_type].append((make(encoding, spots, value_type), spots))
-    return [Column(value_type, columns[value_type], limits) for value_type in sorted(columns)]
+    return [Column(value_type, columns[value_type]) for value_type in sorted(columns)]
 
 
-def _widest_first(run: tuple[tuple[ValueType, Encoding], list[Spot]]) -> tuple[int, str]:
+def _spots(by_number: Mapping[int, Reading], blocks: Sequence[Block]) -> Iterator[Spot]:
+    scattered: dict[int, list[Home]] = defaultdict(list)
+    base = 0
+    for at, block in enumerate(blocks):
+        home = Home(at, base, base + block.reply_size, block)
+        base = home.stop
+        for number in block.numbers:
+            if by_number[number].scattered:
+                scattered[number].append(home)
+            else:
+                yield Spot(by_number[number], home)
+    for number, homes in scattered.items():
+        yield ScatteredSpot(by_number[number], homes)
+
+
+def _widest_first(run: tuple[Kindred, list[Spot]]) -> tuple[int, str]:
     """Order runs so that every numpy view is aligned."""
-    encoding = run[0][1]
-    return -encoding.size, f"{encoding.name} {encoding.missing}"
+    _, encoding, factored = run[0]
+    return -encoding.size, f"{encoding.name} {encoding.missing} {factored}"
 
 
 def _unless(terms: Sequence[float], plain: float) -> Numbers | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from otgate.cell import BadCell
 from otgate.errors import Mistake, Mistakes
-from otgate.model import Device, Request, Scan
+from otgate.model import Device, Point, Request, Scan
 from otgate_modbus.address import (
     ADDRESSES,
     BIT_TABLES,
@@ -20,7 +20,7 @@ from otgate_modbus.address import (
     read_stretch,
     written,
 )
-from otgate_modbus.reading import Reading, overlaps, readings_of
+from otgate_modbus.reading import Extent, Reading, overlaps, readings_of, spans_of
 from otgate_modbus.settings import Settings, settings_of
 
 BITS_PER_GAP = 16
@@ -59,6 +59,16 @@ class Block(NamedTuple):
     def stop(self) -> int:
         """First address behind it."""
         return self.start + self.length
+
+    def holds(self, span: Extent) -> bool:
+        """Say whether a span of one of its points was packed here.
+
+        A refused block holds nothing but the very span that the device refuses.
+        """
+        if self.refused:
+            return self[:3] == span[:3]
+        within = self.start <= span.start and span.stop <= self.stop
+        return self.table is span.table and within
 
     @property
     def reply_size(self) -> int:
@@ -131,14 +141,14 @@ class Ground:
         self.learned = learned or Learned()
         self.walls = walls_of(settings, self.learned.refused)
 
-    def joins(self, first: Reading, stop: int, reading: Reading) -> bool:
-        """Say whether a read from ``first`` up to ``stop`` may go on to ``reading``."""
-        table, start = reading.table, reading.start
+    def joins(self, first: Extent, stop: int, span: Extent) -> bool:
+        """Say whether a read from ``first`` up to ``stop`` may go on to ``span``."""
+        table, start = span.table, span.start
         settings = self.settings
         if first.table is not table:
             return False
         bits = table in BIT_TABLES
-        if reading.stop - first.start > (settings.max_bits if bits else settings.max_registers):
+        if span.stop - first.start > (settings.max_bits if bits else settings.max_registers):
             return False
         if start - stop > settings.gap * (BITS_PER_GAP if bits else 1):
             return False
@@ -146,39 +156,42 @@ class Ground:
             return True
         return (table, start) not in self.learned.cuts and not self.walls[table].touch(stop, start)
 
-    def pack(self, readings: Iterable[Reading]) -> list[Block]:
-        """Cover ``readings``, sorted by place, with reads; what is refused gets its own."""
+    def pack(self, readings: Sequence[Reading]) -> list[Block]:
+        """Cover ``readings``, sorted by place, with reads; what is refused gets its own.
+
+        A point that needs several spans is in every read that has one of them.
+        """
         blocks: list[Block] = []
-        members: list[Reading] = []
-        refused: dict[Place, list[Reading]] = {}
+        members: list[Extent] = []
+        refused: dict[Place, list[Extent]] = {}
         stop = 0
-        for reading in readings:
-            if self.learned.refused and reading[:3] in self.learned.refused:
-                refused.setdefault(reading[:3], []).append(reading)
+        for span in spans_of(readings):
+            if self.learned.refused and span[:3] in self.learned.refused:
+                refused.setdefault(span[:3], []).append(span)
                 continue
-            if members and not self.joins(members[0], stop, reading):
+            if members and not self.joins(members[0], stop, span):
                 blocks.append(block_for(members))
                 members = []
-            stop = max(stop, reading.stop) if members else reading.stop
-            members.append(reading)
+            stop = max(stop, span.stop) if members else span.stop
+            members.append(span)
         if members:
             blocks.append(block_for(members))
         blocks.extend(block_for(same)._replace(refused=True) for same in refused.values())
         return blocks
 
 
-def block_for(members: Sequence[Reading]) -> Block:
+def block_for(members: Sequence[Extent]) -> Block:
     """Return the one read that covers all of ``members``, which are sorted by place."""
     start, stop, used, reached = members[0].start, 0, 0, 0
     for member in members:
         stop = max(stop, member.stop)
         used += max(0, member.stop - max(member.start, reached))
         reached = max(reached, member.stop)
-    numbers = tuple(member.number for member in members)
+    numbers = tuple(dict.fromkeys(member.number for member in members))
     return Block(members[0].table, start, stop - start, numbers, used)
 
 
-def halves(members: Sequence[Reading]) -> tuple[Sequence[Reading], Sequence[Reading]] | None:
+def halves(members: Sequence[Extent]) -> tuple[Sequence[Extent], Sequence[Extent]] | None:
     """Split between two points near the middle, at a gap if there is one; None if impossible.
 
     Unused addresses that a read bridges are the likeliest thing for a device to refuse.
@@ -240,27 +253,34 @@ def _by_scan(
 
 
 def _unreachable(readings: Iterable[Reading], ground: Ground, device: Device) -> Iterable[Mistake]:
-    settings = ground.settings
     for reading in readings:
-        limit = settings.max_bits if reading.table in BIT_TABLES else settings.max_registers
         point = device.points[reading.number]
-        if reading.length > limit:
-            yield Mistake(
-                "point-too-wide",
-                f"{reading.encoding.name} takes {reading.length} registers, "
-                f"one read at most {limit}",
-                point.id,
-                "type",
-                "raise `modbus.max_registers` or shorten the string",
-            )
-        elif ground.walls[reading.table].touch(reading.start, reading.stop):
-            yield Mistake(
-                "address-not-readable",
-                f"`{point.address}` lies where the settings allow no read",
-                point.id,
-                "address",
-                "see `modbus.readable` and `modbus.forbidden`",
-            )
+        for span in reading.spans:
+            if mistake := _barred(span, reading, point, ground):
+                yield mistake
+
+
+def _barred(span: Extent, reading: Reading, point: Point, ground: Ground) -> Mistake | None:
+    settings = ground.settings
+    limit = settings.max_bits if span.table in BIT_TABLES else settings.max_registers
+    if span.length > limit:
+        return Mistake(
+            "point-too-wide",
+            f"{reading.encoding.name} takes {span.length} registers, one read at most {limit}",
+            point.id,
+            "type",
+            "raise `modbus.max_registers` or shorten the string",
+        )
+    if not ground.walls[span.table].touch(span.start, span.stop):
+        return None
+    column = "sf" if span is reading.factor else "address"
+    return Mistake(
+        "address-not-readable",
+        f"`{getattr(point, column)}` lies where the settings allow no read",
+        point.id,
+        column,
+        "see `modbus.readable` and `modbus.forbidden`",
+    )
 
 
 def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Ground) -> Scan:

@@ -13,13 +13,32 @@ from otgate_modbus.address import (
     Address,
     Table,
     read_address,
+    read_register,
 )
 from otgate_modbus.encoding import Encoding, Form, read_type, wire_order
 from otgate_modbus.settings import Settings
 
 
+class Span(NamedTuple):
+    """Neighbouring addresses that a point needs beside those at which its `Reading` begins."""
+
+    table: Table
+    start: int
+    length: int
+    number: int
+    """Index into the device's points."""
+
+    @property
+    def stop(self) -> int:
+        """First address behind it."""
+        return self.start + self.length
+
+
 class Reading(NamedTuple):
-    """One point of a device. ``start`` and ``length`` are registers, or bits of a bit table."""
+    """One point of a device. ``start`` and ``length`` are registers, or bits of a bit table.
+
+    A value whose registers lie apart has the first of them there and the rest in ``others``.
+    """
 
     table: Table
     start: int
@@ -34,6 +53,10 @@ class Reading(NamedTuple):
     """Bits, where the form is BITS."""
     scaling: Scaling
     invert: bool
+    others: tuple[Span, ...] = ()
+    """Further registers of the value, in its order."""
+    factor: Span | None = None
+    """The register that holds the power of ten by which the value is multiplied."""
 
     @property
     def stop(self) -> int:
@@ -43,7 +66,30 @@ class Reading(NamedTuple):
     @property
     def value_type(self) -> ValueType:
         """How its values are held."""
-        return ValueType.F64 if self.scaling.linear else self.encoding.value_type
+        linear = self.scaling.linear or self.factor is not None
+        return ValueType.F64 if linear else self.encoding.value_type
+
+    @property
+    def scattered(self) -> bool:
+        """Whether it needs more than the addresses at which it begins."""
+        return bool(self.others) or self.factor is not None
+
+    @property
+    def spans(self) -> "tuple[Reading | Span, ...]":
+        """All that one poll has to read for it: itself, and what it needs elsewhere."""
+        factor = () if self.factor is None else (self.factor,)
+        return (self, *self.others, *factor)
+
+
+Extent = Reading | Span
+"""What a read covers as a whole: table, start, length, and whose it is."""
+
+
+def spans_of(readings: Sequence[Reading]) -> list[Extent]:
+    """Return all that ``readings``, sorted by place, need; sorted by place again."""
+    ordered: list[Extent] = list(readings)
+    more = [span for reading in readings if reading.scattered for span in reading.spans[1:]]
+    return sorted([*ordered, *more], key=lambda span: span[:4]) if more else ordered
 
 
 def readings_of(
@@ -70,29 +116,76 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
     encoding = read_type(point.type or usual_type(address, point))
     _suits(address, encoding, point)
     if address.bits is None:
-        shift, width, length = 0, 0, encoding.registers
-        if address.number + length > ADDRESSES:
-            raise BadCell(
-                "address-out-of-range",
-                "address",
-                f"a {encoding.name} at `{point.address}` ends beyond the last register",
-            )
+        shift, width = 0, 0
+        first, *others = _registers(number, address, encoding, point)
     else:
         encoding = encoding._replace(form=Form.BITS)
         shift, width = address.bits
         length = width if address.table in BIT_TABLES else 1
+        first, others = Span(address.table, address.number, length, number), []
     return Reading(
-        address.table,
-        address.number,
-        length,
-        number,
+        *first,
         encoding,
         _order(point, encoding, settings),
         shift,
         width,
         _scaled(point, encoding),
         point.invert,
+        tuple(others),
+        _factor(number, point, encoding, settings),
     )
+
+
+def _registers(number: int, address: Address, encoding: Encoding, point: Point) -> list[Span]:
+    """Return the registers of a value, neighbours together, in the order of the value."""
+    table, count = address.table, encoding.registers
+    if not address.others:
+        if address.number + count > ADDRESSES:
+            raise BadCell(
+                "address-out-of-range",
+                "address",
+                f"a {encoding.name} at `{point.address}` ends beyond the last register",
+            )
+        return [Span(table, address.number, count, number)]
+    named = (address.number, *address.others)
+    if len(named) != count:
+        raise BadCell(
+            "bad-address",
+            "address",
+            f"`{point.address}` names {len(named)} registers, {encoding.name} takes {count}",
+            "name every register of the value, in its order",
+        )
+    spans: list[Span] = []
+    for at in named:
+        if spans and spans[-1].stop == at:
+            spans[-1] = spans[-1]._replace(length=spans[-1].length + 1)
+        else:
+            spans.append(Span(table, at, 1, number))
+    return spans
+
+
+def _factor(number: int, point: Point, encoding: Encoding, settings: Settings) -> Span | None:
+    """Return the register that holds the point's scale factor."""
+    if not point.sf:
+        return None
+    if not encoding.scalable:
+        raise BadCell("bad-scale", "sf", f"a point of type {encoding.name} takes no scale factor")
+    if point.eu_lo is not None and point.raw_lo is not None:
+        raise BadCell(
+            "bad-scale",
+            "sf",
+            "a scale factor beside raw_lo, raw_hi, eu_lo and eu_hi is ambiguous",
+            "keep either the scale factor or the four range columns",
+        )
+    address = read_register(point.sf, settings.base, "sf")
+    if address.table in BIT_TABLES:
+        raise BadCell(
+            "bad-address",
+            "sf",
+            f"`{point.sf}` is of bits and holds no scale factor",
+            "write the register that holds it, as in `hr 100`",
+        )
+    return Span(address.table, address.number, 1, number)
 
 
 def usual_type(address: Address, point: Point) -> str:
@@ -107,42 +200,68 @@ def usual_type(address: Address, point: Point) -> str:
 def overlaps(readings: Sequence[Reading], device: Device) -> list[Mistake]:
     """Find points that read the same registers as something else."""
     mistakes: list[Mistake] = []
-    widest: Reading | None = None
-    for reading in sorted(readings, key=lambda reading: reading[:4]):
-        if widest is None or widest.table is not reading.table or widest.stop <= reading.start:
-            widest = reading
+    uses = [Use(span, reading) for reading in readings for span in reading.spans]
+    widest: Use | None = None
+    for use in sorted(uses, key=lambda use: use.span[:4]):
+        if widest is None or not use.meets(widest):
+            widest = use
             continue
-        if not _agree(widest, reading):
-            mistakes.append(_overlap(device, reading, widest))
-        if reading.stop > widest.stop:
-            widest = reading
+        if not widest.agrees(use):
+            mistakes.append(_overlap(device, use, widest))
+        if use.span.stop > widest.span.stop:
+            widest = use
     return mistakes
 
 
-def _agree(one: Reading, other: Reading) -> bool:
-    if one.table in BIT_TABLES or (_part(one) and _part(other)):
-        return True
-    same_place = (one.start, one.length) == (other.start, other.length)
-    return same_place and (one.encoding.name, one.order) == (other.encoding.name, other.order)
+class Use(NamedTuple):
+    """Addresses, and the point that reads them."""
 
+    span: Extent
+    reading: Reading
 
-def _part(reading: Reading) -> bool:
-    """Whether it lies within one register that others may read in parts as well."""
-    return reading.length == 1 and reading.encoding.form in PARTS
+    def meets(self, before: "Use") -> bool:
+        """Say whether it begins within what one before it reads."""
+        return self.span.table is before.span.table and self.span.start < before.span.stop
+
+    def agrees(self, other: "Use") -> bool:
+        """Say whether both may read their addresses as they do."""
+        if self.span.table in BIT_TABLES or (self.is_part and other.is_part):
+            return True
+        if self.span[1:3] != other.span[1:3] or not (self.is_whole and other.is_whole):
+            return False
+        mine, its = self.reading, other.reading
+        return (mine.encoding.name, mine.order) == (its.encoding.name, its.order)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it lies within one register that others may read in parts as well."""
+        alone = self.span.length == 1
+        return alone and (not self.is_whole or self.reading.encoding.form in PARTS)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing but these addresses makes up the value."""
+        return self.span is self.reading and not self.reading.others
+
+    def said(self, device: Device) -> str:
+        """Say how the addresses are read."""
+        point = device.points[self.reading.number]
+        if self.span is self.reading.factor:
+            return f"`{point.sf}` as a scale factor"
+        return f"`{point.address}` as {self.reading.encoding.name}"
 
 
 PARTS = frozenset({Form.BITS, Form.UNSIGNED, Form.SIGNED})
 
 
-def _overlap(device: Device, *pair: Reading) -> Mistake:
-    other, reading = sorted(pair, key=lambda reading: reading.number)
-    mine, its = device.points[reading.number], device.points[other.number]
+def _overlap(device: Device, *pair: Use) -> Mistake:
+    other, use = sorted(pair, key=lambda use: use.reading.number)
+    its = device.points[other.reading.number]
     return Mistake(
         "overlapping-address",
-        f"`{mine.address}` as {reading.encoding.name} overlaps point `{its.id}`, "
-        f"which reads `{its.address}` as {other.encoding.name}",
-        mine.id,
-        "address",
+        f"{use.said(device)} overlaps point `{its.id}`, which reads {other.said(device)}",
+        device.points[use.reading.number].id,
+        "sf" if use.span is use.reading.factor else "address",
         "one of the two has the wrong address or type",
     )
 
@@ -174,7 +293,7 @@ RANGE_TYPES = frozenset({"bits", "enum16", "flags16"})
 
 
 def _scaled(point: Point, encoding: Encoding) -> Scaling:
-    scaling = scaling_of(point)
+    scaling = scaling_of(point, factored=True)
     if encoding.scalable or not scaling.linear:
         return scaling
     raise BadCell(

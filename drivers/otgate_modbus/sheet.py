@@ -7,7 +7,7 @@ from otgate.model import Batch, Device, Scan
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.decode import Layout
 from otgate_modbus.planner import Block, Ground, Learned
-from otgate_modbus.reading import Reading, readings_of
+from otgate_modbus.reading import Extent, Reading, readings_of, spans_of
 from otgate_modbus.settings import Settings
 from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 
@@ -138,6 +138,20 @@ def spread(groups: Sequence[Group]) -> bool:
     return far_apart(times_of(line for group in groups for line in group.lines))
 
 
+def bound(lines: Sequence[Line]) -> list[list[Line]]:
+    """Part lines into the smallest groups that have all lines of each of their points."""
+    groups: list[list[Line]] = []
+    home: dict[int, list[Line]] = {}
+    for line in lines:
+        group = [line]
+        for other in {id(home[at]): home[at] for at in line.block.numbers if at in home}.values():
+            group = other + group
+            groups.remove(other)
+        groups.append(group)
+        home.update((number, group) for member in group for number in member.block.numbers)
+    return groups
+
+
 class Tempo:
     """Whether a scan's replies come far apart, as its last polls showed."""
 
@@ -176,7 +190,7 @@ class Sheet:
 
     def follow(self, tempo: Tempo) -> None:
         """Emit each reply when it is there where they come far apart, else all together."""
-        parts = [self.regrouped([line]) for line in self._lines] if tempo.apart else []
+        parts = [self.regrouped(lines) for lines in bound(self._lines)] if tempo.apart else []
         self.groups = parts or [self._whole]
 
     def in_order(self) -> list[Group]:
@@ -187,7 +201,7 @@ class Sheet:
 
     def regrouped(self, lines: Sequence[Line]) -> Group:
         """Return a group of these lines."""
-        numbers = [number for line in lines for number in line.block.numbers]
+        numbers = dict.fromkeys(number for line in lines for number in line.block.numbers)
         return Group(self._device.id, self._readings(numbers), lines)
 
     def probing(self, *, due: bool) -> list[Line]:
@@ -209,9 +223,9 @@ class Sheet:
         asked = [line for line in self._lines if not line.block.refused] or self._lines
         return sorted(asked, key=lambda line: line.ask.size)[turn % len(asked)]
 
-    def members(self, block: Block) -> list[Reading]:
-        """Return the readings of a block, sorted by place."""
-        return self._readings(block.numbers)
+    def members(self, block: Block) -> list[Extent]:
+        """Return what a block was packed from, sorted by place."""
+        return [span for span in spans_of(self._readings(block.numbers)) if block.holds(span)]
 
     def _readings(self, numbers: Iterable[int]) -> list[Reading]:
         """Read rows of the point map again: they are many and seldom wanted."""

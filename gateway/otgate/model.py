@@ -120,6 +120,8 @@ class Point(msgspec.Struct, frozen=True):
     order: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    sf: str = ""
+    """Address of a register that holds the power of ten of the value: SunSpec's scale factor."""
     raw_lo: float | None = None
     raw_hi: float | None = None
     eu_lo: float | None = None

@@ -34,12 +34,17 @@ class Scaling(NamedTuple):
 PLAIN = Scaling()
 
 
-def scaling_of(point: Point) -> Scaling:
+def scaling_of(point: Point, *, factored: bool = False) -> Scaling:
     """Return how a point's raw number becomes its value.
+
+    A driver that reads scale factors along with values says so by ``factored``.
 
     Raises:
         BadCell: bad-scale.
     """
+    if point.sf and not factored:
+        help_ = "empty the cell; a constant factor goes into `scale`"
+        raise BadCell("bad-scale", "sf", "this driver reads no scale factors", help_)
     return _scaling(point.scale, point.offset, point.raw_lo, point.raw_hi, point.eu_lo, point.eu_hi)
 
 

@@ -188,6 +188,9 @@ COLUMNS: Mapping[str, Column] = {
     "order": Column("Byte and word order, where it is not the device's.", text, "CDAB"),
     "scale": Column("Factor from raw to engineering units.", number, "0.1"),
     "offset": Column("Added after scaling, in engineering units.", number, "-40"),
+    "sf": Column(
+        "Address of a register that holds the value's power of ten (SunSpec).", intern, "hr 40083"
+    ),
     "raw_lo": Column("Raw value at the low end of the range.", number, "0"),
     "raw_hi": Column("Raw value at the high end of the range.", number, "4095"),
     "eu_lo": Column("Low end of the range in engineering units.", number, "0"),

@@ -81,3 +81,10 @@ def test_a_scale_that_leaves_no_value_is_refused(column: str, cells: dict[str, A
     with pytest.raises(BadCell) as bad:
         scaling_of(point("a", "hr 0", **cells))
     assert (bad.value.code, bad.value.column) == ("bad-scale", column)
+
+
+def test_a_driver_that_reads_no_scale_factors_refuses_one() -> None:
+    with pytest.raises(BadCell, match="no scale factors") as refused:
+        scaling_of(point("a", "ai 0", sf="ai 1"))
+    assert refused.value.column == "sf"
+    assert scaling_of(point("a", "hr 0", sf="hr 1"), factored=True) == PLAIN
