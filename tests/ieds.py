@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.blocks import read_control_block, set_up
@@ -16,7 +17,6 @@ from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.pdu import Pdu
 from otgate_iec61850.mms.rcb import ControlBlock, Setting, Wanted, configured, enabled
 from otgate_iec61850.mms.report import Report, Segments, is_report, read
-from otgate_iec61850.mms.tls import TlsFiles
 from otgate_sim.iec61850.behaviour import Options
 from otgate_sim.iec61850.server import Server
 from otgate_sim.iec61850.site import server_from_scl
@@ -115,8 +115,9 @@ async def listening(
 ) -> AsyncIterator[Listener]:
     """A client of a server while the block runs."""
     listener = Listener()
+    context = await asyncio.to_thread(tls_context, tls, server=False) if tls else None
     connection = await associate(
-        "127.0.0.1", server.port, ends or Ends(), listener.take, tls=tls, heartbeat_s=3.0
+        "127.0.0.1", server.port, ends or Ends(), listener.take, tls=context, heartbeat_s=3.0
     )
     listener.client = Client(connection)
     try:

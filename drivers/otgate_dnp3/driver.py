@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from otgate.driver import Link, Session
+from otgate.endpoint.places import keep
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
-from otgate_dnp3.link import keep, opened
+from otgate_dnp3.link import opened
 from otgate_dnp3.planner import plan
 from otgate_dnp3.session import Dnp3Session
 from otgate_dnp3.settings import Settings, settings_of
@@ -86,4 +87,4 @@ class Dnp3:
                 for session in sessions.values():
                     await session.close()
                 line.close()
-                keep(link.state[first], settings[first], place, good=good)
+                keep(link.state[first], len(settings[first].places), place, good=good)

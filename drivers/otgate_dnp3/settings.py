@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from otgate.endpoint.settings import Tls
 from otgate.errors import Mistake, Mistakes
 from otgate_dnp3.endpoint import Tcp, endpoint, listening_endpoint
 from otgate_dnp3.stack.link import LAST_ADDRESS
@@ -35,29 +36,7 @@ def _listen(url: str) -> str:
     return url
 
 
-def _absolute(path: str) -> str:
-    if not path.startswith("/"):
-        raise ValueError(f"`{path}` is not an absolute path")
-    return path
-
-
 Url = Annotated[str, AfterValidator(_url)]
-File = Annotated[str, AfterValidator(_absolute)]
-
-
-class Tls(BaseModel):
-    """Certificates, in PEM, for `tcps`. Both ends show one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    ca: File
-    """Who signs the other end's certificate."""
-    cert: File
-    """Our own certificate."""
-    key: File
-    """Its private key, without a password."""
-    server_name: str = ""
-    """What the outstation's certificate names, where that is not the host."""
 
 
 class Settings(BaseModel):

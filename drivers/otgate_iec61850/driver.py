@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from otgate.driver import Link, Session
+from otgate.endpoint.places import keep
 from otgate.errors import LinkLost, Mistake
 from otgate.model import Device, Scan
 from otgate_iec61850.address import read_control_block
-from otgate_iec61850.link import keep, lost_link, opened
+from otgate_iec61850.link import lost_link, opened
 from otgate_iec61850.planner import plan
 from otgate_iec61850.session import IedSession
 from otgate_iec61850.settings import Settings, settings_of
@@ -97,4 +98,4 @@ class Iec61850:
             for session in sessions.values():
                 await session.close()
             await wire.close()
-            keep(link.state[first], settings[first], place, good=good)
+            keep(link.state[first], len(settings[first].urls), place, good=good)

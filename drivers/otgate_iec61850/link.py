@@ -1,7 +1,7 @@
 """An association with a server: opened at one of its places, its reports handed to sessions."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,21 +9,19 @@ from pathlib import Path
 import structlog
 
 from otgate.driver import DeviceState
+from otgate.endpoint.places import first_open
+from otgate.endpoint.tls import tls_context
 from otgate.errors import LinkLost, Unusable
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.acse import Title
 from otgate_iec61850.mms.association import Address, Ends
 from otgate_iec61850.mms.client import Client
 from otgate_iec61850.mms.connection import associate
-from otgate_iec61850.mms.errors import AssociationLost, Malformed, MmsError, TlsUnusable
+from otgate_iec61850.mms.errors import AssociationLost, Malformed, MmsError
 from otgate_iec61850.mms.report import Report, Segments, is_report, read
-from otgate_iec61850.mms.tls import TlsFiles
 from otgate_iec61850.settings import Called, Settings, endpoint
 
 log = structlog.get_logger()
-
-KEY = "endpoint"
-"""Where to try first: the place after one that let nothing be read."""
 
 CONCLUDE_S = 0.5
 
@@ -99,43 +97,30 @@ async def opened(settings: Settings, state: DeviceState) -> tuple[Wire, int]:
         LinkLost: no place has it.
         Unusable: a file of the settings can never be used as it is.
     """
-    ends, tls = await asyncio.to_thread(ends_of, settings), tls_files(settings)
-    reasons = []
-    for number in _order(state, len(settings.urls)):
-        url = settings.urls[number]
-        try:
-            secure = tls if url.startswith("mmss:") else None
-            return await _open(url, ends, secure, settings), number
-        except (AssociationLost, Malformed) as lost:
-            reasons.append(str(lost))
-        except TlsUnusable as unusable:
-            raise Unusable(str(unusable)) from unusable
-    raise LinkLost("; ".join(reasons))
+    ends = await asyncio.to_thread(ends_of, settings)
+    return await first_open(settings.urls, state, lambda url: _open(url, ends, settings))
 
 
-async def _open(url: str, ends: Ends, tls: TlsFiles | None, settings: Settings) -> Wire:
+async def _open(url: str, ends: Ends, settings: Settings) -> Wire:
     wire = Wire()
     host, port = endpoint(url)
-    connection = await associate(
-        host,
-        port,
-        ends,
-        wire.reported,
-        tls=tls,
-        connect_s=settings.timeout_s,
-        heartbeat_s=settings.keep_alive_s,
-    )
+    tls, name = None, ""
+    if settings.tls is not None and url.startswith("mmss:"):
+        tls = await asyncio.to_thread(tls_context, settings.tls.files(), server=False)
+        name = settings.tls.server_name
+    with lost_link():
+        connection = await associate(
+            host,
+            port,
+            ends,
+            wire.reported,
+            tls=tls,
+            server_name=name,
+            connect_s=settings.timeout_s,
+            heartbeat_s=settings.keep_alive_s,
+        )
     wire.client = Client(connection, settings.timeout_s)
     return wire
-
-
-def keep(state: DeviceState, settings: Settings, number: int, *, good: bool) -> None:
-    """Remember where to try first: here if anything could be read, else at the next place."""
-    places = len(settings.urls)
-    if places > 1:
-        first = number if good else (number + 1) % places
-        if state.get(KEY) != first:
-            state.put(KEY, first)
 
 
 def ends_of(settings: Settings) -> Ends:
@@ -154,14 +139,6 @@ def ends_of(settings: Settings) -> Ends:
     return replace(ends, password=password)
 
 
-def tls_files(settings: Settings) -> TlsFiles | None:
-    """Return where the certificates are, if there are any."""
-    tls = settings.tls
-    if tls is None:
-        return None
-    return TlsFiles(Path(tls.ca), Path(tls.cert), Path(tls.key), tls.server_name)
-
-
 def _address(called: Called) -> Address:
     usual = Address()
 
@@ -175,9 +152,3 @@ def _address(called: Called) -> Address:
         selector(called.p_selector, usual.psel),
         Title(arcs, called.ae_qualifier),
     )
-
-
-def _order(state: DeviceState, places: int) -> Sequence[int]:
-    kept = state.get(KEY) if places > 1 else 0
-    first = kept if isinstance(kept, int) and 0 <= kept < places else 0
-    return [(first + step) % places for step in range(places)]

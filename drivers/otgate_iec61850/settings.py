@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from otgate.endpoint.settings import File, Tls
+from otgate.endpoint.url import port_of
 from otgate.errors import Mistake, Mistakes
 from otgate_iec61850.address import BadReference, read_control_block, read_data_set
 
@@ -36,14 +38,8 @@ def endpoint(url: str) -> tuple[str, int]:
         raise ValueError(f"`{url}` is no MMS endpoint; write mms://host or mms://host:port")
     if parts.path or parts.query or parts.fragment or parts.username is not None:
         raise ValueError(f"`{url}` says more than mms://host:port")
-    try:
-        usual = MMSS_PORT if parts.scheme == "mmss" else MMS_PORT
-        port = usual if parts.port is None else parts.port
-    except ValueError:
-        port = 0
-    if not port:
-        raise ValueError(f"the port of `{url}` is not a number from 1 to 65535")
-    return parts.hostname, port
+    usual = MMSS_PORT if parts.scheme == "mmss" else MMS_PORT
+    return parts.hostname, port_of(url, parts, usual)
 
 
 def _endpoint(url: str) -> str:
@@ -81,12 +77,6 @@ def _data_set(text: str) -> str:
     return text
 
 
-def _absolute(path: str) -> str:
-    if not path.startswith("/"):
-        raise ValueError(f"`{path}` is not an absolute path")
-    return path
-
-
 def _from_site(path: str, info: ValidationInfo) -> str:
     """Take a relative path from the directory of the site file, where that is known."""
     directory = (info.context or {}).get("directory")
@@ -95,7 +85,6 @@ def _from_site(path: str, info: ValidationInfo) -> str:
 
 Selector = Annotated[str, AfterValidator(_selector)]
 Url = Annotated[str, AfterValidator(_endpoint)]
-File = Annotated[str, AfterValidator(_absolute)]
 
 
 class Entry(BaseModel):
@@ -130,19 +119,6 @@ class Report(Entry):
     """The configuration revision that is expected; another one is an alarm."""
     instance: Literal["configured", "free"] = "configured"
     """`free` takes another instance of the block, where nobody has one, if this one is taken."""
-
-
-class Tls(Entry):
-    """Certificates, in PEM, for `mmss`. Both ends show one."""
-
-    ca: File
-    """Who signs the server's certificate."""
-    cert: File
-    """Our own certificate."""
-    key: File
-    """Its private key, without a password."""
-    server_name: str = ""
-    """What the server's certificate names, where that is not the host."""
 
 
 class Settings(Entry):

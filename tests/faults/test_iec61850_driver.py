@@ -9,14 +9,14 @@ import trustme
 
 from ied_served import Disk, Talk, talking, until
 from ieds import CID, CURRENT, FREQUENCY, OPERATIONS, POSITION, POSITIONS, bay, listening
+from otgate.endpoint.places import KEY
+from otgate.endpoint.tls import TlsFiles
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Device, Kind, Point
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_iec61850 import Iec61850
-from otgate_iec61850.link import KEY
 from otgate_iec61850.mms.responder import Doors
-from otgate_iec61850.mms.tls import TlsFiles
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.server import Server
 

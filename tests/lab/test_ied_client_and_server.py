@@ -25,6 +25,7 @@ from ieds import (
 )
 from mms_capture import capture, complaints, dissected
 from mms_capture import names as names_of
+from otgate.endpoint.tls import TlsFiles
 from otgate.errors import Refused
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.browse import ObjectClass
@@ -46,7 +47,6 @@ from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.rcb import Wanted, interrogated
 from otgate_iec61850.mms.responder import Doors
-from otgate_iec61850.mms.tls import TlsFiles
 from otgate_iec61850.mms.typespec import named
 from otgate_iec61850.mms.values import Bits, Failure, UtcTime
 from otgate_sim.iec61850.behaviour import IedFault, Options

@@ -8,60 +8,16 @@ every read.
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
-from otgate.errors import LinkLost, Unusable
+from otgate.endpoint.tcp import dial, set_options
+from otgate.endpoint.tls import TlsFiles, tls_context
+from otgate.errors import LinkLost
 from otgate_dnp3.channel.line import Line
 
-OPTIONS = (
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000),
-)
-"""A peer that vanished is noticed after 10 s with data under way (in ms), after 19 s without."""
-
-CONNECT_S = 5.0
 GAP_S = 2.0
 """Longer than a retransmission, shorter than a response timeout."""
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Where both ends' trust is kept, in PEM. Both ends show a certificate."""
-
-    authority: Path
-    certificate: Path
-    key: Path
-    server_name: str = ""
-    """What a server's certificate has to name, where that is not the host dialled."""
-
-
-def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
-    """Return a context that takes TLS 1.2 or newer and demands the peer's certificate. It blocks.
-
-    Raises:
-        Unusable: a file cannot be read or used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_verify_locations(files.authority)
-        context.load_cert_chain(files.certificate, files.key, _no_password)
-    except (OSError, ValueError) as error:
-        raise Unusable(f"TLS files: {error}") from error
-    return context
-
-
-def _no_password() -> str:
-    raise ValueError("the private key must not have a password")
 
 
 class Stream(asyncio.Protocol):
@@ -77,26 +33,26 @@ class Stream(asyncio.Protocol):
         """Take the connection into use."""
         self.transport = cast("asyncio.Transport", transport)
         self._socket = transport.get_extra_info("socket")
-        for option in OPTIONS:
-            self._set(*option)
-        self._set(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if self._socket is not None:
+            set_options(self._socket)
+        self._acknowledge()
         self.line.opened(self.transport)
         if self._made is not None:
             self._made(self)
 
     def data_received(self, data: bytes) -> None:
         """Have the kernel acknowledge at once, and take the octets."""
-        self._set(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        self._acknowledge()
         self.line.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the line."""
         self.line.lost(str(exc) if exc else "the other end closed the connection")
 
-    def _set(self, level: int, option: int, value: int) -> None:
+    def _acknowledge(self) -> None:
         if self._socket is not None:
             with contextlib.suppress(OSError):
-                self._socket.setsockopt(level, option, value)
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 async def open_tcp(host: str, port: int, tls: TlsFiles | None = None) -> Line:
@@ -106,22 +62,8 @@ async def open_tcp(host: str, port: int, tls: TlsFiles | None = None) -> Line:
         LinkLost: nobody answers there, or not with the right certificate.
         Unusable: a TLS file cannot be used.
     """
-    context = None
-    if tls is not None:
-        context = await asyncio.to_thread(tls_context, tls, server=False)
-    name = (tls.server_name or host) if tls is not None else None
-    loop, line = asyncio.get_running_loop(), Line(GAP_S)
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            await loop.create_connection(
-                lambda: Stream(line), host, port, ssl=context, server_hostname=name
-            )
-    except TimeoutError:
-        raise LinkLost(f"no connection to {host}:{port} within {CONNECT_S:g} s") from None
-    except ssl.SSLError as error:
-        raise LinkLost(f"TLS with {host}:{port}: {error.reason or error}") from error
-    except OSError as error:
-        raise LinkLost(f"no connection to {host}:{port}: {error.strerror or error}") from error
+    line = Line(GAP_S)
+    await dial(lambda: Stream(line), host, port, tls)
     return line
 
 

@@ -5,6 +5,7 @@ Everything raises what `Connection.call` does.
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -48,7 +49,6 @@ from otgate_iec61850.mms.files import (
     Opened,
 )
 from otgate_iec61850.mms.naming import VMD, Name, Variable
-from otgate_iec61850.mms.tls import TlsFiles
 from otgate_iec61850.mms.typespec import Type
 from otgate_iec61850.mms.values import AccessResult, Failure, Value
 
@@ -254,7 +254,7 @@ async def connected(
     ends: Ends,
     reported: Reported,
     *,
-    tls: TlsFiles | None = None,
+    tls: ssl.SSLContext | None = None,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncIterator[Client]:
     """Associate with a server while the block runs, and conclude. Raises as `associate` does."""

@@ -20,7 +20,6 @@ from otgate_iec61850.mms.browse import Identify
 from otgate_iec61850.mms.errors import AssociationLost, MmsError
 from otgate_iec61850.mms.initiator import Initiator
 from otgate_iec61850.mms.requests import Call, Event, Requester
-from otgate_iec61850.mms.tls import TlsFiles, tls_context
 
 PORT, TLS_PORT = 102, 3782
 """ISO transport on TCP: RFC 1006; its secure variant: IEC 62351-3."""
@@ -240,7 +239,8 @@ async def associate(
     ends: Ends,
     reported: Reported,
     *,
-    tls: TlsFiles | None = None,
+    tls: ssl.SSLContext | None = None,
+    server_name: str = "",
     connect_s: float = CONNECT_S,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> Connection:
@@ -249,14 +249,12 @@ async def associate(
     Raises:
         AssociationRefused: the server does not want the association as it was asked for.
         AssociationLost, Malformed: nobody answers there, or not so that one could understand.
-        TlsUnusable: a TLS file cannot be used.
     """
-    context = await asyncio.to_thread(tls_context, tls, server=False) if tls is not None else None
-    name = (tls.server_name or host) if tls is not None else None
+    name = (server_name or host) if tls is not None else None
     connection = Connection(ends, reported, heartbeat_s)
     try:
         async with asyncio.timeout(connect_s):
-            await _dial(connection, host, port, context, name)
+            await _dial(connection, host, port, tls, name)
             await asyncio.shield(connection.opened)
             return connection
     except TimeoutError:

@@ -104,7 +104,3 @@ class AccessFailed(MmsError):
 
 class TooLarge(MmsError):
     """A request does not fit into the PDU that both ends agreed upon."""
-
-
-class TlsUnusable(MmsError):
-    """A certificate, key or authority cannot be read or used; a person has to act."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from otgate.endpoint.tls import TlsFiles
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.responder import Doors, server_terms
-from otgate_iec61850.mms.tls import TlsFiles
 
 
 class IedFault(StrEnum):

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from otgate.endpoint.tls import tls_context
 from otgate_iec61850.mms.browse import Identity
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.quality import Validity, quality_bits
 from otgate_iec61850.mms.reference import NoReference, list_name, reference
 from otgate_iec61850.mms.report import Reason
-from otgate_iec61850.mms.tls import tls_context
 from otgate_iec61850.mms.values import Bits, UtcTime, Value
 from otgate_sim.faults import Trouble
 from otgate_sim.iec61850.answering import Answers
@@ -77,7 +77,7 @@ class Server:
 
         Raises:
             OSError: the port is taken.
-            TlsUnusable: a file for TLS cannot be used.
+            Unusable: a file for TLS cannot be used.
         """
         loop, files = asyncio.get_running_loop(), self.options.tls
         tls = None

@@ -12,10 +12,12 @@ import pytest
 import trustme
 
 from dnp3_talks import AI_0, Answering, Talk, talking
+from otgate.endpoint.serial import Parity, Rs485, SerialPort, SerialSettings
+from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost, Unusable
 from otgate_dnp3.channel.line import Line
-from otgate_dnp3.channel.serial import Parity, Rs485, SerialPort, SerialSettings, open_serial
-from otgate_dnp3.channel.tcp import Stream, TlsFiles, listening, open_tcp, tls_context
+from otgate_dnp3.channel.serial import open_line
+from otgate_dnp3.channel.tcp import Stream, listening, open_tcp
 from otgate_dnp3.channel.udp import open_udp
 from otgate_dnp3.stack.outputs import Asked
 from otgate_dnp3.stack.points import PointType
@@ -238,7 +240,7 @@ def terminals() -> Iterator[tuple[Line, str]]:
 async def test_an_outstation_is_read_over_a_serial_line() -> None:
     with terminals() as (far, path):
         Answering(far, objects=AI_0 * 150)
-        line = open_serial(SerialSettings(path, 9600, Parity.EVEN, 2))
+        line = open_line(SerialSettings(path, 9600, Parity.EVEN, 2))
         async with talking(line) as talk:
             await talk.conversation.poll_classes({1})
             assert len(talk.values(PointType.ANALOG_INPUT, event=False)) == 300
@@ -247,7 +249,7 @@ async def test_an_outstation_is_read_over_a_serial_line() -> None:
 async def test_outstations_on_one_line_are_asked_one_at_a_time() -> None:
     with terminals() as (far, path):
         outstations = [Answering(far, address) for address in (10, 11, 12)]
-        line = open_serial(SerialSettings(path))
+        line = open_line(SerialSettings(path))
         talks = [Talk(line, each.association.station.local) for each in outstations]
         for each in outstations:
             each.after_s = 0.01
@@ -274,7 +276,7 @@ async def test_outstations_on_one_line_are_asked_one_at_a_time() -> None:
 async def test_a_silent_outstation_costs_the_others_on_its_line_one_timeout_a_turn() -> None:
     with terminals() as (far, path):
         Answering(far, 11)
-        line = open_serial(SerialSettings(path))
+        line = open_line(SerialSettings(path))
         silent, well = (Talk(line, at, response_timeout_s=0.1) for at in (10, 11))
         silent.conversation.start()
         await well.started()
@@ -285,7 +287,7 @@ async def test_a_silent_outstation_costs_the_others_on_its_line_one_timeout_a_tu
 async def test_a_frame_that_lost_its_end_on_the_line_holds_up_nothing() -> None:
     with terminals() as (far, path):
         answering = Answering(far)
-        async with talking(open_serial(SerialSettings(path))) as talk:
+        async with talking(open_line(SerialSettings(path))) as talk:
             far.send(answering.association.frames(bytes(100))[:-20])
             line = talk.conversation._line
             await talk.until(lambda: line.reader.unfinished)
@@ -296,7 +298,7 @@ async def test_a_frame_that_lost_its_end_on_the_line_holds_up_nothing() -> None:
 async def test_a_frame_from_a_stranger_is_counted_and_dropped() -> None:
     with terminals() as (far, path):
         answering, stranger = Answering(far), Answering(far, 77)
-        async with talking(open_serial(SerialSettings(path))) as talk:
+        async with talking(open_line(SerialSettings(path))) as talk:
             stranger.tells(0, AI_0)
             await talk.conversation.poll_classes({1})
             assert talk.conversation._line.counts.strangers == 1
@@ -306,7 +308,7 @@ async def test_a_frame_from_a_stranger_is_counted_and_dropped() -> None:
 
 async def test_a_port_that_is_pulled_out_is_a_lost_link() -> None:
     near, far = os.openpty()
-    line = open_serial(SerialSettings(os.ttyname(far)))
+    line = open_line(SerialSettings(os.ttyname(far)))
     os.close(far)
     os.close(near)
     assert await asyncio.wait_for(line.gone, 5)
@@ -314,7 +316,7 @@ async def test_a_port_that_is_pulled_out_is_a_lost_link() -> None:
 
 async def test_a_port_that_is_not_there_is_a_lost_link(tmp_path: Path) -> None:
     with pytest.raises(LinkLost, match="No such file"):
-        open_serial(SerialSettings(str(tmp_path / "ttyS9")))
+        open_line(SerialSettings(str(tmp_path / "ttyS9")))
 
 
 @pytest.mark.parametrize(
@@ -324,4 +326,4 @@ async def test_a_port_that_cannot_be_set_as_asked_is_unusable(
     settings: dict[str, object], why: str
 ) -> None:
     with terminals() as (_, path), pytest.raises(Unusable, match=why):
-        open_serial(SerialSettings(path, **settings))  # type: ignore[arg-type]
+        open_line(SerialSettings(path, **settings))  # type: ignore[arg-type]

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from otgate.endpoint.serial import Parity, Rs485, SerialSettings
 from otgate.errors import Mistakes
-from otgate_dnp3.channel.serial import Parity, Rs485, SerialSettings
 from otgate_dnp3.endpoint import Endpoint, Tcp, Udp, endpoint
 from otgate_dnp3.settings import settings_of
 

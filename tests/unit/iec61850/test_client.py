@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from mms_served import DOMAIN, HERE, MEASURED, Peer, Served, measured, serving
+from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate_iec61850.mms import pdu, report
 from otgate_iec61850.mms.access import InformationReport, Read, Results, Write
 from otgate_iec61850.mms.association import Ends
@@ -23,13 +24,11 @@ from otgate_iec61850.mms.errors import (
     AssociationRefused,
     Malformed,
     ServiceFailed,
-    TlsUnusable,
     TooLarge,
 )
 from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.responder import Doors
-from otgate_iec61850.mms.tls import TlsFiles, tls_context
 from otgate_iec61850.mms.values import NO_SUCH_OBJECT, Bits, Failure
 
 pytestmark = pytest.mark.both_loops
@@ -382,16 +381,14 @@ async def test_tls_is_mutual(tmp_path: Path) -> None:
         lambda: tls_context(files(tmp_path, ours, HERE, ours), server=True)
     )
     assert server.minimum_version is ssl.TLSVersion.TLSv1_2
-    good = await asyncio.to_thread(files, tmp_path, ours, "good.example", ours)
-    bad = await asyncio.to_thread(files, tmp_path, strange, "bad.example", ours)
+
+    def context(ca: trustme.CA, name: str) -> ssl.SSLContext:
+        return tls_context(files(tmp_path, ca, name, ours), server=False)
+
+    good = await asyncio.to_thread(context, ours, "good.example")
+    bad = await asyncio.to_thread(context, strange, "bad.example")
     async with serving(tls=server) as served:
         async with connected(HERE, served.port, Ends(), lambda *_: None, tls=good) as client:
             assert await client.domains() == [DOMAIN]
         with pytest.raises(AssociationLost):
             await associate(HERE, served.port, Ends(), lambda *_: None, tls=bad)
-
-
-async def test_a_missing_tls_file_is_for_a_person_to_mend(tmp_path: Path) -> None:
-    none = TlsFiles(tmp_path / "a", tmp_path / "b", tmp_path / "c")
-    with pytest.raises(TlsUnusable):
-        await associate(HERE, 1, Ends(), lambda *_: None, tls=none)

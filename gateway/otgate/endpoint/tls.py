@@ -1,10 +1,10 @@
-"""TLS contexts for MMS: 1.2 or newer, both ends show a certificate."""
+"""TLS contexts of field links: 1.2 or newer, both ends show a certificate."""
 
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from otgate_iec61850.mms.errors import TlsUnusable
+from otgate.errors import Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class TlsFiles:
 
 
 def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
-    """Return the context of one end. It blocks.
+    """Return a context that demands the peer's certificate. It blocks.
 
     Raises:
-        TlsUnusable: a file cannot be read or used.
+        Unusable: a file cannot be read or used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -31,7 +31,7 @@ def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
         context.load_verify_locations(files.authority)
         context.load_cert_chain(files.certificate, files.key, _no_password)
     except (OSError, ValueError) as error:
-        raise TlsUnusable(f"TLS files: {error}") from error
+        raise Unusable(f"TLS files: {error}") from error
     return context
 
 

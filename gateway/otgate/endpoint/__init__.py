@@ -1,0 +1,1 @@
+"""How a device is reached: what drivers share of URLs, TCP, TLS, serial ports and backup places."""
