@@ -73,3 +73,7 @@ if ! command -v ip >/dev/null 2>&1; then
         apt_install iproute2 || say "iproute2 could not be installed; tests with networks of their own are skipped"
     fi
 fi
+
+if root && ! [ -e /usr/include/modbus/modbus.h ]; then
+    apt_install libmodbus-dev libmosquitto-dev || say "note: no libmodbus; make bench leaves out its C program"
+fi

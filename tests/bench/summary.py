@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from asked import asked_table, fleet_table
 from results import read, results_file
 
 SHARES = ("0", "10", "100")
@@ -42,8 +43,10 @@ def main() -> None:
     results = read(results_file())
     print(" · ".join(f"{name} {value}" for name, value in results.get("meta", {}).items()))
     print(stage_table(results.get("stages", {})))
+    print(fleet_table(results))
+    print(asked_table(results))
     for section, values in results.items():
-        if section not in SAID_APART:
+        if section not in SAID_APART and not section.startswith("fleet_"):
             print(f"{section}: {json.dumps(values, indent=2)}")
 
 

@@ -52,14 +52,21 @@ def test_a_benchmark_records_its_figures(name: str, tmp_path: Path) -> None:
     assert recorded(name, tmp_path / "bench.json").keys() == SAYS[name]
 
 
-def test_a_fleet_is_delivered_without_a_hole(tmp_path: Path) -> None:
+def test_a_fleet_is_measured_at_each_share_of_change_and_with_one_dead(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    run("fleet_bench.py", file, "--quick")
-    figures = json.loads(file.read_text())["fleet_3x200"]
-    assert figures["cpu_s_per_million_points"] > 0
-    assert figures["floor_cpu_s_per_million_points"] > 0
-    assert figures["points_per_s"] > 0
-    assert figures["holes"] == 0
+    told = run("fleet_bench.py", file, "--quick")
+    runs = json.loads(file.read_text())
+    assert runs.keys() == {"meta", "fleet_10x200", "fleet_10x200_10pc", "fleet_10x200_dead"}
+    runs.pop("meta")
+    for figures in runs.values():
+        assert figures["cpu_s_per_million_points"] > 0
+        assert figures["points_per_s"] > 0
+        assert figures["change_ms_p99"] >= figures["change_ms_p50"] > 0
+        assert figures["late_ms_p99"] >= figures["late_ms_p50"] >= 0
+        assert figures["holes"] == figures["strange_messages"] == 0
+    assert runs["fleet_10x200_dead"]["state_of_the_dead"] != "good"
+    assert runs["fleet_10x200"].get("ratio_to_floor", 2) > 1 or "floor: left out" in told
+    assert all(f"\n{name.removeprefix('fleet_')} " in told for name in runs)
 
 
 def test_every_stage_is_measured_in_every_size_beside_a_floor(tmp_path: Path) -> None:
