@@ -31,6 +31,7 @@ class Table(StrEnum):
 NOTATION = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 """First digit of an address in 40001 notation."""
 ADDRESS = re.compile(r"([a-z]{2})?\s*(0x[0-9a-f]+|\d+)(?:\.(\d+))?(?:\s*-\s*(\d+))?")
+LIST = re.compile(r"([a-z]{2})?\s*(?:0x[0-9a-f]+|\d+)(?:\s*\+\s*(?:0x[0-9a-f]+|\d+))+")
 TYPE = re.compile(r"([a-z]+?)(\d*)(?:_(high|low))?(?:\((\d+)\))?")
 WHOLE = 0xFFFF
 FLOATS = {16: ">e", 32: ">f", 64: ">d"}
@@ -70,6 +71,8 @@ class Address:
     number: int
     bit: int | None
     last: int | None
+    listed: tuple[int, ...] = ()
+    """Every register of the value, where each is named."""
 
 
 def slot_of(point: Point, base: int, default_order: str) -> Slot:
@@ -86,7 +89,7 @@ def slot_of(point: Point, base: int, default_order: str) -> Slot:
     raw_words = words_of(point, point.type or ("enum" if point.states else "u16"))
     count = len(raw_words(0 if not is_text(point) else ""))
     order = arranged(order_of(point, default_order), count)
-    addresses = tuple(range(address.number, address.number + count))
+    addresses = address.listed or tuple(range(address.number, address.number + count))
     mask = half_mask(point.type)
     return Slot(Place(address.table, addresses, mask), lambda value: order(raw_words(value)))
 
@@ -97,6 +100,8 @@ def read_address(text: str, base: int) -> Address:
     Raises:
         Refused: it is none.
     """
+    if LIST.fullmatch(text.strip().lower()):
+        return read_list(text, base)
     found = ADDRESS.fullmatch(text.strip().lower())
     if found is None:
         raise Refused(f"the simulator cannot read the address `{text}`")
@@ -112,6 +117,15 @@ def read_address(text: str, base: int) -> Address:
     if behind is not None and table.is_bits:
         behind -= written - number
     return Address(table, number, None if bit is None else int(bit), behind)
+
+
+def read_list(text: str, base: int) -> Address:
+    """Read an address such as ``hr 100+150``, whose table is named once."""
+    first, *others = text.split("+")
+    address = read_address(first, base)
+    named = "" if base == 40001 else str(address.table)
+    numbers = [read_address(f"{named} {other}", base).number for other in others]
+    return Address(address.table, address.number, None, None, (address.number, *numbers))
 
 
 def bits_slot(point: Point, address: Address) -> Slot:
@@ -146,6 +160,16 @@ def half_mask(type_name: str) -> int:
     if type_name.endswith("_high"):
         return 0xFF00
     return 0x00FF if type_name.endswith("_low") else WHOLE
+
+
+def highest_of(type_name: str) -> float:
+    """Return the greatest number that a type holds, at least its usual one."""
+    found = TYPE.fullmatch((type_name or "u16").lower().split(" ")[0])
+    form, digits = (found[1], found[2]) if found else ("u", "")
+    if form in {"bcd", "mod"}:
+        return 9999.0
+    bits = 8 if found and found[3] else int(digits or 16)
+    return float(2 ** (bits - (form == "i")) - 2)
 
 
 def words_of(point: Point, type_name: str) -> Callable[[Value], list[int]]:

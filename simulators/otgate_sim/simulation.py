@@ -12,6 +12,7 @@ from otgate.model import Device
 from otgate_sim.binding import Read, bind
 from otgate_sim.dnp3.options import Options
 from otgate_sim.dnp3.site import DNP3, Outstations
+from otgate_sim.factors import factors_of, places_of, unfactored
 from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850.behaviour import Options as IedOptions
 from otgate_sim.iec61850.site import IEC61850, Ieds
@@ -122,9 +123,13 @@ class Simulation:
         """Return a device's registers and the fault it shows."""
         settings = device.settings
         cells = []
+        factors = factors_of(device.points, settings.base)
         for point, read in zip(device.points, self.reads[device.id], strict=True):
-            slot = slot_of(point, settings.base, settings.order)
+            plain = unfactored(point, factors, settings.base)
+            slot = slot_of(plain, settings.base, settings.order)
             cells.append(Cell(slot.place, partial(words, slot.words, read)))
+        for place, spelled in places_of(factors):
+            cells.append(Cell(place, partial(list, spelled)))
         return Served(
             Unit(device.id, cells, self.clock, self.plant.advance), self.troubles[device.id]
         )

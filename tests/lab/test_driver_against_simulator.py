@@ -168,20 +168,67 @@ def every_type(long_order: str) -> tuple[list[Point], list[float | str]]:
     return points, values
 
 
-@pytest.mark.parametrize("long_order", LONG_ORDERS)
-@pytest.mark.parametrize("order", ORDERS)
-async def test_two_codecs_agree_on_every_type_in_every_order(order: str, long_order: str) -> None:
+async def read_back(
+    points: list[Point], values: list[float | str], **settings: Any
+) -> list[tuple[Any, int]]:
+    """Serve these values by the simulator; return what the driver reads, and its quality."""
     driver = installed()["modbus"]
-    points, values = every_type(long_order)
-    given = simulated.device("d", *points, order=order)
+    given = simulated.device("d", *points, **settings)
     simulation = Simulation([given], clock=Ticking())
     simulation.reads = {"d": [partial(same, value) for value in values]}
     async with simulation.serving() as urls:
-        settings = driver.settings(url=urls["d"], order=order, gap=0)
-        real = replace(given, settings=settings)
+        real = replace(given, settings=driver.settings(url=urls["d"], gap=0, **settings))
         plan = driver.plan(real)
         found = Collected()
         async with driver.connect(Link([real], {"d": plan}, {"d": Memory()})) as sessions:
             for scan in plan:
                 await sessions["d"].scan(scan, found)
-    assert [found.values[number] for number in range(len(points))] == values
+    return [(found.values[at], found.quality[at]) for at in range(len(points))]
+
+
+@pytest.mark.parametrize("long_order", LONG_ORDERS)
+@pytest.mark.parametrize("order", ORDERS)
+async def test_two_codecs_agree_on_every_type_in_every_order(order: str, long_order: str) -> None:
+    points, values = every_type(long_order)
+    got = await read_back(points, values, order=order)
+    assert [value for value, _ in got] == values
+
+
+APART: dict[str, tuple[str, float | str]] = {
+    "hr 10+20": ("u32", 3_123_456_789),
+    "hr 31 + 30": ("i32", -2_000_000_001),
+    "hr 40+50+51+0x40": ("u64", 2**63 + 11),
+    "ir 3+1": ("f32", 0.15625),
+    "hr 60+70+80": ("string(5)", "GW-71"),
+}
+
+
+@pytest.mark.parametrize("base", [0, 1])
+@pytest.mark.parametrize("order", ORDERS)
+async def test_two_codecs_agree_on_words_that_lie_apart(order: str, base: int) -> None:
+    points = [
+        simulated.point(
+            f"p{number}",
+            address,
+            type_,
+            order="GHEFCDAB" if type_ == "u64" else "",
+            kind=Kind.TEXT if isinstance(value, str) else Kind.MEASUREMENT,
+        )
+        for number, (address, (type_, value)) in enumerate(APART.items())
+    ]
+    got = await read_back(points, [value for _, value in APART.values()], order=order, base=base)
+    assert got == [(value, Quality.GOOD) for _, value in APART.values()]
+
+
+async def test_two_codecs_agree_on_scale_factors() -> None:
+    def factored(name: str, address: str, type_: str, sf: str, **cells: Any) -> Point:
+        return simulated.point(name, address, type_, sf=sf, **cells)
+
+    points = [
+        factored("ia", "hr 0", "i16", "hr 9", eu_hi=600.0),
+        factored("ib", "hr 1", "i16", "hr 9", eu_hi=60.0),
+        factored("p", "hr 2+5", "u32", "ir 4", eu_hi=5e12, scale=0.001, offset=-40.0),
+        factored("q", "hr 3", "u16", "hr 10"),
+    ]
+    got = await read_back(points, [412.3, -0.1, 4e12 - 40, 37.25])
+    assert got == [(value, Quality.GOOD) for value in (412.3, -0.1, 4e12 - 40, 37.25)]
