@@ -21,6 +21,7 @@ class Told:
     acknowledged_: list[tuple[int, int]] = field(default_factory=list)
     dismissals: list[int] = field(default_factory=list)
     ends: list[BrokerLost] = field(default_factory=list)
+    unasked_count: int = 0
 
     def connected(self, connack: Connack) -> None:
         self.connacks.append(connack)
@@ -30,6 +31,9 @@ class Told:
 
     def dismissed(self, code: int) -> None:
         self.dismissals.append(code)
+
+    def unasked(self) -> None:
+        self.unasked_count += 1
 
     def ended(self, reason: BrokerLost) -> None:
         self.ends.append(reason)

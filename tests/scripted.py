@@ -10,7 +10,7 @@ from otgate.publish.payload import GapNotice, GatewayStatus, Samples
 from otgate.publish.subscribe import Payload, decode
 from otgate.publish.topics import Address, read_topic
 
-CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
+CONNECT, PUBLISH, PUBACK, PINGREQ, DISCONNECT = 1, 3, 4, 12, 14
 V5, V311 = 5, 4
 ACCEPTED_V5 = bytes.fromhex("20 03 00 00 00")
 ACCEPTED_V311 = bytes.fromhex("20 02 00 00")

@@ -51,14 +51,20 @@ PUBACKS = st.builds(
     st.integers(1, 65_535),
     st.binary(max_size=6),
 )
-OTHERS = st.sampled_from([b"\xd0\x00", b"\xe0\x00", b"\xe0\x01\x8e"])
+UNASKED = st.builds(
+    lambda first, topic, rest: packet(first, len(topic).to_bytes(2) + topic + rest),
+    st.integers(0x30, 0x3F),
+    st.binary(max_size=5),
+    st.binary(max_size=150),
+)
+OTHERS = st.sampled_from([b"\xd0\x00", b"\xe0\x00", b"\xe0\x01\x8e", b"\x62\x02\x00\x01"])
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
     """What a broker may say, perhaps with some bytes replaced, left out or put in."""
     greeting = draw(connacks() | st.just(b"\x20\x02\x00\x00") | st.just(b"\x20\x03\x00\x00\x00"))
-    stream = bytearray(greeting + b"".join(draw(st.lists(PUBACKS | OTHERS, max_size=8))))
+    stream = bytearray(greeting + b"".join(draw(st.lists(PUBACKS | UNASKED | OTHERS, max_size=8))))
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(stream)))
         stream[at : at + draw(st.integers(0, 2))] = draw(st.binary(max_size=2))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from otgate.publish.errors import BrokerLost
 from otgate.publish.settings import Protocol
@@ -12,6 +13,7 @@ from publishing import Feeder, Running, publishing
 from scripted import (
     ACCEPTED_V5,
     ACCEPTED_V311,
+    PUBACK,
     PUBLISH,
     RETAIN_NOT_SUPPORTED,
     SERVER_BUSY,
@@ -78,14 +80,76 @@ async def test_a_server_of_3_1_1_only_is_spoken_to_in_3_1_1(
     assert seen == [V5, V311]
 
 
-async def test_3_1_1_is_remembered_once_it_worked(spool: Path, state: Path) -> None:
+@pytest.mark.parametrize(
+    ("refusal", "versions_"),
+    [(UNACCEPTABLE_VERSION, [V5, V311, V311]), (b"", [V5, V311, V5, V311])],
+    ids=["a code is", "a close is not"],
+)
+async def test_3_1_1_is_remembered_where_a_code_asked_for_it(
+    spool: Path, state: Path, refusal: bytes, versions_: list[int]
+) -> None:
     seen: list[int] = []
-    async with server(versions(seen, refusal=b"")) as url, publishing(spool, state, url) as running:
+    async with (
+        server(versions(seen, refusal=refusal)) as url,
+        publishing(spool, state, url) as running,
+    ):
         await _done(running)
         assert running.publisher._session is not None
         running.publisher._session.end(BrokerLost("the test says so"))
         await running.until(lambda status: status["connections"] == 2)
-    assert seen == [V5, V311, V311]
+    assert seen == versions_
+
+
+async def test_a_broker_that_was_silent_once_is_spoken_to_in_mqtt_5_afterwards(
+    spool: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("otgate.publish.session.CONNACK_LIMIT_S", 0.2)
+
+    async def is_silent(client: Client) -> None:
+        await client.version()
+        await client.packet()
+
+    async def wakes(client: Client) -> None:
+        await client.version()
+        await client.sends(ACCEPTED_V311)
+
+    async with (
+        server(is_silent, wakes, accepts) as url,
+        publishing(spool, state, url) as running,
+    ):
+        await _done(running)
+        assert running.publisher.status()["protocol"] == "5"
+
+
+async def test_messages_that_nobody_asked_for_do_not_end_the_session(
+    spool: Path, state: Path
+) -> None:
+    async def sends_retained(client: Client) -> None:
+        await client.version()
+        await client.sends(ACCEPTED_V311)
+        await client.sends(bytes.fromhex("33 86 80 04 00 01 61 00 07") + bytes(65_537))
+        answers = []
+        while len(answers) < 3:
+            kind, _, rest = await client.packet()
+            answers += [rest] if kind == PUBACK else []
+            if kind == PUBLISH:
+                length = int.from_bytes(rest[:2])
+                await client.sends(b"\x40\x02" + rest[2 + length : 4 + length])
+                await client.sends(bytes.fromhex("32 05 00 01 61 00 08"))
+        assert answers == [b"\0\x07", b"\0\x08", b"\0\x08"]
+        await _serves_v311(client)
+
+    with structlog.testing.capture_logs() as logs:
+        async with (
+            server(sends_retained) as url,
+            publishing(spool, state, url, protocol=Protocol.V311) as running,
+        ):
+            await _done(running)
+            await running.until(lambda _: "messages_unasked" in [one["event"] for one in logs])
+            status = running.publisher.status()
+    assert (status["connections"], status["error"]) == (1, None)
+    assert status["unasked"] >= 3
+    assert [one["event"] for one in logs].count("messages_unasked") == 1
 
 
 async def test_a_restarting_broker_that_closes_is_asked_for_mqtt_5_again(

@@ -76,6 +76,35 @@ async def test_a_message_of_qos_0_is_settled_once_the_network_has_it() -> None:
         assert [number for number, _ in told.acknowledged_] == list(range(1, 200))
 
 
+async def test_messages_that_nobody_asked_for_are_answered_counted_and_gone() -> None:
+    async with pair(socket.SOCK_SEQPACKET) as (wire, theirs, told):
+        for octets, answer in (
+            ("33 06 00 01 61 00 07 78", "40 02 00 07"),
+            ("34 06 00 01 61 00 08 78", "50 02 00 08"),
+            ("62 02 00 08", "70 02 00 08"),
+        ):
+            theirs.send(CONNACK * (not told.connacks) + bytes.fromhex(octets))
+            assert await asyncio.get_running_loop().sock_recv(theirs, 100) == bytes.fromhex(answer)
+        publish(wire, 1)
+        theirs.send(bytes.fromhex("30 04 00 01 61 78") + puback(1))
+        await until(lambda: told.acknowledged_ == [(1, 0)])
+        assert (told.unasked_count, told.ends) == (3, [])
+
+
+async def test_a_broker_that_floods_and_reads_nothing_makes_us_hold_nothing() -> None:
+    async with pair() as (wire, theirs, told):
+        theirs.send(CONNACK)
+        message = bytes.fromhex("32 06 00 01 61 00 07 78")
+        while not wire._waits_for_room:
+            publish(wire, 1, bytes(20_000))
+            await asyncio.sleep(0)
+        held = len(wire._out)
+        for turn in range(50):
+            await asyncio.get_running_loop().sock_sendall(theirs, message * 100)
+            await until(lambda turn=turn: told.unasked_count == 100 * (turn + 1))
+        assert len(wire._out) <= held
+
+
 async def test_answers_that_came_before_a_reset_are_heard() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

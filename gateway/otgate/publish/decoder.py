@@ -1,7 +1,8 @@
 """What a broker sends to a publishing client: bytes to packets, incrementally, no I/O.
 
-The client subscribes to nothing and publishes at QoS 0 and 1, so that few packets can come. All
-else, and whatever is malformed, is one condition, `NotMqtt`.
+The client subscribes to nothing and publishes at QoS 0 and 1, so that few packets can come. Some
+brokers deliver messages unasked, by a rule of theirs or by mistake: these are thrown away without
+being held, and acknowledged. All else, and whatever is malformed, is one condition, `NotMqtt`.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from otgate.publish.errors import NotMqtt
 from otgate.publish.message import Retain
-from otgate.publish.packets import Kind, Version
+from otgate.publish.packets import Kind, Version, answer
 from otgate.publish.properties import (
     ASSIGNED_CLIENT_IDENTIFIER,
     MAXIMUM_PACKET_SIZE,
@@ -75,12 +76,34 @@ class Disconnect(NamedTuple):
     code: int
 
 
-Packet = Connack | Puback | Pingresp | Disconnect
+class Unasked(NamedTuple):
+    """A PUBLISH to a client that subscribed to nothing (§3.3), and what the server waits for."""
+
+    answer: bytes
+
+
+class Pubrel(NamedTuple):
+    """The second half of a PUBLISH of QoS 2 (§3.6)."""
+
+    packet_id: int
+
+
+Packet = Connack | Puback | Pingresp | Disconnect | Unasked | Pubrel
 
 FIRST_BYTES = {
     kind << 4: kind for kind in (Kind.CONNACK, Kind.PUBACK, Kind.PINGRESP, Kind.DISCONNECT)
 }
 """By type and flags, which are all 0 (MQTT 5.0, §2.1.3)."""
+FIRST_BYTES |= {Kind.PUBREL << 4 | 2: Kind.PUBREL}
+FIRST_BYTES |= {
+    Kind.PUBLISH << 4 | duplicate | qos | retain: Kind.PUBLISH
+    for duplicate in (0, 8)
+    for qos in (0, 2, 4)
+    for retain in (0, 1)
+}
+"""There is no QoS 3 (§3.3.1.2)."""
+ANSWERS = {2: Kind.PUBACK, 4: Kind.PUBREC}
+"""By the bits of the QoS (§4.3)."""
 
 
 class Decoder:
@@ -91,6 +114,10 @@ class Decoder:
         self._held = bytearray()
         """What came and is not yet a whole packet."""
         self._greeted = False
+        self._unasked: Unasked | None = None
+        """The one whose payload is on its way."""
+        self._to_drop = 0
+        """Bytes of it that are still to come."""
 
     def packets(self, data: bytes | memoryview) -> Iterator[Packet]:
         """Yield the packets that ``data`` makes whole.
@@ -101,6 +128,12 @@ class Decoder:
         held = self._held
         held += data
         while held:
+            if self._unasked or held[0] >> 4 == Kind.PUBLISH:
+                dropped = self._dropped()
+                if dropped is None:
+                    return
+                yield dropped
+                continue
             kind = self._expected(held[0])
             bounds = _bounds(held)
             if bounds is None:
@@ -110,6 +143,29 @@ class Decoder:
             del held[:end]
             self._greeted = True
             yield packet
+
+    def _dropped(self) -> Unasked | None:
+        """Throw away what came of an unasked message; return it once it is over."""
+        held = self._held
+        if self._unasked is None:
+            self._expected(held[0])
+            length = _length(held)
+            if length is None:
+                return None
+            start, size = length
+            read = _unasked(held, start, size)
+            if read is None:
+                return None
+            self._unasked, head = read
+            del held[: start + head]
+            self._to_drop = size - head
+        dropped = min(self._to_drop, len(held))
+        del held[:dropped]
+        self._to_drop -= dropped
+        if self._to_drop:
+            return None
+        unasked, self._unasked = self._unasked, None
+        return unasked
 
     def _expected(self, first: int) -> Kind:
         kind = FIRST_BYTES.get(first)
@@ -127,17 +183,26 @@ class Decoder:
             return self._connack(body)
         if kind is Kind.PINGRESP:
             return _pingresp(body)
+        if kind is Kind.PUBREL:
+            return self._pubrel(body)
         return self._disconnect(body)
 
     def _puback(self, body: bytes) -> Puback:
         """Read any reason code: servers answer also with such as §3.4.2.1 does not list."""
+        packet_id = self._packet_id(Kind.PUBACK, body)
+        return Puback(packet_id, body[2] if len(body) > 2 else SUCCESS)
+
+    def _pubrel(self, body: bytes) -> Pubrel:
+        return Pubrel(self._packet_id(Kind.PUBREL, body))
+
+    def _packet_id(self, kind: Kind, body: bytes) -> int:
         size = len(body)
         if size < 2 or (size > 2 and self._version is Version.V311):
-            raise NotMqtt(f"a PUBACK of {size} bytes")
+            raise NotMqtt(f"a {kind.name} of {size} bytes")
         packet_id = body[0] << 8 | body[1]
         if not packet_id:  # §2.2.1
-            raise NotMqtt("a PUBACK of packet 0")
-        return Puback(packet_id, body[2] if size > 2 else SUCCESS)
+            raise NotMqtt(f"a {kind.name} of packet 0")
+        return packet_id
 
     def _connack(self, body: bytes) -> Connack:
         if len(body) < 2 or body[0] > 1:  # §3.2.2.1.1: the other bits are reserved
@@ -157,19 +222,49 @@ class Decoder:
 
 def _bounds(held: bytearray) -> tuple[int, int] | None:
     """Return where the first packet's body begins and ends; None while it is not whole."""
+    length = _length(held)
+    if length is None:
+        return None
+    start, size = length
+    if size > LONGEST_PACKET:
+        raise NotMqtt(f"a packet of {size} bytes")
+    end = start + size
+    return (start, end) if end <= len(held) else None
+
+
+def _length(held: bytearray) -> tuple[int, int] | None:
+    """Return where the first packet's body begins and its size; None while that is not there."""
     length = shift = 0
     for at in range(1, min(len(held), 1 + LONGEST_LENGTH)):
         byte = held[at]
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if length > LONGEST_PACKET or (at > 1 and not byte):  # the shortest spelling, §1.5.5
+            if at > 1 and not byte:  # the shortest spelling, §1.5.5
                 raise NotMqtt(f"a packet of {length} bytes, spelled in {at}")
-            end = at + 1 + length
-            return (at + 1, end) if end <= len(held) else None
+            return at + 1, length
         shift += 7
     if shift == 7 * LONGEST_LENGTH:
         raise NotMqtt("a packet whose length has no end")
     return None
+
+
+def _unasked(held: bytearray, start: int, size: int) -> tuple[Unasked, int] | None:
+    """Return the message at ``start`` and how long its head is; None while that is not there."""
+    qos = held[0] & 0x06
+    if len(held) < start + 2:
+        return None
+    named = 2 + int.from_bytes(held[start : start + 2])
+    head = named + 2 if qos else named
+    if head > size:
+        raise NotMqtt(f"a PUBLISH of {size} bytes that says its head has {head}")
+    if len(held) < start + head:
+        return None
+    if not qos:
+        return Unasked(b""), head
+    packet_id = int.from_bytes(held[start + named : start + head])
+    if not packet_id:  # §2.2.1
+        raise NotMqtt("a PUBLISH of packet 0")
+    return Unasked(answer(ANSWERS[qos], packet_id)), head
 
 
 def _pingresp(body: bytes) -> Pingresp:

@@ -26,6 +26,9 @@ class Kind(IntEnum):
     CONNACK = 2
     PUBLISH = 3
     PUBACK = 4
+    PUBREC = 5
+    PUBREL = 6
+    PUBCOMP = 7
     PINGREQ = 12
     PINGRESP = 13
     DISCONNECT = 14
@@ -92,6 +95,11 @@ def publish_head(
     if version is Version.V5:
         variable += NO_PROPERTIES
     return b"%c%b%b" % (first, remaining_length(len(variable) + size), variable)
+
+
+def answer(kind: Kind, packet_id: int) -> bytes:
+    """Return PUBACK, PUBREC or PUBCOMP (§3.4, §3.5, §3.7) with no reason but success."""
+    return bytes((kind << 4, 2)) + packet_id.to_bytes(2)
 
 
 def disconnect(version: Version, code: int = SUCCESS) -> bytes:

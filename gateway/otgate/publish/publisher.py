@@ -57,6 +57,8 @@ class Counts:
     messages: int = 0
     samples: int = 0
     connections: int = 0
+    unasked: int = 0
+    """Messages that brokers sent us, in sessions that are over."""
     attempts: int = 0
     """Since the broker was lost."""
 
@@ -84,6 +86,9 @@ class Publisher:
         self._state = state
         self._retry = Retry(len(settings.brokers), rng or random.Random())  # noqa: S311  jitter
         self._dialects: dict[Broker, Dialect] = {}
+        """What a broker asked for, once it worked."""
+        self._protocol = settings.protocol
+        """The one of the session."""
         self._catalogs = Catalogs(settings.root, settings.last)
         self._newest = NewestValues()
         self._verdicts = Verdicts(Refusals(state), self._done, clock, time.monotonic)
@@ -91,6 +96,8 @@ class Publisher:
         self._session: Session | None = None
         self._last: Session | None = None
         """The session that ended, until it is known what that means."""
+        self._unasked_in: Session | None = None
+        """The session for which it has been logged that messages came unasked."""
         self._delivery: Delivery | None = None
         self._broker = settings.brokers[0]
         self._lost: BrokerLost | None = None
@@ -128,7 +135,7 @@ class Publisher:
         return {
             "broker": str(self._broker),
             "connected": session is not None,
-            "protocol": self._dialects[self._broker].protocol.value if session else None,
+            "protocol": self._protocol.value if session else None,
             "error": str(self._lost) if self._lost else None,
             "spool": self._obstacle or "readable",
             "cursor": self._reader.unsaved or "saved",
@@ -136,6 +143,7 @@ class Publisher:
             "connections": self._counts.connections,
             "messages": self._counts.messages,
             "samples": self._counts.samples,
+            "unasked": self._counts.unasked + (session.unasked_count if session else 0),
             **self._verdicts.status(),
             "in_flight": len(session.window) if session else 0,
             "window": session.window.limit if session else self._settings.window,
@@ -223,31 +231,39 @@ class Publisher:
         return Ending.LOST if finding is Finding.NOTHING else Ending.PROBED
 
     async def _once(self) -> NoReturn:
-        """Connect in the best dialect that the broker speaks and stay until the end."""
+        """Connect in the best dialect that the broker speaks and stay until the end.
+
+        What a code asked for is remembered. A close or a silence may have had another reason, so
+        that the next connection begins anew.
+        """
         wanted = self._settings.protocol
         dialect = self._dialects.get(self._broker, first_dialect(wanted))
+        told = True
         while True:
             try:
-                await self._speak(dialect)
+                await self._speak(dialect, told=told)
             except DialectRefused as refused:
                 simpler = dialect.after(refused.code, wanted)
                 if simpler is None:
                     raise
-                dialect = simpler
+                dialect, told = simpler, told and refused.code is not None
 
-    async def _speak(self, dialect: Dialect) -> NoReturn:
+    async def _speak(self, dialect: Dialect, *, told: bool) -> NoReturn:
         standing = self._catalogs.newest
         if standing is None:
             raise BrokerLost("the spool has no catalog")
         will = standing.status("lost", Known(), self._clock())
         settings = self._named(standing.topics)
         async with opened(settings, self._broker, dialect, will, self._settled) as session:
-            self._dialects[self._broker] = dialect
+            if told:
+                self._dialects[self._broker] = dialect
+            self._protocol = dialect.protocol
             self._begin(session)
             try:
                 await self._serve(session)
             finally:
                 self._session, self._last = None, session
+                self._counts.unasked += session.unasked_count
         raise BrokerLost("the connection ended")
 
     def _named(self, topics: Topics) -> BusSettings:
@@ -309,6 +325,7 @@ class Publisher:
             for remark in self._reader.remarks():
                 log.warning("spool_remark", remark=remark)
             self._look_for_obstacles()
+            self._look_for_unasked()
             await asyncio.sleep(UPKEEP_EVERY_S)
 
     def _look_for_obstacles(self) -> None:
@@ -323,6 +340,12 @@ class Publisher:
             log.warning("spool_waited_for", why=lasting)
         else:
             log.info("spool_readable")
+
+    def _look_for_unasked(self) -> None:
+        session = self._session
+        if session and session.unasked_count and session is not self._unasked_in:
+            self._unasked_in = session
+            log.warning("messages_unasked", broker=str(self._broker))
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
         if outcome.refused:

@@ -66,6 +66,8 @@ class Session:
         self._room = asyncio.Event()
         self.took = False
         """Whether the broker took anything."""
+        self.unasked_count = 0
+        """Messages that the broker sent although nobody asked for any."""
         self.lonely: deque[Message] = deque(maxlen=4)
         """The messages that went alone last, after the broker took another one."""
         self._solo = False
@@ -211,6 +213,10 @@ class Session:
         kind = BrokerClosed if code in BLAMING else BrokerLost
         why = "Normal disconnection" if code == SUCCESS else words(code)  # §3.14.2.1
         self.end(kind(f"the broker ended the connection: {why}"))
+
+    def unasked(self) -> None:
+        """Count a message that came although nothing is subscribed."""
+        self.unasked_count += 1
 
     def ended(self, reason: BrokerLost) -> None:
         """End; a server that does not speak our dialect may have closed instead of answering."""

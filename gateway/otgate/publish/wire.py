@@ -15,12 +15,29 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
-from otgate.publish.decoder import Connack, Decoder, Disconnect, Packet, Puback
+from otgate.publish.decoder import (
+    Connack,
+    Decoder,
+    Disconnect,
+    Packet,
+    Puback,
+    Pubrel,
+    Unasked,
+)
 from otgate.publish.dial import rearm_quickack
 from otgate.publish.errors import BrokerClosed, BrokerLost, BrokerRefused, NotMqtt
 from otgate.publish.keepalive import Due, Keepalive
 from otgate.publish.message import Message, Retain
-from otgate.publish.packets import PINGREQ, Hello, Version, connect, disconnect, publish_head
+from otgate.publish.packets import (
+    PINGREQ,
+    Hello,
+    Kind,
+    Version,
+    answer,
+    connect,
+    disconnect,
+    publish_head,
+)
 from otgate.publish.reasons import MALFORMED_PACKET, SUCCESS
 
 LOOK_EVERY_S = 0.25
@@ -47,6 +64,9 @@ class Listener(Protocol):
 
     def dismissed(self, code: int) -> None:
         """Learn that the broker is about to close, and why."""
+
+    def unasked(self) -> None:
+        """Learn that a message came which nobody asked for; it is gone."""
 
     def ended(self, reason: BrokerLost) -> None:
         """Learn that the connection is over; told at most once, and not after `abort`."""
@@ -246,8 +266,18 @@ class Wire:
                 self._listener.connected(packet)
             case Disconnect():
                 self._listener.dismissed(packet.code)
+            case Unasked():
+                self._answer(packet.answer)
+                self._listener.unasked()
+            case Pubrel():
+                self._answer(answer(Kind.PUBCOMP, packet.packet_id))
             case _:
                 self._keepalive.answered()
+
+    def _answer(self, octets: bytes) -> None:
+        """Acknowledge what was thrown away, but pile up nothing for a server that reads nothing."""
+        if octets and not self._waits_for_room:
+            self._put(octets)
 
     def _look(self) -> None:
         self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)

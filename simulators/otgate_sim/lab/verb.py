@@ -113,11 +113,7 @@ class Lab:
                 endpoints, _ = await asyncio.gather(
                     self.simulated(children), self.bus_sides(children, url)
                 )
-                field_side = await children.otgate(
-                    "field side", "run", str(self.site.path), "--field",
-                    "--endpoints", str(endpoints),
-                )  # fmt: skip
-                yield children, field_side, note
+                yield children, await self.field_side(children, endpoints), note
             finally:
                 await cancelled([listening])
 
@@ -137,6 +133,15 @@ class Lab:
         )
         await within(appeared(endpoints, child), f"no simulator\n{child.last_words()}")
         return endpoints
+
+    async def field_side(self, children: Children, endpoints: Path) -> Child:
+        """Start the field side; return once it runs, so that the lab's time begins with it."""
+        child = await children.otgate(
+            "field side", "run", str(self.site.path), "--field", "--endpoints", str(endpoints)
+        )
+        answering = self.site.control_directory / "field.sock"
+        await within(appeared(answering, child), f"no field side\n{child.last_words()}")
+        return child
 
     async def bus_sides(self, children: Children, url: str) -> None:
         """Start one bus side per conduit, pointed at the lab's broker; return when all run."""

@@ -11,10 +11,12 @@ from otgate.publish.decoder import (
     Packet,
     Pingresp,
     Puback,
+    Pubrel,
+    Unasked,
 )
 from otgate.publish.errors import NotMqtt
 from otgate.publish.message import Retain
-from otgate.publish.packets import Version
+from otgate.publish.packets import Version, remaining_length
 
 V5, V311 = Version.V5, Version.V311
 GREETING = {V5: "20 03 00 00 00", V311: "20 02 00 00"}
@@ -92,7 +94,7 @@ def test_a_pingresp_and_a_disconnect() -> None:
         "40 02 00 01",  # §3.2: the first packet is CONNACK
         "E0 00",
         "00 00",  # §2.1.2: type 0 is reserved
-        "30 05 00 01 61 00 00",  # PUBLISH, to a client that has no subscription
+        "30 05 00 01 61 00 00",  # PUBLISH, before there is a session
         "10 00",  # CONNECT
         "F0 00",  # AUTH, which we did not begin
         "21 03 00 00 00",  # §2.1.3: the flags are 0
@@ -135,13 +137,53 @@ def test_what_is_no_connack_is_not_mqtt(octets: str) -> None:
         (V311, "E0 00"),  # 3.1.1, §3.14: from client to server only
         (V311, "20 03 00 00 00"),
         (V5, "D0 01 00"),
-        (V5, "50 02 00 01"),  # PUBREC: there is no QoS 2
+        (V5, "50 02 00 01"),  # PUBREC: we publish nothing of QoS 2
+        (V5, "36 05 00 01 61 00 01"),  # §3.3.1.2: there is no QoS 3
+        (V5, "30 02 00 01"),  # a topic that is longer than the packet
+        (V5, "32 03 00 01 61"),  # no room for the packet id
+        (V5, "32 05 00 01 61 00 00"),  # §2.2.1
+        (V5, "30 81 00 00"),  # §1.5.5: the shortest spelling
+        (V5, "60 02 00 01"),  # §3.6.1: the flags of PUBREL are 0010
+        (V5, "62 02 00 00"),
         (V5, "90 03 00 01 00"),  # SUBACK
     ],
 )
 def test_what_cannot_follow_a_connack_is_not_mqtt(version: Version, octets: str) -> None:
     with pytest.raises(NotMqtt):
         after_connack(version, octets)
+
+
+@pytest.mark.parametrize(
+    ("octets", "answer"),
+    [
+        ("30 04 00 01 61 78", ""),
+        ("31 03 00 01 61", ""),  # which clears a retained message, §3.3.1.3
+        ("33 06 00 01 61 00 07 78", "40 02 00 07"),  # §4.3.2
+        ("3A 06 00 01 61 00 07 78", "40 02 00 07"),
+        ("34 06 00 01 61 00 07 78", "50 02 00 07"),  # §4.3.3
+    ],
+)
+def test_an_unasked_message_is_thrown_away_and_acknowledged(octets: str, answer: str) -> None:
+    expected = [Unasked(bytes.fromhex(answer)), Puback(1, 0)]
+    assert after_connack(V5, octets + "40 02 00 01") == expected
+    assert after_connack(V311, octets + "40 02 00 01") == expected
+
+
+def test_an_unasked_message_of_any_size_is_not_held() -> None:
+    decoder = Decoder(V5)
+    list(decoder.packets(bytes.fromhex(GREETING[V5])))
+    size = 40 * LONGEST_PACKET
+    head = b"\x32" + remaining_length(5 + size) + b"\0\x01a\0\x09"
+    assert list(decoder.packets(head)) == []
+    for _ in range(39):
+        assert list(decoder.packets(bytes(LONGEST_PACKET))) == []
+        assert not decoder._held
+    last = bytes(LONGEST_PACKET) + bytes.fromhex("40 02 00 01")
+    assert list(decoder.packets(last)) == [Unasked(bytes.fromhex("40 02 00 09")), Puback(1, 0)]
+
+
+def test_the_second_half_of_qos_2_is_read() -> None:
+    assert after_connack(V5, "62 02 00 07") == [Pubrel(7)]
 
 
 def test_what_precedes_garbage_is_read_first() -> None:

@@ -94,7 +94,7 @@ def test_gaps_and_counts_stand_in_the_caption(board: Board) -> None:
 
 
 def test_a_short_screen_shows_one_page(board: Board) -> None:
-    assert "of 11" in printed(board, "page", lines=20)
+    assert "of 14" in printed(board, "page", lines=20)
 
 
 def test_long_numbers_are_cut_for_people() -> None:
