@@ -36,6 +36,7 @@ BEYOND = int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
 BOUNDLESS = int(GONE | Quality.OVERFLOW)
 """Infinity."""
 
+NO_VALUE = np.uint32(Quality.NO_VALUE)
 NO_NUMBER = int(FAILED)
 MISSING = int(UNSUPPORTED)
 
@@ -255,6 +256,8 @@ class Column:
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
         self._spelled = b""
+        self._good: Words = np.zeros(len(spots), np.uint32)
+        self._good.flags.writeable = False
         self.last: tuple[Values, Words] = (NO_VALUES, NO_WORDS)
         """Values and quality; the very same arrays while nothing changes."""
 
@@ -300,9 +303,10 @@ class Column:
             for row, block in self._besides:
                 unread[row] |= states[block]
             quality = np.where(unread, unread, quality)
-        if quality.any():
-            gone = quality & np.uint32(Quality.NO_VALUE) != 0
-            values[gone] = PLACEHOLDERS[self.value_type]
+        if not np.count_nonzero(quality):
+            return values, self._good  # known again by identity
+        gone = quality & NO_VALUE != 0
+        values[gone] = PLACEHOLDERS[self.value_type]
         return values, quality
 
 

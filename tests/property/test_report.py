@@ -205,6 +205,7 @@ def test_columns_say_what_samples_say(data: st.DataObject) -> None:
     )
     indexes = [np.array(scan, np.int32) for scan in SCANS]
     last: dict[int, tuple[Any, Any]] = {}
+    known_words: dict[tuple[int, ...], Any] = {}  # the same flags come as the same column
     now_ns = START_NS
     for _ in range(data.draw(st.integers(1, 25))):
         now_ns += data.draw(st.sampled_from([0, S // 2, S, 2 * S, 5 * S]))
@@ -220,7 +221,8 @@ def test_columns_say_what_samples_say(data: st.DataObject) -> None:
             if verb == "poll" or at not in last:
                 values = [data.draw(DOMAINS[value_type]) for _ in SCANS[at]]
                 quality = [data.draw(QUALITIES) for _ in SCANS[at]]
-                last[at] = (np.array(values, value_type.dtype), np.array(quality, np.uint32))
+                words = known_words.setdefault((at, *quality), np.array(quality, np.uint32))
+                last[at] = (np.array(values, value_type.dtype), words)
             batch = report.pass_(
                 Batch("d", value_type, Origin.POLL, indexes[at], *last[at], now_ns)
             )

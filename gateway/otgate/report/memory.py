@@ -31,7 +31,8 @@ class Column:
     """The points that a session emits together, and the newest reply about them.
 
     ``values`` and ``quality`` are the very arrays that were emitted last, or None where the next
-    emission has to be looked at whatever it is.
+    emission has to be looked at whatever it is. Since nobody modifies them, writing a reply down
+    point by point is put off until somebody asks for points: `Memory.settle`.
     """
 
     number: int
@@ -44,10 +45,25 @@ class Column:
     quality: Words | None = None
     received_ns: int = 0
     source_ns: Nanoseconds | None = None
+    read: Batch | None = None
+    """The newest reply that differed, while it is not in the memory; every value of it is good."""
     noted: bool = True
     """False while a newer time of an unchanged reply is here and not yet in the memory."""
+    sent: Batch | None = None
+    """What was sent last, while it is not in the memory: a whole reply."""
+    claim: int = -1
+    """The report's count of claims at which all its points were last known to be its own."""
+    judged: Words | None = None
+    flagged: bool = False
+    """Whether the quality column that was judged last has any flag."""
     holding: bool = False
     """Whether the newest reply had changes that wait for their interval to end."""
+
+    def flags(self, quality: Words) -> bool:
+        """Say whether ``quality`` has any flag; of the same column again without a look."""
+        if self.judged is not quality:
+            self.judged, self.flagged = quality, bool(np.count_nonzero(quality))
+        return self.flagged
 
     def says_again(self, batch: Batch) -> bool:
         """Say whether ``batch`` is the very reply that was looked at last."""
@@ -100,15 +116,16 @@ class Memory:
         return memory
 
     def room(self, value_type: ValueType) -> None:
-        """Make room for values of one type."""
+        """Make room for values of one type, where there is none."""
+        if value_type in self.values:
+            return
         for columns in (self.values, self.sent_values):
             fill = "" if value_type is ValueType.TEXT else 0
             columns[value_type] = np.full(len(self.quality), fill, value_type.dtype)
 
     def note(self, batch: Batch, rows: Rows) -> None:
         """Take ``batch`` as the newest read of its points."""
-        if batch.value_type not in self.values:
-            self.room(batch.value_type)
+        self.room(batch.value_type)
         self.quality[rows] = batch.quality
         self.mark[rows] = 0
         self.read_ns[rows] = batch.received_ns
@@ -128,7 +145,22 @@ class Memory:
             self.stamped[numbers] = stamped
             self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
 
-    def note_time(self, column: Column) -> None:
+    def settle(self, column: Column) -> None:
+        """Write down, point by point, what ``column`` has put off."""
+        if column.read is not None:
+            self.note(column.read, column.rows)
+            column.read = None
+        if not column.noted:
+            self._note_time(column)
+        self.settle_sent(column)
+
+    def settle_sent(self, column: Column) -> None:
+        """Write down what was sent last."""
+        if column.sent is not None:
+            self.note_sent(column.sent, column.rows)
+            column.sent = None
+
+    def _note_time(self, column: Column) -> None:
         """Take the time of a reply that did not change what ``column`` said before."""
         column.noted = True
         self.read_ns[column.rows] = column.received_ns

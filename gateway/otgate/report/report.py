@@ -1,8 +1,8 @@
 """Of one device's samples pass what is news: a change, an edge of quality, a refresh.
 
 A point's newest read and its last sending are columns over all points (`Memory`). A session that
-emits the same arrays again says that nothing changed; their identity is all that is compared, and
-the times of such replies are written down only when somebody asks for them. ADR 0007.
+emits the same arrays again says that nothing changed; their identity is all that is compared. What
+is written down point by point waits until somebody asks for points. ADR 0007.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ from otgate.report.memory import Column, Memory, rows_of
 FAILED = int(Quality.INVALID | Quality.FAILURE)
 LOST = int(Quality.INVALID | Quality.COMM_LOST)
 STALE = int(Quality.QUESTIONABLE | Quality.STALE)
+
+NO_VALUE = np.uint32(Quality.NO_VALUE)
 
 COLUMNS = 1024
 """Index arrays remembered at once: a session that makes new ones for ever costs no memory."""
@@ -47,6 +49,8 @@ class Report:
         self._refresh_ns = round(device.reporting.refresh_s * 1e9)
         self._paced = paced(device) if self._min_ns else None
         self._columns: dict[int, Column] = {}
+        self._claims = 0
+        """How often a column has taken points over from others."""
         self._latest_ns = 0
         self._refreshed_ns = 0
         self._due_ns = 0
@@ -91,7 +95,7 @@ class Report:
         if self._latest_ns - STEP_NS <= now_ns < self._due_ns:
             self._latest_ns = max(self._latest_ns, now_ns)
             return []
-        self._note_times(now_ns)
+        self._settle(now_ns)
         stale = self._stale(now_ns)
         if stale.any():
             self._memory.mark[stale] |= STALE
@@ -108,9 +112,10 @@ class Report:
 
     def _column(self, batch: Batch) -> Column:
         if len(self._columns) >= COLUMNS:
-            self._note_times(self._latest_ns)
+            self._settle(self._latest_ns)
             self._columns.clear()
             self._memory.owner[:] = -1
+        self._memory.room(batch.value_type)
         rows = rows_of(batch.index)
         hold = None if self._paced is None else self._paced[rows]
         column = Column(
@@ -124,33 +129,63 @@ class Report:
         return column
 
     def _pass_changed(self, batch: Batch, column: Column) -> Batch | None:
-        memory = self._memory
-        if np.count_nonzero(memory.owner[column.rows] != column.number):
-            self._forget()
-            memory.owner[column.rows] = column.number
-        flagged = np.count_nonzero(batch.quality)
-        if flagged and not column.noted:
-            memory.note_time(column)  # a point without a value keeps the time of its last one
-        column.values, column.quality, column.noted = batch.values, batch.quality, True
-        memory.note(batch, column.rows)
-        self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
-        news = batch.quality != memory.sent_quality[column.rows]
-        moved = column.changed(batch.values, memory.sent_values[batch.value_type][column.rows])
-        if flagged:
-            moved &= batch.quality & Quality.NO_VALUE == 0
-        if column.paced is not None:
-            moved = self._hold(batch, column, news, moved)
-        news |= moved
+        if column.claim != self._claims:
+            self._claim(column)
+        flagged = column.flags(batch.quality)
+        self._note(batch, column, flagged=flagged)
+        news = self._news(batch, column, flagged=flagged)
         count = int(np.count_nonzero(news))
         self.suppressed += len(batch) - count
         if not count:
             return None
-        if count == len(batch):
-            memory.note_sent(batch, column.rows)
-            return self._out(batch)
-        kept = batch.kept(news)
-        memory.note_sent(kept, kept.index)
-        return self._out(kept)
+        if count < len(batch):
+            self._memory.settle_sent(column)
+            kept = batch.kept(news)
+            self._memory.note_sent(kept, kept.index)
+            return self._out(kept)
+        if column.paced is None:
+            column.sent = batch
+        else:
+            self._memory.note_sent(batch, column.rows)
+        return self._out(batch)
+
+    def _claim(self, column: Column) -> None:
+        """Take over points that another column spoke about last: it has to look at them anew."""
+        owner = self._memory.owner
+        if np.count_nonzero(owner[column.rows] != column.number):
+            self._forget()
+            owner[column.rows] = column.number
+            self._claims += 1
+        column.claim = self._claims
+
+    def _note(self, batch: Batch, column: Column, *, flagged: bool) -> None:
+        """Take ``batch`` as the newest read, or put that off."""
+        if flagged:
+            self._memory.settle(column)  # a point without a value keeps what its last one left
+            self._memory.note(batch, column.rows)
+        else:
+            column.read = batch
+        column.values, column.quality, column.noted = batch.values, batch.quality, True
+        self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
+
+    def _news(self, batch: Batch, column: Column, *, flagged: bool) -> Mask:
+        """Say which samples are an edge of quality or a change that may go now."""
+        memory, sent = self._memory, column.sent
+        if sent is None:
+            sent_values = memory.sent_values[batch.value_type][column.rows]
+            edges = batch.quality != memory.sent_quality[column.rows]
+        else:
+            sent_values = sent.values
+            edges = None if sent.quality is batch.quality else batch.quality != sent.quality
+        moved = column.changed(batch.values, sent_values)
+        if flagged:
+            moved &= batch.quality & NO_VALUE == 0
+        if edges is None:
+            return moved
+        if column.paced is not None:
+            moved = self._hold(batch, column, edges, moved)
+        news: Mask = edges | moved
+        return news
 
     def _hold(self, batch: Batch, column: Column, edges: Mask, moved: Mask) -> Mask:
         """Hold back what was sent within the minimum interval; return what moved and may go."""
@@ -211,22 +246,20 @@ class Report:
 
     def _look(self, now_ns: int) -> None:
         """Bring the memory up to date, and look at every next poll whatever it says."""
-        self._note_times(now_ns)
+        self._settle(now_ns)
         self._forget()
 
-    def _note_times(self, now_ns: int) -> None:
+    def _settle(self, now_ns: int) -> None:
         for column in self._columns.values():
-            if not column.noted:
-                self._memory.note_time(column)
+            self._memory.settle(column)
         if now_ns < self._latest_ns - STEP_NS or not self._latest_ns:
             self._set_clock(now_ns)
         self._latest_ns = max(self._latest_ns, now_ns)
 
     def _forget(self) -> None:
         for column in self._columns.values():
-            if not column.noted:
-                self._memory.note_time(column)
-            column.values = None
+            self._memory.settle(column)
+            column.values = column.quality = column.judged = None
 
     def _set_clock(self, now_ns: int) -> None:
         """Begin, or go on after the clock was set back, with every age as it was."""
@@ -235,8 +268,7 @@ class Report:
             self._refreshed_ns = now_ns
         else:
             for column in self._columns.values():
-                if not column.noted:
-                    self._memory.note_time(column)
+                self._memory.settle(column)
             step_ns = now_ns - self._latest_ns
             self._memory.shift(step_ns)
             self._refreshed_ns += step_ns
