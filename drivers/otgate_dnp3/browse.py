@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from otgate.browser import Browsed
 from otgate.errors import Refused
+from otgate.importer import ImportedDevice
 from otgate_dnp3.channel.line import Line
 from otgate_dnp3.channel.tcp import open_tcp
 from otgate_dnp3.endpoint import PORT
-from otgate_dnp3.found import Survey, as_point_map, as_table
+from otgate_dnp3.found import Survey, as_document, as_table, points_of
 from otgate_dnp3.stack.application import (
     CON,
     FIN,
@@ -36,17 +38,33 @@ class Dnp3Browser:
         "gateway is connected to."
     )
 
-    def browse(self, url: str, timeout_s: float, *, as_csv: bool) -> str:
-        """Read an outstation and return a table, or a point map.
+    def browse(self, url: str, timeout_s: float) -> Browsed:
+        """Read an outstation.
 
         Raises:
             Refused: the URL is none of an outstation's, or it gives no answer or no point.
             LinkLost: there is no connection.
         """
-        survey = asyncio.run(surveyed(target(url), timeout_s))
+        where = target(url)
+        survey = asyncio.run(surveyed(where, timeout_s))
         if not survey.points:
             raise Refused("the outstation reports no point")
-        return as_point_map(survey) if as_csv else "\n".join(as_table(survey))
+        table = "\n".join(as_table(survey))
+        return Browsed(table, as_document(survey), imported(where, survey))
+
+
+def imported(where: "Target", survey: Survey) -> ImportedDevice:
+    """Return the device entry and its points."""
+    endpoint = f"tcp://{where.host}:{where.port}"
+    return ImportedDevice(
+        id=f"rtu{where.outstation}",
+        driver="dnp3",
+        source=f"outstation {where.outstation} at {endpoint}",
+        settings={"url": endpoint, "outstation": where.outstation, "master": where.master},
+        files={},
+        scans={"integrity": 3600.0},
+        points=points_of(survey),
+    )
 
 
 @dataclass(frozen=True, slots=True)

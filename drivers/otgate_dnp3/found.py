@@ -1,11 +1,10 @@
-"""What an outstation was found to have, and the point map that says so."""
+"""What an outstation was found to have, and the points that say so."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from otgate.model import Kind
+from otgate.model import NO_STATES, Kind, Point
 from otgate_dnp3.address import SPELLED, WORDS, Address
 from otgate_dnp3.stack.decode import decoded
 from otgate_dnp3.stack.objects import walk
@@ -23,11 +22,10 @@ KINDS = {
     PointType.OCTET_STRING: Kind.TEXT,
 }
 STATES = {
-    PointType.BINARY_INPUT: "0=off|1=on",
-    PointType.DOUBLE_BIT_INPUT: "0=intermediate|1=off|2=on|3=indeterminate",
-    PointType.BINARY_OUTPUT: "0=off|1=on",
+    PointType.BINARY_INPUT: {0: "off", 1: "on"},
+    PointType.DOUBLE_BIT_INPUT: {0: "intermediate", 1: "off", 2: "on", 3: "indeterminate"},
+    PointType.BINARY_OUTPUT: {0: "off", 1: "on"},
 }
-COLUMNS = ("id", "name", "description", "kind", "address", "unit", "scale", "states")
 ORDER = {point_type: at for at, point_type in enumerate(WORDS.values())}
 LONGEST = 24
 """Characters of a value that a table shows."""
@@ -104,16 +102,31 @@ def as_table(survey: Survey) -> Iterator[str]:
         yield f"not read by this driver: {', '.join(sorted(survey.skipped))}"
 
 
-def as_point_map(survey: Survey) -> str:
-    """Write a point map that `otgate check` takes, to be named and narrowed by a person."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for address, found in survey:
-        carried = " ".join(filter(None, (found.static, *sorted(found.events))))
-        states = STATES.get(address.point_type, "")
-        word = SPELLED[address.point_type]
-        point_id = f"{word}_{address.index}"
-        kind = KINDS[address.point_type]
-        rows.writerow((point_id, "", f"as {carried}", kind, str(address), "", "", states))
-    return out.getvalue()
+def as_document(survey: Survey) -> Mapping[str, Any]:
+    """Write the same for a program."""
+    points = [
+        {
+            "point": str(address),
+            "static": found.static or None,
+            "events": sorted(found.events),
+            "classes": sorted(found.classes),
+            "flags": found.flags,
+            "value": found.value,
+        }
+        for address, found in survey
+    ]
+    return {"points": points, "skipped": sorted(survey.skipped)}
+
+
+def points_of(survey: Survey) -> list[Point]:
+    """Return a point map, to be named and narrowed by a person."""
+    return [
+        Point(
+            id=f"{SPELLED[address.point_type]}_{address.index}",
+            description="as " + " ".join(filter(None, (found.static, *sorted(found.events)))),
+            kind=KINDS[address.point_type],
+            address=str(address),
+            states=STATES.get(address.point_type, NO_STATES),
+        )
+        for address, found in survey
+    ]

@@ -4,13 +4,15 @@ It reads and writes nothing; a report control block is looked at, never taken.
 """
 
 import asyncio
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from otgate.browser import Browsed
 from otgate.errors import LinkLost, Refused
+from otgate.importer import ImportedDevice
+from otgate.model import NO_STATES, Point
+from otgate.model import Kind as PointKind
 from otgate_iec61850.address import FCS, Fc
 from otgate_iec61850.link import lost_link
 from otgate_iec61850.mms.association import Ends
@@ -26,16 +28,15 @@ from otgate_iec61850.scl.units import MULTIPLIERS, SI_UNITS
 from otgate_iec61850.settings import endpoint
 from otgate_iec61850.subscription import REFUSALS
 
-COLUMNS = ("id", "name", "kind", "address", "type", "unit", "states")
-
-VALUES: Mapping[str, str] = {
-    "stVal": "status", "general": "event", "actVal": "counter", "cnt": "counter",
-    "f": "measurement", "i": "measurement", "setVal": "setting",
+VALUES: Mapping[str, PointKind] = {
+    "stVal": PointKind.STATUS, "general": PointKind.EVENT, "actVal": PointKind.COUNTER,
+    "cnt": PointKind.COUNTER, "f": PointKind.MEASUREMENT, "i": PointKind.MEASUREMENT,
+    "setVal": PointKind.SETTING,
 }  # fmt: skip
 """Attributes that are worth a point, by their last name, and what kind that is."""
 
 READ_BY_GATEWAYS = frozenset({Fc.ST, Fc.MX, Fc.SP, Fc.SG})
-POSITIONS = "0=intermediate|1=off|2=on|3=bad"
+POSITIONS = {0: "intermediate", 1: "off", 2: "on", 3: "bad"}
 
 NAMES = {
     Kind.BOOLEAN: "BOOLEAN",
@@ -82,8 +83,8 @@ class MmsBrowser:
         "blocks with who has them."
     )
 
-    def browse(self, url: str, timeout_s: float, *, as_csv: bool) -> str:
-        """Read a server and return a table, or a point map.
+    def browse(self, url: str, timeout_s: float) -> Browsed:
+        """Read a server.
 
         Raises:
             Refused: the URL is no mms://HOST, or the server has no logical device.
@@ -96,7 +97,9 @@ class MmsBrowser:
         model = asyncio.run(surveyed(host, port, timeout_s))
         if not model.values:
             raise Refused("the server has no value that this gateway reads")
-        return as_point_map(model) if as_csv else "\n".join(as_table(model))
+        points = points_of(model)
+        device = imported(f"tcp://{host}:{port}", points) if points else None
+        return Browsed("\n".join(as_table(model)), as_document(model), device)
 
 
 async def surveyed(host: str, port: int, timeout_s: float) -> Model:
@@ -247,32 +250,69 @@ def held(block: ControlBlock) -> str:
     return f"reserved{by}" if block.reserved or owner else "free"
 
 
-def as_point_map(model: Model) -> str:
-    """Write a point map that `otgate check` takes, to be named and narrowed by a person."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(COLUMNS)
+def as_document(model: Model) -> Mapping[str, Any]:
+    """Write the same for a program."""
+    return {
+        "values": [
+            {"value": str(each), "type": each.type, "unit": each.unit} for each in model.values
+        ],
+        "data_sets": {
+            f"{name.domain}/{name.item.replace('$', '.', 1)}": [_member(each) for each in members]
+            for name, members in model.data_sets.items()
+        },
+        "reports": [
+            {
+                "report": _reference(block.name),
+                "data_set": block.data_set,
+                "conf_rev": block.conf_rev,
+                "held": held(block),
+            }
+            for block in model.blocks
+        ],
+        "refused": model.refused,
+    }
+
+
+def imported(url: str, points: Sequence[Point]) -> ImportedDevice:
+    """Return the device entry and its points."""
+    return ImportedDevice(
+        id="ied",
+        driver="iec61850",
+        source=f"the server at {url}",
+        settings={"url": url},
+        files={},
+        scans={"normal": 2.0},
+        points=points,
+    )
+
+
+def points_of(model: Model) -> list[Point]:
+    """Return a point map, to be named and narrowed by a person."""
     given: dict[str, int] = {}
-    for each in model.values:
-        kind = _kind(each)
-        if kind is None:
-            continue
-        point_id = _id(each, given)
-        states = POSITIONS if each.type == "Dbpos" else ""
-        rows.writerow((point_id, "", kind, str(each), each.type, each.unit, states))
-    return out.getvalue()
+    return [
+        Point(
+            id=_id(each, given),
+            kind=kind,
+            address=str(each),
+            type=each.type,
+            unit=each.unit,
+            states=POSITIONS if each.type == "Dbpos" else NO_STATES,
+        )
+        for each in model.values
+        if (kind := _kind(each)) is not None
+    ]
 
 
-def _kind(each: Found) -> str | None:
+def _kind(each: Found) -> PointKind | None:
     """Return what kind of point a value is, or None where it accompanies another."""
     last = each.path.rpartition(".")[2]
     kind = VALUES.get(last)
     if kind is None or each.type in {"Quality", "Timestamp", "octets"} or "(" in each.path:
         return None
     if each.fc in {Fc.SP, Fc.SG}:
-        return "setting"
+        return PointKind.SETTING
     if each.type.startswith(("VisString", "Unicode")):
-        return "text"
+        return PointKind.TEXT
     return kind
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from otgate.cli import main
+from otgate.config.written import point_map
 from otgate.errors import LinkLost, Refused
 from otgate_dnp3.browse import surveyed, target
-from otgate_dnp3.found import as_point_map, as_table
+from otgate_dnp3.found import as_document, as_table, points_of
 from otgate_sim.dnp3.database import Entry
 from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.dnp3.outstation import Outstation
@@ -61,6 +62,8 @@ async def test_every_point_is_listed_with_variations_and_classes() -> None:
     assert lines["bi 3"] == ["bi", "3", "g1v2", "g2v2", "1", "0x01", "1"]
     assert lines["ai 7"] == ["ai", "7", "g30v5", "g32v7", "2", "0x01", "9"]
     assert lines["dbi 0"] == ["dbi", "0", "g3v2", "-", "-", "0x01", "2"]
+    spelled = {each["point"]: each for each in as_document(survey)["points"]}
+    assert spelled["bi 3"]["events"] == ["g2v2"]
     assert lines["oct 2"] == ["oct", "2", "g110v5", "-", "-", "-", "RTU", "7"]
 
 
@@ -88,7 +91,7 @@ async def test_the_point_map_is_one_that_check_takes(
     made = rtu()
     async with listening(made) as endpoint:
         survey = await surveyed(target(f"dnp3://127.0.0.1:{endpoint.port}?outstation=10"), 2.0)
-    (tmp_path / "rtu1.csv").write_text(as_point_map(survey))
+    (tmp_path / "rtu1.csv").write_text(point_map(points_of(survey)))
     (tmp_path / "site.yaml").write_text(SITE)
     (tmp_path / "policy.yaml").write_text(POLICY)
     monkeypatch.chdir(tmp_path)

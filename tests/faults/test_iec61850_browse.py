@@ -7,7 +7,9 @@ import pytest
 
 from ied_served import BLOCK, Ied, ied
 from mms_served import DOMAIN
+from otgate.browser import Browsed
 from otgate.cli import main
+from otgate.config.written import point_map
 from otgate.errors import LinkLost, Refused
 from otgate_iec61850.browse import MmsBrowser, unit_of
 from otgate_iec61850.mms import access
@@ -15,9 +17,9 @@ from otgate_iec61850.mms import typespec as ts
 from otgate_iec61850.mms.naming import Name
 
 
-async def browsed(served: Ied, *, as_csv: bool = False) -> str:
+async def browsed(served: Ied) -> Browsed:
     url = f"mms://127.0.0.1:{served.port}"
-    return await asyncio.to_thread(MmsBrowser().browse, url, 5.0, as_csv=as_csv)
+    return await asyncio.to_thread(MmsBrowser().browse, url, 5.0)
 
 
 def with_units(served: Ied) -> None:
@@ -30,19 +32,21 @@ def with_units(served: Ied) -> None:
 async def test_values_data_sets_and_reports_are_listed() -> None:
     async with ied() as served:
         with_units(served)
-        said = await browsed(served)
+        found = await browsed(served)
+    said = found.table
     rows = [line.split() for line in said.splitlines()]
     assert ["IED1LD0/MMXU1.TotW.mag.f", "[MX]", "FLOAT32", "kW"] in rows
     assert ["IED1LD0/XCBR1.Pos.stVal", "[ST]", "Dbpos"] in rows
     assert "data set IED1LD0/LLN0.events: 2 members\n  IED1LD0/MMXU1.TotW [MX]" in said
     assert "report IED1LD0/LLN0.BR.brcb01: data set IED1LD0/LLN0$events, ConfRev 1, free" in said
+    assert found.document["reports"][0]["held"] == "free"
 
 
 async def test_it_says_who_has_a_report() -> None:
     async with ied() as served:
         served.block |= {"RptEna": True, "Owner": b"\x0a\0\0\7"}
         served._show()
-        assert f"{BLOCK.domain}/LLN0.BR.brcb01" in (said := await browsed(served))
+        assert f"{BLOCK.domain}/LLN0.BR.brcb01" in (said := (await browsed(served)).table)
     assert "enabled by 10.0.0.7" in said
 
 
@@ -56,7 +60,9 @@ async def test_its_point_map_is_one_that_check_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with ied() as served:
-        text = await browsed(served, as_csv=True)
+        found = await browsed(served)
+    assert found.device is not None
+    text = point_map(found.device.points)
     (tmp_path / "points.csv").write_text(text)
     (tmp_path / "site.yaml").write_text(
         "config_version: 1\nsite: {id: s, gateway: g}\n"
@@ -77,12 +83,12 @@ def test_what_cannot_be_browsed_is_said(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["browse", "ftp://h"]) == 1
     assert "mms://HOST[:PORT]" in capsys.readouterr().err
     with pytest.raises(Refused, match="port"):
-        MmsBrowser().browse("mms://h:0", 1.0, as_csv=False)
+        MmsBrowser().browse("mms://h:0", 1.0)
 
 
 async def test_nobody_there_is_a_lost_link() -> None:
     with pytest.raises(LinkLost):
-        await asyncio.to_thread(MmsBrowser().browse, "mms://127.0.0.1:9", 1.0, as_csv=False)
+        await asyncio.to_thread(MmsBrowser().browse, "mms://127.0.0.1:9", 1.0)
 
 
 @pytest.mark.parametrize(
