@@ -1,7 +1,8 @@
 """Modbus TCP without I/O: frames requests, checks replies, pairs them by transaction id.
 
-Requests are the four reads; a write cannot be spelled here. Clauses: Modbus Application Protocol
-V1.1b3 ("AP") and Modbus Messaging on TCP/IP Implementation Guide V1.0b ("MG").
+Requests are the four reads and the device identification; a write cannot be spelled here. Clauses:
+Modbus Application Protocol V1.1b3 ("AP") and Modbus Messaging on TCP/IP Implementation Guide
+V1.0b ("MG").
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ HEAD = Struct(">HHH")
 BODY = Struct(">BBHH")
 """Unit, function, first address, quantity: AP §6.1 to §6.4."""
 
-BODY_SIZE = BODY.size
 SHORTEST, LONGEST = 3, 254
 """Length field of a reply: unit and an exception (AP §7), or unit and a PDU of 253 (AP §4.1)."""
 
@@ -24,6 +24,9 @@ EXCEPTION = 0x80
 """Added to the function code of a refusal: AP §7."""
 
 READS = frozenset({1, 2, 3, 4})
+
+IDENTIFY, IDENTIFICATION = 0x2B, 0x0E
+"""Encapsulated interface transport, read device identification: AP §6.21."""
 
 
 class FramingLost(LinkLost):
@@ -73,6 +76,20 @@ class Ask:
         self.received_ns = 0
 
 
+class Identify(Ask):
+    """A question for the device identification: the objects of a category, from one on."""
+
+    __slots__ = ()
+
+    def __init__(self, unit: int, category: int, first: int) -> None:
+        self.unit = unit
+        self.function = IDENTIFY
+        self.body = bytes((unit, IDENTIFY, IDENTIFICATION, category, first))
+        self.size = 0
+        self.answer = Missing.NOT_ASKED
+        self.received_ns = 0
+
+
 class Codec:
     """The client's end of one connection."""
 
@@ -87,7 +104,7 @@ class Codec:
         self._transaction = transaction = (self._transaction + 1) & 0xFFFF
         self._pending[transaction] = ask
         self.counts.requests += 1
-        return HEAD.pack(transaction, 0, BODY_SIZE) + ask.body
+        return HEAD.pack(transaction, 0, len(ask.body)) + ask.body
 
     def forget(self) -> None:
         """Wait for nothing any more: whatever is still answered is late."""
@@ -133,6 +150,9 @@ class Codec:
             if function == ask.function | EXCEPTION and unit == ask.unit:
                 self.counts.replies += 1
                 return body[2]
+        elif function == IDENTIFY == ask.function and unit == ask.unit:
+            self.counts.replies += 1
+            return body[2:]
         elif function in READS and body[2] != len(body) - 3:
             raise FramingLost(f"byte count {body[2]} in a reply of {len(body) - 3}")
         self.counts.mismatched += 1

@@ -12,6 +12,7 @@ from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
 from otgate_modbus.session import ModbusSession
 from otgate_modbus.settings import Settings, endpoint, settings_of
+from otgate_modbus.sunspec.keeping import kept
 
 
 class Modbus:
@@ -60,7 +61,10 @@ class Modbus:
             }
             for device, session in sessions.items():
                 await self._prepared(session, link.plans[device])
-            yield sessions
+            yield {
+                device: kept(session, settings[device], wire)
+                for device, session in sessions.items()
+            }
         finally:
             wire.close()
 

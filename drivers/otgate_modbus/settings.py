@@ -52,6 +52,24 @@ class Quirks(BaseModel):
     """Rest between a reply and the next request."""
 
 
+def _a_model(written: str) -> str:
+    model, _, length = written.partition("/")
+    if not (model.isdecimal() and length.isdecimal() and 0 < int(length) < 65536 > int(model)):
+        raise ValueError(f"`{written}` is no SunSpec model; write its number and length: 103/50")
+    return written
+
+
+class SunSpec(BaseModel):
+    """Where a device's SunSpec models lie; `otgate browse` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    at: Annotated[int, Field(ge=0, le=65531)] = 40000
+    """Address of the marker `SunS`, counted from 0."""
+    models: Annotated[tuple[Annotated[str, AfterValidator(_a_model)], ...], Field(min_length=1)]
+    """Number and length of each model, in their order: ``[1/66, 103/50]``."""
+
+
 class Settings(BaseModel):
     """How one Modbus server is reached and what it can take."""
 
@@ -80,6 +98,8 @@ class Settings(BaseModel):
     forbidden: tuple[str, ...] = ()
     """Ranges that no request may touch."""
     quirks: Quirks = Quirks()
+    sunspec: SunSpec | None = None
+    """SunSpec models that have to be where they were, or the device is not polled."""
 
 
 def settings_of(given: Any) -> Settings:

@@ -64,3 +64,6 @@ def verdict(answer: Answer) -> Verdict:
 
 STOPPING = frozenset(code for code, found in EXCEPTIONS.items() if found.course is Course.GIVE_UP)
 """Exception codes after which an exchange sends nothing more."""
+
+REFUSALS = frozenset(code for code, found in EXCEPTIONS.items() if found.course is Course.SPLIT)
+"""Exception codes that speak of the address or the quantity alone."""

@@ -1,0 +1,120 @@
+"""A SunSpec device is polled only while its models lie where its point map has them.
+
+A firmware update may add a model, and every address behind it moves. Nothing in the registers of a
+point says so, so the headers are read once on each connection, before the first poll.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from otgate.driver import Emit, Session
+from otgate.model import Scan
+from otgate_modbus.codec import Ask, Missing
+from otgate_modbus.link import Poll, Wire
+from otgate_modbus.session import OF_PERIOD, NoAnswer
+from otgate_modbus.settings import Settings, SunSpec
+from otgate_modbus.sunspec.chain import HEADER, MARKER, Block, Words
+from otgate_modbus.verdict import REFUSALS, verdict
+
+HOLDING = 3
+
+
+class Moved(NoAnswer):
+    """The models are no longer where the point map has them."""
+
+
+class Headers:
+    """What stands before each model, as far as it has been looked at."""
+
+    def __init__(self, sunspec: SunSpec, unit: int) -> None:
+        self._left = list(headers(sunspec))
+        self._unit = unit
+
+    @property
+    def seen(self) -> bool:
+        """Whether all of them are as expected."""
+        return not self._left
+
+    async def look(self, wire: Wire, poll: Poll) -> None:
+        """Read on, within the poll's deadline.
+
+        Raises:
+            LinkLost: the connection is gone.
+            Moved: something else stands there.
+            NoAnswer: the device did not answer in time.
+        """
+        while self._left:
+            at, wanted = self._left[0]
+            ask = Ask(self._unit, HOLDING, at, len(wanted))
+            await wire.exchange([ask], poll)
+            if ask.answer in REFUSALS:
+                raise moved(at, wanted, "nothing")
+            if not isinstance(ask.answer, bytes):
+                answer = Missing.SILENT if ask.answer is Missing.NOT_ASKED else ask.answer
+                raise NoAnswer(f"unit {self._unit} {verdict(answer).text}")
+            found = (int.from_bytes(ask.answer[:2]), int.from_bytes(ask.answer[2:]))
+            if found != tuple(wanted):
+                raise moved(at, wanted, named(found))
+            del self._left[0]
+
+
+def headers(sunspec: SunSpec) -> Iterator[tuple[int, Words]]:
+    """Return the address and the registers of the marker and of each model's header."""
+    yield sunspec.at, MARKER
+    at = sunspec.at + len(MARKER)
+    for written in sunspec.models:
+        model, length = (int(number) for number in written.split("/"))
+        yield at, (model, length)
+        at += HEADER + length
+
+
+def moved(at: int, wanted: Words, found: str) -> Moved:
+    """Say what changed, and what to do."""
+    return Moved(
+        f"the SunSpec models have moved: at hr {at} there is {found} instead of {named(wanted)}; "
+        "browse the device again"
+    )
+
+
+def named(words: Words) -> str:
+    """Name what two registers of a chain say."""
+    return "`SunS`" if tuple(words) == MARKER else f"model {Block(words[0], words[1], 0)}"
+
+
+class Kept:
+    """A session that looks at the headers before it polls; see `otgate.driver.Session`."""
+
+    def __init__(self, session: Session, settings: Settings, sunspec: SunSpec, wire: Wire) -> None:
+        self._session = session
+        self._timeout_s = settings.timeout_s
+        self._wire = wire
+        self._headers = Headers(sunspec, settings.unit)
+
+    async def scan(self, scan: Scan, emit: Emit) -> None:
+        """Poll, once the headers are as expected.
+
+        Raises:
+            LinkLost: the connection is gone.
+            NoAnswer: not one block was answered, or the models have moved.
+        """
+        if not self._headers.seen:
+            async with self._wire.turn:
+                limit_s = min(self._timeout_s, OF_PERIOD * scan.period_s)
+                poll = Poll(asyncio.get_running_loop().time(), limit_s)
+                await self._headers.look(self._wire, poll)
+        await self._session.scan(scan, emit)
+
+    async def listen(self, emit: Emit) -> None:
+        """Wait until the connection ends.
+
+        Raises:
+            LinkLost: it has ended.
+        """
+        await self._session.listen(emit)
+
+
+def kept(session: Session, settings: Settings, wire: Wire) -> Session:
+    """Return a session that also keeps an eye on the models, where the settings name any."""
+    if settings.sunspec is None:
+        return session
+    return Kept(session, settings, settings.sunspec, wire)

@@ -1,0 +1,94 @@
+"""A SunSpec device whose models are not where the point map has them is not polled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from modbus_peers import device, point
+from otgate.driver import Link, Session
+from otgate.model import Device
+from otgate.testing.collected import Collected
+from otgate.testing.contract import Remembered
+from otgate_modbus import Modbus
+from otgate_modbus.session import NoAnswer
+from otgate_modbus.sunspec.keeping import Moved
+from sunspec_devices import COMMON, INVERTER, Served, encoded, image, serving
+
+MODELS = ("1/66", "103/50")
+
+
+def inverter(where: tuple[str, int], *, timeout_s: float = 0.5) -> Device:
+    return device(
+        point("m103_a", "hr 40072", "u16 na", sf="hr 40076"),
+        host=where[0],
+        port=where[1],
+        sunspec={"at": 40000, "models": MODELS},
+        timeout_s=timeout_s,
+        gap=0,
+    )
+
+
+@asynccontextmanager
+async def opened(asked: Device) -> AsyncIterator[Session]:
+    driver = Modbus()
+    link = Link([asked], {asked.id: driver.plan(asked)}, {asked.id: Remembered()})
+    async with driver.connect(link) as sessions:
+        yield sessions[asked.id]
+
+
+async def polled(session: Session, asked: Device) -> dict[str, tuple[object, int]]:
+    got = Collected()
+    await session.scan(Modbus().plan(asked)[0], got)
+    return got.samples(asked)
+
+
+async def test_the_headers_are_read_once_before_the_first_poll() -> None:
+    served = Served(image(encoded(1, COMMON), encoded(103, INVERTER)))
+    async with serving(served) as where, opened(asked := inverter(where)) as session:
+        assert (await polled(session, asked))["m103_a"] == (43.21, 0)
+        assert served.asked[:3] == [(40000, 2), (40002, 2), (40070, 2)]
+        served.asked.clear()
+        await polled(session, asked)
+        assert all(at > 40071 for at, _ in served.asked)
+
+
+async def test_a_device_whose_models_have_moved_says_so_and_is_not_read() -> None:
+    moved = image(encoded(1, COMMON), [120, 26, *[0] * 26], encoded(103, INVERTER))
+    served = Served(moved)
+    async with serving(served) as where, opened(asked := inverter(where)) as session:
+        for _ in range(2):
+            with pytest.raises(Moved, match=r"at hr 40070 there is model 120/26 instead of .*103"):
+                await polled(session, asked)
+        assert not any(at == 40072 for at, _ in served.asked)
+        served.registers = image(encoded(1, COMMON), encoded(103, INVERTER))
+        assert (await polled(session, asked))["m103_a"] == (43.21, 0)
+
+
+async def test_a_device_that_is_no_sunspec_any_more_says_so() -> None:
+    async with serving(Served({})) as where, opened(asked := inverter(where)) as session:
+        with pytest.raises(Moved, match="at hr 40000 there is nothing instead of `SunS`"):
+            await polled(session, asked)
+
+
+async def test_silence_while_looking_is_silence_and_not_a_move() -> None:
+    served = Served(image(encoded(1, COMMON), encoded(103, INVERTER)))
+    served.silent = lambda at, _: at == 40070
+    async with serving(served) as where, opened(asked := inverter(where, timeout_s=0.1)) as session:
+        with pytest.raises(NoAnswer, match="did not answer") as silence:
+            await polled(session, asked)
+        assert not isinstance(silence.value, Moved)
+        served.silent = lambda _at, _count: False
+        served.asked.clear()
+        await polled(session, asked)
+        assert served.asked[0] == (40070, 2)
+
+
+async def test_a_connection_that_ends_ends_the_session_as_without_sunspec() -> None:
+    served = Served(image(encoded(1, COMMON), encoded(103, INVERTER)))
+    async with serving(served) as where, opened(asked := inverter(where)) as session:
+        listening = asyncio.ensure_future(session.listen(Collected()))
+        await polled(session, asked)
+        assert not listening.done()
+        listening.cancel()
