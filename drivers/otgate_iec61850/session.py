@@ -269,6 +269,8 @@ class IedSession:
                     origins[take.number] = origin
         if seen & WHOLE:
             subscription.settled.set()
+        if seen & Reason.INTEGRITY:
+            subscription.integral(self._loop.time())
         self._version += 1
         self.was_read = True
         return self._standing.batches(origins, received_ns)
@@ -283,8 +285,22 @@ class IedSession:
             subscription.enabled = False
             self._break(f"{subscription.name}: a report is missing, which the server still has")
             return
+        self._ask_again(subscription)
+
+    def _ask_again(self, subscription: Subscription) -> None:
         self._asked_again.add(subscription.name)
         self._wake.set()
+
+    def _look_for_integrity(self) -> None:
+        """Say that values are old, and ask for them, where integrity reports do not come."""
+        now_s = self._loop.time()
+        for each in self.subscriptions:
+            if each.enabled and each.is_overdue(now_s):
+                if each.counts.overdue == 1:
+                    why = "integrity reports do not come"
+                    log.warning("report_gap", device=self._device.id, rcb=each.name, why=why)
+                self._emit_missed(each, self._clock())
+                self._ask_again(each)
 
     def _emit_missed(self, subscription: Subscription, received_ns: int) -> None:
         if self._listening is not None:
@@ -347,6 +363,7 @@ class IedSession:
         said = await self._client.read([*flags, *reads], [FLAG_REPLY] * len(flags) + sizes)
         received_ns = self._clock()
         self._check_flags(subscriptions, said[: len(flags)])
+        self._look_for_integrity()
         for batch in self._polled(scan, polled, list(reads), said[len(flags) :], received_ns):
             emit(batch)
         still = frozenset(n for each in subscriptions if each.enabled for n in each.covered)

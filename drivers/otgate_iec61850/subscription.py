@@ -20,12 +20,14 @@ from otgate_iec61850.mms.rcb import (
     EVERYTHING,
     ControlBlock,
     Setting,
+    Trigger,
     Wanted,
     configured,
     interrogated,
+    triggers,
 )
 from otgate_iec61850.mms.reference import NoReference, list_name
-from otgate_iec61850.mms.report import Report
+from otgate_iec61850.mms.report import Option, Report, options
 from otgate_iec61850.mms.values import Bits
 from otgate_iec61850.places import Atlas, Take
 from otgate_iec61850.settings import Report as ReportSettings
@@ -43,6 +45,12 @@ MOST_BREAKS = 3
 
 IN_TURN = 100
 """Reports in turn after which a missing one ends the association again."""
+
+OVERDUE = 2.0
+"""Integrity periods without an integrity report after which one is missing."""
+
+INTEGRITY = triggers(Trigger.INTEGRITY).value
+REASONS = options(Option.REASON).value
 
 KEY = "reports"
 """Of the device state: by block, what is kept of it."""
@@ -73,6 +81,8 @@ class Counts:
     overflows: int = 0
     unknown_entries: int = 0
     repeated: int = 0
+    overdue: int = 0
+    """Integrity reports that did not come."""
 
 
 @dataclass(slots=True)
@@ -107,6 +117,10 @@ class Subscription:
     """Why it is not enabled; said once."""
     _sq_num: int | None = None
     _turns: int = 0
+    _integrity_s: float = 0.0
+    """The period in force; 0 where the server sends none, or does not say which reports are."""
+    _due_from_s: float = 0.0
+    """On the loop's clock: since when the next integrity report is waited for."""
 
     @classmethod
     def of(cls, settings: ReportSettings, state: DeviceState) -> "Subscription":
@@ -251,18 +265,22 @@ class Subscription:
         return Taken.ENABLED
 
     def _wanted(self, block: ControlBlock, kept: Memory, integrity_ms: int | None) -> Wanted:
-        options = _unless_kept(block.attributes.get("OptFlds"), EVERYTHING, kept.options)
-        triggers = _unless_kept(block.attributes.get("TrgOps"), EVERY_TRIGGER, kept.triggers)
+        sent = _unless_kept(block.attributes.get("OptFlds"), EVERYTHING, kept.options)
+        when = _unless_kept(block.attributes.get("TrgOps"), EVERY_TRIGGER, kept.triggers)
         data_set = None if block.data_set else _item(self.settings.data_set or "") or None
-        return Wanted(data_set, options, triggers, integrity_ms=integrity_ms)
+        return Wanted(data_set, sent, when, integrity_ms=integrity_ms)
 
     async def _note_set_up(self, client: Client) -> None:
         """Keep what the server made of our options, so that they are not written again."""
         now, kept = await read_block(client, self.variable), self.kept
-        options, triggers = now.attributes.get("OptFlds"), now.attributes.get("TrgOps")
-        kept.options = options.value if isinstance(options, Bits) else None
-        kept.triggers = triggers.value if isinstance(triggers, Bits) else None
+        sent, when = now.attributes.get("OptFlds"), now.attributes.get("TrgOps")
+        kept.options = sent.value if isinstance(sent, Bits) else None
+        kept.triggers = when.value if isinstance(when, Bits) else None
         self._keep(kept)
+        period_ms = now.attributes.get("IntgPd")
+        told = (kept.triggers or 0) & INTEGRITY and (kept.options or 0) & REASONS
+        self._integrity_s = period_ms / 1000 if told and isinstance(period_ms, int) else 0.0
+        self._due_from_s = asyncio.get_running_loop().time()
 
     # Reports
 
@@ -298,6 +316,18 @@ class Subscription:
         if before is None or now is None or now == before + 1:
             return True
         return now == 0 and before in LAST_SQ_NUMS
+
+    def integral(self, now_s: float) -> None:
+        """Take note of an integrity report."""
+        self._due_from_s = now_s
+
+    def is_overdue(self, now_s: float) -> bool:
+        """Tell whether an integrity report is missing; the next one is waited for from now on."""
+        if not self._integrity_s or now_s - self._due_from_s <= OVERDUE * self._integrity_s:
+            return False
+        self.counts.overdue += 1
+        self._due_from_s = now_s
+        return True
 
     def may_come_again(self, report: Report) -> bool:
         """Tell whether to end the association, so that the server sends what is missing again."""

@@ -1,5 +1,6 @@
 """Reports of the IEC 61850 driver against a server that cuts, forgets, overflows and lies."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ from otgate.model import Device
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_iec61850.mms.naming import Name
-from otgate_iec61850.mms.report import Reason
+from otgate_iec61850.mms.report import Option, Reason, options
 from otgate_iec61850.mms.values import Bits, Unsigned
 
 W, CB = 0, 1
@@ -294,6 +295,42 @@ async def test_an_integrity_report_says_that_it_is_one() -> None:
         assert ("IntgPd", 60_000) in served.writes
         served.change("XCBR1$ST$Pos", (Bits(2, 2), GOOD, stamp()), Reason.INTEGRITY)
         await until(lambda: talk.disk.of(CB)[-1][3] == "INTEGRITY")
+
+
+async def test_integrity_reports_that_do_not_come_mark_the_points_and_interrogate() -> None:
+    async with ied() as served, talking(made(served, integrity_s=0.2), Remembered()) as talk:
+        await talk.scan()
+        subscription = talk.session.subscriptions[0]
+        served.change("XCBR1$ST$Pos", (Bits(2, 2), GOOD, stamp()), Reason.INTEGRITY)
+        talk.disk.clear()
+        while not subscription.counts.overdue:
+            await talk.scan()
+            assert not talk.disk.of(CB) or talk.disk.of(CB)[0][1] in (0, MISSED)
+            await asyncio.sleep(0.02)
+        await until(lambda: talk.disk.of(CB)[-1][3] == "GI")
+        assert MISSED in [quality for _, quality, _, _ in talk.disk.of(CB)]
+        assert subscription.enabled
+
+
+async def test_integrity_reports_that_come_are_not_missed() -> None:
+    async with ied() as served, talking(made(served, integrity_s=100), Remembered()) as talk:
+        await talk.scan()
+        subscription = talk.session.subscriptions[0]
+        now_s = asyncio.get_running_loop().time()
+        assert not subscription.is_overdue(now_s + 150)
+        assert subscription.is_overdue(now_s + 250)
+        subscription.integral(now_s + 300)
+        assert not subscription.is_overdue(now_s + 490)
+
+
+async def test_a_server_that_gives_no_reasons_misses_no_integrity_report() -> None:
+    async with ied() as served:
+        served.masked = options(Option.REASON).value
+        async with talking(made(served, integrity_s=0.05), Remembered()) as talk:
+            await talk.scan()
+            subscription = talk.session.subscriptions[0]
+            assert subscription.enabled
+            assert not subscription.is_overdue(asyncio.get_running_loop().time() + 1e6)
 
 
 async def test_a_lost_association_ends_the_listening() -> None:
