@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from otgate.driver import Link, Session
 from otgate.model import Device, Scan
+from otgate_modbus.learned import Of
 from otgate_modbus.link import Wire, open_wire
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
@@ -69,7 +70,7 @@ class Modbus:
             wire.close()
 
     def _session(self, link: Link, device: Device, settings: Settings, wire: Wire) -> ModbusSession:
-        state = link.state[device.id]
+        state = Of(link.state[device.id], f"{settings.url} unit {settings.unit}")
         pipelining = Pipelining(settings.pipeline, state, alone=len(link.devices) == 1)
         return ModbusSession(device, settings, wire, state, self._clock, pipelining)
 

@@ -6,7 +6,6 @@ but never an address that is forbidden, unreadable, or known to be refused.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from otgate.cell import BadCell
@@ -20,6 +19,7 @@ from otgate_modbus.address import (
     read_stretch,
     written,
 )
+from otgate_modbus.learned import Learned, Place, measure
 from otgate_modbus.reading import Extent, Reading, overlaps, readings_of, spans_of
 from otgate_modbus.settings import Settings, settings_of
 
@@ -28,20 +28,6 @@ REQUEST_BYTES = 12
 """MBAP header (7), function, address and quantity: Messaging Guide V1.0b §3.1.3, V1.1b3 §6."""
 REPLY_BYTES = 9
 """MBAP header, function and byte count before the data."""
-
-Cut = tuple[Table, int]
-"""Table and first address of a read that has to begin there."""
-
-Place = tuple[Table, int, int]
-"""Table, first address and length of a point."""
-
-
-@dataclass(slots=True)
-class Learned:
-    """What a device's refusals have taught: where reads must end, and what cannot be read."""
-
-    cuts: set[Cut] = field(default_factory=set)
-    refused: set[Place] = field(default_factory=set)
 
 
 class Block(NamedTuple):
@@ -140,6 +126,12 @@ class Ground:
         self.settings = settings
         self.learned = learned or Learned()
         self.walls = walls_of(settings, self.learned.refused)
+        self.most = {table: self._most(table) for table in Table}
+        """How long a read of each table may be."""
+
+    def _most(self, table: Table) -> int:
+        most = self.settings.max_bits if table in BIT_TABLES else self.settings.max_registers
+        return min(most, self.learned.sizes.get(measure(table), most))
 
     def joins(self, first: Extent, stop: int, span: Extent) -> bool:
         """Say whether a read from ``first`` up to ``stop`` may go on to ``span``."""
@@ -147,10 +139,9 @@ class Ground:
         settings = self.settings
         if first.table is not table:
             return False
-        bits = table in BIT_TABLES
-        if span.stop - first.start > (settings.max_bits if bits else settings.max_registers):
+        if span.stop - first.start > self.most[table]:
             return False
-        if start - stop > settings.gap * (BITS_PER_GAP if bits else 1):
+        if start - stop > settings.gap * (BITS_PER_GAP if table in BIT_TABLES else 1):
             return False
         if stop > start:
             return True
@@ -261,8 +252,7 @@ def _unreachable(readings: Iterable[Reading], ground: Ground, device: Device) ->
 
 
 def _barred(span: Extent, reading: Reading, point: Point, ground: Ground) -> Mistake | None:
-    settings = ground.settings
-    limit = settings.max_bits if span.table in BIT_TABLES else settings.max_registers
+    limit = ground.most[span.table]
     if span.length > limit:
         return Mistake(
             "point-too-wide",

@@ -1,16 +1,20 @@
 """One Modbus server behind a link: polls it and emits what it says, or that it does not."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+
+import structlog
 
 from otgate.driver import DeviceState, Emit
 from otgate.errors import LinkLost
 from otgate.model import Device, Scan
-from otgate_modbus.bisection import Bisection
+from otgate_modbus.bisection import Bisection, Exchange
 from otgate_modbus.codec import Ask, Missing
-from otgate_modbus.learned import keep, recall
+from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
 from otgate_modbus.link import Poll, Wire
 from otgate_modbus.pipelining import Pipelining
+from otgate_modbus.reading import readings_of
 from otgate_modbus.settings import Settings
 from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
 from otgate_modbus.verdict import verdict
@@ -23,6 +27,9 @@ OF_PERIOD = 0.9
 
 PROBE_AGAIN_S = 3600.0
 """How long a refusal is believed."""
+
+
+log = structlog.get_logger()
 
 
 class NoAnswer(TimeoutError):
@@ -47,12 +54,14 @@ class ModbusSession:
         self._state = state
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._bisection = Bisection(recall(state), settings.unit)
+        self._bisection = Bisection(self._recalled(), settings.unit)
         self._sheets: dict[str, Sheet] = {}
         self._tempos: dict[str, Tempo] = {}
         self._pipelining = pipelining
         self._probe_at: dict[str, float] = {}
         self._silent = 0
+        self._told = self._bisection.learned.copy()
+        """What was known when it was last said."""
 
     def prepare(self, scan: Scan) -> None:
         """Compile a scan, which takes milliseconds for a thousand points, before it is due."""
@@ -68,11 +77,17 @@ class ModbusSession:
         async with self._wire.turn:
             sheet = self._sheet(scan)
             poll = self._begun(scan, sheet)
+            self._bisection.begin()
             if self._silent >= SILENT_POLLS:
                 await self._knock(sheet, poll)
-            probes = sheet.probing(due=self._probe_due(scan)) if sheet.refused else ()
-            groups = await self._poll(sheet, probes, poll, emit)
-            self._learn(sheet, groups, probes, poll)
+            probes = self._probing(sheet) if sheet.taught else ()
+            try:
+                groups = await self._poll(sheet, probes, poll, emit)
+                await self._learn(sheet, groups, probes, poll)
+            except LinkLost:
+                if self._bisection.abandon():
+                    self._keep()
+                raise
 
     async def listen(self, emit: Emit) -> None:  # noqa: ARG002  nothing comes unasked
         """Wait until the connection ends; a Modbus server never speaks first.
@@ -109,11 +124,14 @@ class ModbusSession:
         if group.sound or not group.contested:
             return group
 
+        return await self._bisection.narrow(sheet, group, self._more(poll))
+
+    def _more(self, poll: Poll) -> Exchange:
         async def more(asks: Sequence[Ask]) -> bool:
             await self._wire.exchange(asks, poll)
             return not poll.over and self._loop.time() < poll.deadline - poll.patience_s
 
-        return await self._bisection.narrow(sheet, group, more)
+        return more
 
     async def _knock(self, sheet: Sheet, poll: Poll) -> None:
         """Ask a device that has been silent for its smallest block before the rest."""
@@ -127,7 +145,7 @@ class ModbusSession:
         for batch in group.batches(self._clock()):
             emit(batch)
 
-    def _learn(
+    async def _learn(
         self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line], poll: Poll
     ) -> None:
         """Keep what this poll taught; the next one is planned anew if that was anything."""
@@ -141,16 +159,56 @@ class ModbusSession:
             self._bisection.readmit(line)
         if readmitted and sheet.probes:
             self._probe_at[sheet.scan.name] = self._loop.time()
-        joined = (
-            narrowed and not any(group.contested for group in groups) and self._bisection.settle()
-        )
-        if narrowed or readmitted or joined:
-            keep(self._state, self._bisection.learned)
+        explained = await self._study(sheet, groups, poll)
+        if narrowed or readmitted or explained:
+            self._keep()
             self._sheets.clear()
             return
         tempo = self._tempo(sheet.scan)
         if tempo.note(far=spread(groups)):
             sheet.follow(tempo)
+
+    def _recalled(self) -> Learned:
+        """Return what is known of the points that the map still has."""
+        learned = recall(self._state, self._device.id)
+        if learned:
+            numbers = range(len(self._device.points))
+            readings = readings_of(self._device, self._settings, numbers, [])
+            learned.keep_only({span[:3] for each in readings for span in each.spans})
+        return learned
+
+    def _keep(self) -> None:
+        """Write what is known, and say what of it is new."""
+        learned = self._bisection.learned
+        keep(self._state, learned)
+        for event, said in news(self._told, learned):
+            log.info(event, device=self._device.id, **said)
+        self._told = learned.copy()
+
+    async def _study(self, sheet: Sheet, groups: Sequence[Group], poll: Poll) -> bool:
+        """Go on finding out what refusals are due to; True if reads are to be planned anew."""
+        bisection = self._bisection
+        if not bisection.studying:
+            return False
+        lines = [line for group in groups for line in group.lines]
+        return await bisection.study(sheet, lines, self._longest(lines), self._more(poll))
+
+    def _longest(self, lines: Iterable[Line]) -> dict[Measure, int]:
+        """Return the longest reads that were answered last."""
+        planned = (line for sheet in self._sheets.values() for line in sheet.lines)
+        longest: dict[Measure, int] = {}
+        for line in chain(lines, planned):
+            if isinstance(line.ask.answer, bytes):
+                of = measure(line.block.table)
+                longest[of] = max(longest.get(of, 0), line.block.length)
+        return longest
+
+    def _probing(self, sheet: Sheet) -> list[Line]:
+        """Return refused lines to try again, and take up again what else was learned, if due."""
+        due = self._probe_due(sheet.scan)
+        if due:
+            self._bisection.doubt(sheet.rechecks())
+        return sheet.probing(due=due) if sheet.refused else []
 
     def _probe_due(self, scan: Scan) -> bool:
         now = self._loop.time()

@@ -1,14 +1,18 @@
 """One scan of one device, compiled: what to ask, in which order, and what the answers mean."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from otgate.model import Batch, Device, Scan
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.decode import Layout
-from otgate_modbus.planner import Block, Ground, Learned
+from otgate_modbus.learned import Learned, Parted, measure
+from otgate_modbus.planner import Block, Ground, block_for
 from otgate_modbus.reading import Extent, Reading, readings_of, spans_of
 from otgate_modbus.settings import Settings
+from otgate_modbus.trial import Recheck, across
 from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
 
 SPREAD_NS = 50_000_000
@@ -179,6 +183,7 @@ class Sheet:
         self.scan = scan
         self._device = device
         self._settings = settings
+        self._learned = learned
         readings = self._readings(scan.points)
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
@@ -226,6 +231,45 @@ class Sheet:
     def members(self, block: Block) -> list[Extent]:
         """Return what a block was packed from, sorted by place."""
         return [span for span in spans_of(self._readings(block.numbers)) if block.holds(span)]
+
+    def between(self, parted: Parted) -> list[Extent]:
+        """Return what lies in a stretch that a search has parted, sorted by place."""
+        spans = spans_of(self._readings(self.scan.points))
+        return [span for span in spans if parted.holds(span.table, span.start, span.stop)]
+
+    def rechecks(self) -> list[Recheck]:
+        """Return the reads that show whether cuts and sizes still hold, as far as they matter."""
+        return [*self._crossings(), *self._lengths()]
+
+    def _crossings(self) -> Iterator[Recheck]:
+        """Yield the reads across cuts that nothing else forbids."""
+        learned = self._learned
+        free = Ground(self._settings, replace(learned, cuts=set()))
+        for one, other in pairwise(line.block for line in self._lines if not line.block.refused):
+            near, far = across(self.members(one), self.members(other))
+            if far[:2] in learned.cuts and free.joins(near, near.stop, far):
+                yield Recheck(block_for([near, far]), far[:2])
+
+    def _lengths(self) -> Iterator[Recheck]:
+        """Yield one read that is longer than a learned size."""
+        sizes = self._learned.sizes
+        free = Ground(self._settings, replace(self._learned, sizes={})) if sizes else None
+        longer = free.pack(self._readings(self.scan.points)) if free is not None else ()
+        for of, size in sizes.items():
+            mine = (block for block in longer if measure(block.table) is of)
+            block = next((block for block in mine if block.length > size), None)
+            if block is not None:
+                yield Recheck(block, of)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """Its lines as they were planned."""
+        return self._lines
+
+    @property
+    def taught(self) -> bool:
+        """Whether lessons shaped it that are to be tried again."""
+        return bool(self.refused or self._learned.cuts or self._learned.sizes)
 
     def _readings(self, numbers: Iterable[int]) -> list[Reading]:
         """Read rows of the point map again: they are many and seldom wanted."""

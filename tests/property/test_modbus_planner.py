@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from modbus_peers import device, point
 from otgate.model import Device, Point
 from otgate_modbus.address import BIT_TABLES, Table
-from otgate_modbus.planner import Block, Ground, Learned, plan, walls_of
+from otgate_modbus.learned import Learned
+from otgate_modbus.planner import Block, Ground, plan, walls_of
 from otgate_modbus.reading import Reading, readings_of
 from otgate_modbus.settings import Settings
 

@@ -9,7 +9,9 @@ from modbus_peers import Asked, Server, point, serving, session
 from otgate.model import Point
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
+from otgate_modbus.address import Table
 from otgate_modbus.bisection import REQUESTS_PER_POLL
+from otgate_modbus.learned import Learned, recall
 from otgate_modbus.session import PROBE_AGAIN_S
 
 pytestmark = pytest.mark.both_loops
@@ -64,7 +66,7 @@ async def test_what_was_refused_is_remembered_by_the_next_session() -> None:
                 samples = await bench.scan()
         assert server.places() == [(3, 0, 37), (3, 38, 22)]
     assert of_quality(samples, REFUSED) == {"r37"}
-    assert state.get("splits") == {"cuts": [], "refused": [["hr", 37, 1]]}
+    assert recall(state) == Learned(refused={(Table.HR, 37, 1)})
 
 
 async def test_a_hole_between_points_leaves_a_cut() -> None:
@@ -75,21 +77,7 @@ async def test_a_hole_between_points_leaves_a_cut() -> None:
         server.places()
         assert of_quality(await bench.scan(), 0) == {each.id for each in points}
         assert server.places() == [(3, 0, 10), (3, 15, 10)]
-        assert bench.state.get("splits") == {"cuts": [["hr", 15]], "refused": []}
-
-
-async def test_a_device_that_takes_fewer_registers_is_read_in_smaller_pieces() -> None:
-    async with serving() as server, session(*registers(range(100)), port=server.port) as bench:
-
-        def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
-            writer.write(asked.refusal(3) if asked.count > 40 else asked.honest())
-
-        server.answers = answer
-        await bench.scan()
-        server.places()
-        samples = await bench.scan()
-        assert [place[2] for place in server.places()] == [25, 25, 25, 25]
-        assert len(of_quality(samples, 0)) == 100
+        assert recall(bench.state) == Learned({(Table.HR, 15)})
 
 
 async def test_a_search_spends_a_bounded_number_of_requests_per_poll() -> None:
@@ -145,7 +133,7 @@ async def test_a_refused_point_is_tried_again_after_an_hour() -> None:
         server.places()
         await bench.scan()
         assert server.places() == [(3, 0, 4)]
-        assert bench.state.get("splits") == {"cuts": [], "refused": []}
+        assert not recall(bench.state)
 
 
 async def test_a_point_that_is_still_refused_waits_another_hour() -> None:

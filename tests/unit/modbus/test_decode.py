@@ -10,7 +10,8 @@ from modbus_peers import device, point
 from otgate.model import Batch, Device, Point, ValueType
 from otgate.quality import Quality
 from otgate_modbus.decode import Layout
-from otgate_modbus.planner import Ground, Learned
+from otgate_modbus.learned import Learned
+from otgate_modbus.planner import Ground
 from otgate_modbus.reading import readings_of
 
 GONE = Quality.INVALID | Quality.NO_VALUE
