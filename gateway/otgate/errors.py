@@ -1,5 +1,6 @@
 """Conditions that a caller acts on; each class is one reaction, never a message text."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,16 @@ class SpoolUnusable(OtgateError):
 
 class Refused(OtgateError):
     """An input was refused; the message is a sentence for the person who wrote it."""
+
+
+def in_words(error: OSError) -> str:
+    """Say what the system refused, ``Connection refused``, where Python adds addresses to it.
+
+    Not for TLS: its errors carry numbers of their own.
+    """
+    if error.errno and error.errno > 0:  # what a resolver says is numbered below zero
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from otgate.errors import in_words
 from otgate.publish.errors import BrokerLost, BrokerRefused
 from otgate.publish.settings import Broker, Tls, Transport
 
@@ -72,7 +73,7 @@ async def dial(broker: Broker, tls: Tls | None) -> socket.socket:
     except ssl.SSLError as error:
         raise BrokerRefused(f"TLS to {broker} failed: {_reason(error)}") from error
     except OSError as error:
-        raise BrokerLost(f"{broker}: {error.strerror or error}") from error
+        raise BrokerLost(f"{broker}: {in_words(error)}") from error
 
 
 def rearm_quickack(sock: socket.socket) -> None:
