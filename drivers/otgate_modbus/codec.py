@@ -28,6 +28,9 @@ READS = frozenset({1, 2, 3, 4})
 IDENTIFY, IDENTIFICATION = 0x2B, 0x0E
 """Encapsulated interface transport, read device identification: AP §6.21."""
 
+UNASKED = 64
+"""Frames that nobody waits for, beyond one for each request: a server that says more floods us."""
+
 
 class FramingLost(LinkLost):
     """What was received is no Modbus TCP; the stream cannot be trusted any further."""
@@ -93,15 +96,17 @@ class Identify(Ask):
 class Codec:
     """The client's end of one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, transaction: int = 0) -> None:
         self.counts = Counts()
-        self._transaction = 0
+        self.transaction = transaction
+        """The id of the last request. It runs on over connections: what was asked on an earlier
+        one may be answered on this one, by a gateway that kept the reply."""
         self._pending: dict[int, Ask] = {}
         self._rest = b""
 
     def request(self, ask: Ask) -> bytes:
         """Return the frame that asks, under a new transaction id."""
-        self._transaction = transaction = (self._transaction + 1) & 0xFFFF
+        self.transaction = transaction = (self.transaction + 1) & 0xFFFF
         self._pending[transaction] = ask
         self.counts.requests += 1
         return HEAD.pack(transaction, 0, len(ask.body)) + ask.body
@@ -130,7 +135,7 @@ class Codec:
                 break
             ask = self._pending.pop(transaction, None)
             if ask is None:
-                self.counts.late += 1
+                self._unasked()
                 continue
             ask.answer = self._checked(ask, data[start + 6 : at])
             self._settle(ask)
@@ -157,6 +162,12 @@ class Codec:
             raise FramingLost(f"byte count {body[2]} in a reply of {len(body) - 3}")
         self.counts.mismatched += 1
         return Missing.MISMATCHED
+
+    def _unasked(self) -> None:
+        counts = self.counts
+        counts.late += 1
+        if counts.late > counts.requests + UNASKED:
+            raise FramingLost(f"{counts.late} frames came that nobody asked for")
 
     def _settle(self, ask: Ask) -> None:
         """Forget the other transaction id of an ask that was retried."""

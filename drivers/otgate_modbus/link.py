@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import cast
 
-from otgate.errors import LinkLost
+from otgate.errors import LinkLost, in_words
 from otgate_modbus.codec import Answer, Ask, Codec, FramingLost, Missing
 from otgate_modbus.verdict import STOPPING
 
@@ -96,12 +96,12 @@ class Exchange:
 class Wire(asyncio.Protocol):
     """The connection. ``turn`` is held by whoever polls."""
 
-    def __init__(self, clock: Callable[[], int], gap_s: float = 0.0) -> None:
+    def __init__(self, clock: Callable[[], int], gap_s: float = 0.0, transaction: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
         self.turn = asyncio.Lock()
         self.gone: asyncio.Future[str] = self._loop.create_future()
         """Why the connection ended, once it has."""
-        self._codec = Codec()
+        self._codec = Codec(transaction)
         self.counts = self._codec.counts
         self._clock = clock
         self._gap_s = gap_s
@@ -109,6 +109,11 @@ class Wire(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
+
+    @property
+    def transaction(self) -> int:
+        """The id of the last request."""
+        return self._codec.transaction
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection into use."""
@@ -120,7 +125,10 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever is pending, at once."""
-        self._end(str(exc) if exc else "the server closed the connection")
+        if isinstance(exc, OSError):
+            self._end(f"the connection broke: {in_words(exc)}")
+        else:
+            self._end(str(exc) if exc else "the server closed the connection")
 
     def data_received(self, data: bytes) -> None:
         """Check what arrived and go on to the next requests."""
@@ -240,8 +248,10 @@ def _stops(answer: Answer) -> bool:
     return isinstance(answer, int) and answer in STOPPING
 
 
-async def open_wire(host: str, port: int, clock: Callable[[], int], gap_s: float) -> Wire:
-    """Connect.
+async def open_wire(
+    host: str, port: int, clock: Callable[[], int], gap_s: float, transaction: int = 0
+) -> Wire:
+    """Connect; ``transaction`` is the id of the last request that any connection made.
 
     Raises:
         LinkLost: nobody answers there.
@@ -249,9 +259,11 @@ async def open_wire(host: str, port: int, clock: Callable[[], int], gap_s: float
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, wire = await loop.create_connection(lambda: Wire(clock, gap_s), host, port)
+            _, wire = await loop.create_connection(
+                lambda: Wire(clock, gap_s, transaction), host, port
+            )
     except TimeoutError:
         raise LinkLost(f"no connection to {host}:{port} within {CONNECT_S:g} s") from None
     except OSError as error:
-        raise LinkLost(f"no connection to {host}:{port}: {error.strerror or error}") from error
+        raise LinkLost(f"no connection to {host}:{port}: {in_words(error)}") from error
     return wire

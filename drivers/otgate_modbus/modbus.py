@@ -24,6 +24,8 @@ class Modbus:
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
+        self._transactions: dict[tuple[str, int], int] = {}
+        """The last transaction id at each endpoint, over all connections."""
         self._preparing = asyncio.Lock()
         """Held while a session compiles its scans, so that many starting at once share the loop."""
 
@@ -53,7 +55,8 @@ class Modbus:
         host, port = endpoint(next(iter(settings.values())).url)
         quirks = [each.quirks for each in settings.values()]
         gap_s = max(quirk.request_gap_s for quirk in quirks)
-        wire = await open_wire(host, port, self._clock, gap_s)
+        last = self._transactions.get((host, port), 0)
+        wire = await open_wire(host, port, self._clock, gap_s, last)
         try:
             await asyncio.sleep(max(quirk.connect_delay_s for quirk in quirks))
             sessions = {
@@ -67,6 +70,7 @@ class Modbus:
                 for device, session in sessions.items()
             }
         finally:
+            self._transactions[host, port] = wire.transaction
             wire.close()
 
     def _session(self, link: Link, device: Device, settings: Settings, wire: Wire) -> ModbusSession:

@@ -84,6 +84,6 @@ async def test_transaction_ids_wrap() -> None:
         wire.expects("ffff 0000 0006 01 03 0000 0001").replies("ffff 0000 0005 01 03 02 0007")
         wire.expects("0000 0000 0006 01 03 0000 0001").replies("0000 0000 0005 01 03 02 0008")
         async with session(point("a", "hr 0"), port=wire.port) as bench:
-            bench.session._wire._codec._transaction = 0xFFFE
+            bench.session._wire._codec.transaction = 0xFFFE
             assert await bench.values() == {"a": 7}
             assert await bench.values() == {"a": 8}

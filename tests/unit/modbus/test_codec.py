@@ -2,7 +2,7 @@
 
 import pytest
 
-from otgate_modbus.codec import Ask, Codec, FramingLost, Missing
+from otgate_modbus.codec import UNASKED, Ask, Codec, FramingLost, Missing
 
 READ_ONE = (1, 3, 0, 1)
 
@@ -74,6 +74,26 @@ def test_a_retried_ask_takes_either_answer_and_the_other_is_late() -> None:
     assert codec.counts.late == 1
 
 
+def test_a_server_that_keeps_saying_what_nobody_asked_for_is_no_server() -> None:
+    codec, _ = asked()
+    unasked = "0009 0000 0003 01 83 02"
+    assert answered(codec, unasked * (1 + UNASKED)) == []
+    with pytest.raises(FramingLost, match="66 frames came that nobody asked for"):
+        answered(codec, unasked)
+
+
+def test_a_server_that_says_everything_twice_is_put_up_with() -> None:
+    codec = Codec()
+    for number in range(1, 10 * UNASKED):
+        codec.request(ask := Ask(*READ_ONE))
+        assert answered(codec, f"{number:04x} 0000 0005 01 03 02 002a" * 2) == [ask]
+    assert codec.counts.late == codec.counts.replies
+
+
+def test_transaction_ids_go_on_where_another_connection_left_off() -> None:
+    assert Codec(7).request(Ask(*READ_ONE))[:2] == bytes((0, 8))
+
+
 def test_what_was_forgotten_is_late() -> None:
     codec, ask = asked()
     codec.forget()
@@ -113,6 +133,6 @@ def test_any_other_length_is_no_modbus(length: str) -> None:
 
 def test_the_unfinished_frame_is_all_that_is_kept() -> None:
     codec, ask = asked()
-    answered(codec, "0009 0000 0003 01 83 02" * 100 + "0001 0000 0005 01 03")
+    answered(codec, "0009 0000 0003 01 83 02" * 50 + "0001 0000 0005 01 03")
     assert codec._rest == bytes.fromhex("0001 0000 0005 01 03")
     assert answered(codec, "02 002a") == [ask]
