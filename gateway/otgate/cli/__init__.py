@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
 
-from otgate.cli.command import COMMANDS, FAILED, USAGE, Command
+from otgate.cli.command import COMMANDS, FAILED, USAGE, Command, add_verbs
 from otgate.errors import OtgateError
 
 BUILT_IN = {
@@ -91,13 +91,5 @@ def parser_for(commands: Sequence[Command]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"otgate {version('otgate')}")
     verbs = parser.add_subparsers(metavar="VERB", title="verbs")
-    for command in commands:
-        verb = verbs.add_parser(
-            command.name,
-            help=command.summary,
-            description=command.description or command.summary,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.arguments(verb)
-        verb.set_defaults(run=command.run)
+    add_verbs(verbs, commands, "run")
     return parser

@@ -1,8 +1,9 @@
 """What a verb of the command line is; drivers and simulators bring theirs by entry point."""
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 COMMANDS = "otgate.commands"
 """Entry point group in which packages announce a `Command`."""
@@ -21,3 +22,16 @@ class Command:
     run: Callable[[Namespace], int]
     description: str = ""
     """The text of ``--help``: what it does, what it prints, an example."""
+
+
+def add_verbs(parsers: Any, commands: Iterable[Command], destination: str) -> None:
+    """Add a parser per command to argparse's sub-parsers; the chosen one's ``run`` is kept."""
+    for command in commands:
+        verb = parsers.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description or command.summary,
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        command.arguments(verb)
+        verb.set_defaults(**{destination: command.run})

@@ -1,26 +1,18 @@
-"""`otgate policy`: ask the policy before it is asked in earnest."""
+"""`otgate policy explain`: why one point crosses or does not."""
 
 import json
-import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from argparse import ArgumentParser, Namespace
 
-from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.loading import loaded
-from otgate.cli.places import site_argument
-from otgate.config.nearest import did_you_mean
+from otgate.cli.places import format_argument, site_argument
+from otgate.cli.unknown import unknown
 from otgate.config.site import Site
 from otgate.driver import planned_types
 from otgate.policy.decide import Verdict
 from otgate.policy.explain import as_json, as_text, explain
 
 DESCRIPTION = """\
-Ask a site's policy. Needs no device and no network.
-
-  otgate policy explain site.yaml f3/ia
-"""
-
-EXPLAIN = """\
 Say of one point whether it crosses each conduit, and by which guard, rule and limits.
 
   otgate policy explain site.yaml f3/ia
@@ -31,18 +23,11 @@ Exit: 0 explained, whether it crosses or not; 1 the site has errors; 2 no such p
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Add the sub-verbs."""
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    verb = verbs.add_parser(
-        "explain",
-        help="why a point crosses or does not",
-        description=EXPLAIN,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    site_argument(verb)
-    verb.add_argument("point", metavar="DEVICE/POINT", help="a point of the site")
-    verb.add_argument("--conduit", metavar="C", help="this conduit only")
-    verb.add_argument("--format", choices=["text", "json"], default="text")
+    """Add the verb's arguments."""
+    site_argument(parser)
+    parser.add_argument("point", metavar="DEVICE/POINT", help="a point of the site")
+    parser.add_argument("--conduit", metavar="C", help="this conduit only")
+    format_argument(parser)
 
 
 def execute(options: Namespace) -> int:
@@ -78,10 +63,4 @@ def paths(site: Site) -> list[str]:
     return [f"{device.id}/{point.id}" for device in site.devices for point in device.points]
 
 
-def unknown(what: str, word: str, known: Sequence[str]) -> int:
-    """Say that there is no such thing, and what was probably meant."""
-    print(f"otgate: no {what} `{word}`: {did_you_mean(word, known)}", file=sys.stderr)
-    return USAGE
-
-
-COMMAND = Command("policy", "ask the policy about a point", arguments, execute, DESCRIPTION)
+COMMAND = Command("explain", "why a point crosses or does not", arguments, execute, DESCRIPTION)

@@ -1,0 +1,29 @@
+"""`otgate policy`: ask the policy before it is asked in earnest. Each sub-verb is a module."""
+
+from argparse import ArgumentParser, Namespace
+
+from otgate.cli.command import Command, add_verbs
+from otgate.cli.policy import explain
+
+DESCRIPTION = """\
+Ask a site's policy. Needs no device and no network.
+
+  otgate policy explain site.yaml f3/ia
+"""
+
+VERBS = (explain.COMMAND,)
+"""In the order that help shows them."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the sub-verbs."""
+    add_verbs(parser.add_subparsers(metavar="VERB", required=True), VERBS, "run_policy")
+
+
+def execute(options: Namespace) -> int:
+    """Run the sub-verb that was asked for."""
+    code: int = options.run_policy(options)
+    return code
+
+
+COMMAND = Command("policy", "ask the policy about a point", arguments, execute, DESCRIPTION)
