@@ -43,10 +43,10 @@ class Stream:
             return
         rest = data[HEAD:]
         for _ in range(data[5]):
-            number, size = (*rest[:2], 0, 0)[:2]
-            text, rest = rest[2 : 2 + size], rest[2 + size :]
-            if len(text) != size:
+            if len(rest) < 2 or len(rest) < 2 + rest[1]:
                 return
+            number, size = rest[:2]
+            text, rest = rest[2 : 2 + size], rest[2 + size :]
             self.objects[number] = text.decode("utf-8", "replace").strip("\0 ")
         if data[3] == MORE_FOLLOWS and asked is not None and data[4] > asked:
             self.next = data[4]
