@@ -77,7 +77,7 @@ def read_address(text: str, base: int) -> Address:
     return Address(table, start, _register_bits(text, bit, last))
 
 
-def read_register(text: str, base: int, column: str) -> Address:
+def read_register(text: str, base: int, column: str, help_text: str) -> Address:
     """Read the address of one whole register, named in another ``column`` than the point's own.
 
     Raises:
@@ -86,9 +86,9 @@ def read_register(text: str, base: int, column: str) -> Address:
     try:
         address = read_address(text, base)
     except BadCell as bad:
-        raise BadCell(bad.code, column, bad.message, bad.help_text) from None
+        raise BadCell(bad.code, column, bad.message, help_text) from None
     if address.bits is not None or address.others:
-        raise BadCell("bad-address", column, f"`{text}` is not one register", "write `hr 100`")
+        raise BadCell("bad-address", column, f"`{text}` is not one whole register", help_text)
     return address
 
 

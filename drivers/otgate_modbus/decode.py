@@ -151,6 +151,7 @@ class Run:
         masks = np.array([(1 << reading.width) - 1 for reading in readings], np.uint16)
         self._step: Step = step_for(encoding, shifts, masks)
         self._invert = _or_none(np.array([reading.invert for reading in readings], np.bool_))
+        self._known = _known(readings)
         self._limits(readings)
         self._scale(readings, column)
 
@@ -169,13 +170,16 @@ class Run:
     def decode(self, rows: Bytes, values: Values, quality: Words) -> None:
         """Fill this run's part of ``values`` and worsen its ``quality``."""
         numbers, bad = self._step(rows)
-        if bad is not None and bad.any():
-            quality[bad] |= np.uint32(UNSPELLED)
-        if self.encoding.missing is not None:
+        if self.encoding.missing or self.encoding.lacking:
             self._mark_missing(rows, numbers, quality)
+        if bad is not None and bad.any():
+            _mark(np.flatnonzero(bad), UNSPELLED, quality)
+        for some, codes in self._known:
+            strange = (numbers[some, None] != codes).all(axis=1)
+            _mark(some[strange], BEYOND, quality)
         if self._bounds is not None:
             beyond = (numbers < self._bounds[0]) | (numbers > self._bounds[1])
-            quality[beyond] |= np.uint32(BEYOND)
+            _mark(np.flatnonzero(beyond), BEYOND, quality)
         if self._scaled:
             values[:] = self._in_units(numbers)
         elif self._invert is not None:
@@ -191,12 +195,11 @@ class Run:
         return numbers if self._over is None else numbers / self._over
 
     def _mark_missing(self, rows: Bytes, numbers: Numbers, quality: Words) -> None:
-        if self.encoding.form is Form.FLOAT:
-            missing = np.isnan(numbers)
-        else:
-            words = rows.view(f"<u{self.encoding.size}")[:, 0]
-            missing = words == words.dtype.type(self.encoding.missing)
-        quality[missing] |= np.uint32(MISSING)
+        if self.encoding.lacking:
+            quality[np.isnan(numbers)] |= np.uint32(MISSING)
+        words = rows.view(f"<u{self.encoding.size}")[:, 0]
+        for word in self.encoding.missing:
+            quality[words == words.dtype.type(word)] |= np.uint32(MISSING)
 
 
 class FactoredRun(Run):
@@ -229,11 +232,21 @@ class TextRun(Run):
     def decode(self, rows: Bytes, values: Values, quality: Words) -> None:
         """Fill this run's part of ``values`` and worsen its ``quality``."""
         for at, row in enumerate(rows):
-            spelled = row.tobytes().split(b"\0", 1)[0].rstrip(b" ")
             try:
-                values[at] = spelled.decode("utf-8")
+                values[at] = self._read(row.tobytes())
             except UnicodeDecodeError:
                 quality[at] |= np.uint32(UNSPELLED)
+            if self.encoding.lacking and not values[at]:
+                quality[at] |= np.uint32(MISSING)
+
+    def _read(self, spelled: bytes) -> str:
+        """Cut at the NUL before decoding: what stands behind it need not be text."""
+        if self.encoding.codec == "utf-16-be":
+            ends = (at for at in range(0, len(spelled), 2) if spelled[at : at + 2] == b"\0\0")
+            spelled = spelled[: next(ends, len(spelled))]
+        else:
+            spelled = spelled.split(b"\0", 1)[0]
+        return spelled.decode(self.encoding.codec).rstrip(" ")
 
 
 class Column:
@@ -401,6 +414,15 @@ def _widest_first(run: tuple[Kindred, list[Spot]]) -> tuple[int, str]:
     return -encoding.size, f"{encoding.name} {encoding.missing} {factored}"
 
 
+def _known(readings: Sequence[Reading]) -> list[tuple[NDArray[np.intp], NDArray[np.int64]]]:
+    """Return rows of enumerations and the codes that they may have."""
+    rows: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for row, reading in enumerate(readings):
+        if reading.codes:
+            rows[tuple(reading.codes)].append(row)
+    return [(np.array(some), np.array(codes, np.int64)) for codes, some in rows.items()]
+
+
 def _unless(terms: Sequence[float], plain: float) -> Numbers | None:
     column = np.array(terms, np.float64)
     return None if (column == plain).all() else column
@@ -408,6 +430,11 @@ def _unless(terms: Sequence[float], plain: float) -> Numbers | None:
 
 def _or_none(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     return mask if mask.any() else None
+
+
+def _mark(rows: NDArray[np.intp], word: int, quality: Words) -> None:
+    """Worsen the quality of values; where it is known that there is none, nothing is to be said."""
+    quality[rows[quality[rows] & np.uint32(Quality.NO_VALUE) == 0]] |= np.uint32(word)
 
 
 def _mark_unbounded(values: Values, quality: Words) -> None:

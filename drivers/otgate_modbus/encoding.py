@@ -1,10 +1,12 @@
 """How a point's registers spell its value: the types a point map may name, and byte orders.
 
-A type may be followed by ``na``, the value that says "not implemented": ``i16 na`` takes the
-usual one (0x8000), ``u16 na=0x7FFF`` another. For floats it is NaN.
+A type may be followed by ``na``, what says "not implemented": ``i16 na`` takes the usual word
+(0x8000), ``u16 na=0x7FFF`` another, ``u16 na=0x7FFF|0xFFFF`` two. For floats the usual is NaN, for
+texts nothing but NUL and spaces.
 """
 
 import re
+import struct
 from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,10 +35,14 @@ class Encoding(NamedTuple):
     size: int
     value_type: ValueType
     scalable: bool = True
-    missing: int | None = None
-    """Raw word, unsigned, that stands for "not implemented"; floats use NaN."""
+    missing: tuple[int, ...] = ()
+    """Raw words, unsigned, that stand for "not implemented"."""
+    lacking: bool = False
+    """Whether NaN, or a text without characters, is "not implemented" as well."""
     half: int = -1
     """Byte of the register for one-byte types: 0 high, 1 low."""
+    codec: str = ""
+    """How the bytes of a text spell its characters."""
 
     @property
     def registers(self) -> int:
@@ -59,6 +65,7 @@ KNOWN = {
             Encoding(f"flags{8 * size}", Form.UNSIGNED, size, I64, scalable=False)
             for size in (2, 4)
         ),
+        Encoding("flags64", Form.UNSIGNED, 8, U64, scalable=False),
         Encoding("time32", Form.UNSIGNED, 4, I64, scalable=False),
         Encoding("time64", Form.SIGNED, 8, I64, scalable=False),
         Encoding("u8_high", Form.UNSIGNED, 1, U64, half=0),
@@ -77,16 +84,22 @@ ALIASES = {
 }
 """Short names; ``time32`` is seconds and ``time64`` milliseconds since 1970."""
 
+CODECS = {"string": "utf-8", "latin1": "latin-1", "chars": "utf-16-be"}
+"""Texts: two bytes to a register, or in ``chars`` one character to a register."""
+
 MAX_TEXT = 250
 """Bytes in the largest read: 125 registers, V1.1b3 §6.3."""
 
 SYNTAX = re.compile(
     r"(?P<name>[a-z]+[0-9]*(?:_high|_low)?)(?:\((?P<argument>[0-9]{1,3})\))?"
-    r"(?:\s+na(?:=(?P<missing>-?[0-9]+|0x[0-9a-f]+))?(?P<na>))?"
+    r"(?:\s+na(?:\s*=\s*(?P<missing>[^\s=]+))?(?P<na>))?"
 )
+WORD = re.compile(r"-?[0-9]+|0x[0-9a-f]+")
+FLOATS = {2: "<e", 4: "<f", 8: "<d"}
 HELP = (
     "types are bool bits u8_high u8_low i8_high i8_low u16 i16 u32 i32 u64 i64 f16 f32 f64 "
-    "bcd16 bcd32 bcd64 mod10000(2..4) string(n) enum16 enum32 flags16 flags32 time32 time64"
+    "bcd16 bcd32 bcd64 mod10000(2..4) string(n) latin1(n) chars(n) enum16 enum32 flags16 flags32 "
+    "flags64 time32 time64"
 )
 
 
@@ -103,7 +116,9 @@ def read_type(text: str) -> Encoding:
     encoding = _named(text, found["name"], found["argument"])
     if found["na"] is None:
         return encoding
-    return encoding._replace(missing=_missing(text, encoding, found["missing"]))
+    given = found["missing"]
+    words = () if given is None else tuple(_word(text, encoding, one) for one in given.split("|"))
+    return _lacking(text, encoding, words)
 
 
 def _named(text: str, name: str, argument: str | None) -> Encoding:
@@ -113,8 +128,12 @@ def _named(text: str, name: str, argument: str | None) -> Encoding:
         return KNOWN[spelled]
     if spelled.startswith("mod10000(") and spelled[9:-1] in {"2", "3", "4"}:
         return Encoding(spelled, Form.MODULUS, 2 * int(spelled[9:-1]), U64)
-    if name == "string" and argument is not None and 1 <= int(argument) <= MAX_TEXT:
-        return Encoding(spelled, Form.TEXT, int(argument), ValueType.TEXT, scalable=False)
+    if name in CODECS and argument is not None:
+        size = int(argument) * (2 if name == "chars" else 1)
+        if 1 <= size <= MAX_TEXT:
+            return Encoding(
+                spelled, Form.TEXT, size, ValueType.TEXT, scalable=False, codec=CODECS[name]
+            )
     raise _unknown(text)
 
 
@@ -122,23 +141,52 @@ def _unknown(text: str) -> BadCell:
     return BadCell("unknown-type", "type", f"`{text}` is no Modbus point type", HELP)
 
 
-def _missing(text: str, encoding: Encoding, given: str | None) -> int:
+WITH_WORD = frozenset({Form.UNSIGNED, Form.SIGNED, Form.BCD, Form.FLOAT})
+"""Forms of which some value may be said to mean "not implemented"."""
+
+
+def _lacking(text: str, encoding: Encoding, words: tuple[int, ...]) -> Encoding:
+    """Return ``encoding`` with what means that there is no value: ``words``, or the usual."""
+    if encoding.form is Form.TEXT and not words:
+        return encoding._replace(lacking=True)
+    if encoding.form not in WITH_WORD:
+        help_ = "`na` goes with integers, BCD, floats, enum and flags; with texts it takes no value"
+        message = f"`{text}`: {encoding.name} has no value that means not implemented"
+        raise BadCell("unknown-type", "type", message, help_)
+    if words:
+        return encoding._replace(missing=words)
+    if encoding.form is Form.FLOAT:
+        return encoding._replace(lacking=True)
     bits = 8 * encoding.size
-    if encoding.form is Form.FLOAT and given is None:
-        return 0
-    if encoding.form not in {Form.UNSIGNED, Form.SIGNED}:
-        raise BadCell(
-            "unknown-type",
-            "type",
-            f"`{text}`: {encoding.name} has no value that means not implemented",
-            "`na` goes with integers, enum and flags; with floats it is NaN and takes no value",
-        )
-    if given is None:
-        return 1 << (bits - 1) if encoding.form is Form.SIGNED else (1 << bits) - 1
-    word = int(given, 0 if given.startswith("0x") else 10)
-    if -(1 << (bits - 1)) <= word < 1 << bits:
-        return word % (1 << bits)
-    raise BadCell("unknown-type", "type", f"`{text}`: {given} does not fit {encoding.name}")
+    usual = 1 << (bits - 1) if encoding.form is Form.SIGNED else (1 << bits) - 1
+    return encoding._replace(missing=(usual,))
+
+
+def _word(text: str, encoding: Encoding, given: str) -> int:
+    """Read a value that means not implemented, as the raw word that spells it."""
+    bits = 8 * encoding.size
+    if encoding.form is Form.FLOAT:
+        return _float_word(text, encoding, given)
+    if WORD.fullmatch(given):
+        word = int(given, 0 if given.startswith("0x") else 10)
+        if -(1 << (bits - 1)) <= word < 1 << bits:
+            return word % (1 << bits)
+    raise BadCell(
+        "unknown-type",
+        "type",
+        f"`{text}`: {given} does not fit {encoding.name}",
+        "write the word that the device sends, as in `na=0x7FFF`; several as `na=0x7FFF|0xFFFF`",
+    )
+
+
+def _float_word(text: str, encoding: Encoding, given: str) -> int:
+    try:
+        raw = struct.pack(FLOATS[encoding.size], float(given))
+    except (ValueError, OverflowError):
+        message = f"`{text}`: {given} does not fit {encoding.name}"
+        help_ = "write the number that the device sends, as in `na=-9999`"
+        raise BadCell("unknown-type", "type", message, help_) from None
+    return int.from_bytes(raw, "little")
 
 
 ORDERS = {

@@ -1,6 +1,6 @@
 """A point as the wire sees it: which addresses hold it and how they spell it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from otgate.cell import BadCell
@@ -53,6 +53,8 @@ class Reading(NamedTuple):
     """Bits, where the form is BITS."""
     scaling: Scaling
     invert: bool
+    codes: Collection[int] = ()
+    """The only values that an enumeration with states may have."""
     others: tuple[Span, ...] = ()
     """Further registers of the value, in its order."""
     factor: Span | None = None
@@ -131,6 +133,7 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
         width,
         _scaled(point, encoding),
         point.invert,
+        _codes(point, encoding, width),
         tuple(others),
         _factor(number, point, encoding, settings),
     )
@@ -164,6 +167,9 @@ def _registers(number: int, address: Address, encoding: Encoding, point: Point) 
     return spans
 
 
+FACTOR_HELP = "name the register with the power of ten, as in `hr 100`; a fixed factor is a `scale`"
+
+
 def _factor(number: int, point: Point, encoding: Encoding, settings: Settings) -> Span | None:
     """Return the register that holds the point's scale factor."""
     if not point.sf:
@@ -177,14 +183,7 @@ def _factor(number: int, point: Point, encoding: Encoding, settings: Settings) -
             "a scale factor beside raw_lo, raw_hi, eu_lo and eu_hi is ambiguous",
             "keep either the scale factor or the four range columns",
         )
-    address = read_register(point.sf, settings.base, "sf")
-    if address.table in BIT_TABLES:
-        raise BadCell(
-            "bad-address",
-            "sf",
-            f"`{point.sf}` is of bits and holds no scale factor",
-            "write the register that holds it, as in `hr 100`",
-        )
+    address = read_register(point.sf, settings.base, "sf", FACTOR_HELP)
     return Span(address.table, address.number, 1, number)
 
 
@@ -282,11 +281,38 @@ def _suits(address: Address, encoding: Encoding, point: Point) -> None:
             f"`{point.address}` is of bits and cannot hold {encoding.name}",
             "one bit is a bool; a range is bits, enum or flags",
         )
-    elif encoding.missing is not None:
+    elif encoding.missing:
         raise BadCell("unknown-type", "type", "bits have no value that means not implemented")
     if point.invert and encoding.value_type is not ValueType.BOOL:
         raise BadCell("bad-scale", "invert", "only a bool can be inverted", "use a scale of -1")
 
+
+def _codes(point: Point, encoding: Encoding, width: int) -> Collection[int]:
+    """Check that every state is one the point can be in; return them if it has no others."""
+    if not point.states:
+        return ()
+    if encoding.form in {Form.TEXT, Form.FLOAT} or point.scaled:
+        message = f"a point of type {encoding.name} has no states"
+        if point.scaled:
+            message = "a value in engineering units has no states"
+        raise BadCell("bad-states", "states", message, "states go with enum, flags and bool")
+    bits = width or 8 * encoding.size
+    low = -(1 << bits - 1) if encoding.form is Form.SIGNED else 0
+    high, what = low + (1 << bits) - 1, "codes"
+    if point.has_flags:
+        low, high, what = 0, bits - 1, "bits"
+    for code in point.states:
+        if not low <= code <= high:
+            message = f"state {code} cannot be: the {what} of this point run from {low} to {high}"
+            raise BadCell("bad-states", "states", message, STATES_HELP[point.has_flags])
+    return tuple(point.states) if encoding.name in ENUMS else ()
+
+
+ENUMS = frozenset({"enum16", "enum32"})
+STATES_HELP = {
+    False: "write the codes that the device sends, as in `0=open|1=closed`",
+    True: "flags name their bits by number, 0 being the lowest, as in `0=trip|1=alarm`",
+}
 
 BIT_TYPES = frozenset({"bool"})
 RANGE_TYPES = frozenset({"bits", "enum16", "flags16"})
@@ -303,5 +329,6 @@ def _scaled(point: Point, encoding: Encoding) -> Scaling:
 
 def _order(point: Point, encoding: Encoding, settings: Settings) -> str:
     order = point.order.strip().upper() or settings.order
-    wire_order(order, max(2, 2 * encoding.registers))
+    alone = encoding.form is Form.TEXT  # its registers stay in order, whatever their number
+    wire_order(order, 2 if alone else max(2, 2 * encoding.registers))
     return order

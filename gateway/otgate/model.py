@@ -140,6 +140,17 @@ class Point(msgspec.Struct, frozen=True):
     place: tuple[str, str, str, str, str] = ("", "", "", "", "")
     """Substation, voltage level, bay, equipment, phase."""
 
+    @property
+    def has_flags(self) -> bool:
+        """Whether its states name bits, each on or off, instead of codes: types called flags."""
+        return self.type.startswith("flags")
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the map says how its raw numbers become engineering units."""
+        ranged = self.raw_lo is not None and self.eu_lo is not None
+        return ranged or bool(self.sf) or (self.scale, self.offset) != (1.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Reporting:

@@ -34,6 +34,7 @@ ADDRESS = re.compile(r"([a-z]{2})?\s*(0x[0-9a-f]+|\d+)(?:\.(\d+))?(?:\s*-\s*(\d+
 LIST = re.compile(r"([a-z]{2})?\s*(?:0x[0-9a-f]+|\d+)(?:\s*\+\s*(?:0x[0-9a-f]+|\d+))+")
 TYPE = re.compile(r"([a-z]+?)(\d*)(?:_(high|low))?(?:\((\d+)\))?")
 WHOLE = 0xFFFF
+TEXTS = {"string": "utf-8", "latin": "latin-1", "chars": "utf-16-be"}
 FLOATS = {16: ">e", 32: ">f", 64: ">d"}
 WRAPS = frozenset({Kind.COUNTER})
 """Kinds whose value starts again at zero when the type is full; others stay at its end."""
@@ -152,7 +153,7 @@ def register_bits_slot(point: Point, address: Address) -> Slot:
 
 def is_text(point: Point) -> bool:
     """Whether the point's registers hold characters."""
-    return point.type.startswith("string")
+    return point.type.startswith(("string", "latin1", "chars"))
 
 
 def half_mask(type_name: str) -> int:
@@ -194,8 +195,8 @@ def words_of(point: Point, type_name: str) -> Callable[[Value], list[int]]:
             return decimals(point, bits // 16, lambda group: int(str(group), 16))
         case "mod":
             return decimals(point, int(argument or 2), lambda group: group)
-        case "string":
-            return text(int(argument or 16))
+        case "string" | "latin" | "chars":
+            return text(int(argument or 16), TEXTS[form])
         case _:
             raise Refused(f"the simulator does not know the type `{type_name}`")
 
@@ -257,12 +258,13 @@ def decimals(
     return words
 
 
-def text(size: int) -> Callable[[Value], list[int]]:
-    """Spell characters two in a register, the rest filled with NUL."""
+def text(size: int, codec: str) -> Callable[[Value], list[int]]:
+    """Spell characters two in a register, or one in UTF-16, the rest filled with NUL."""
+    size *= 2 if codec == "utf-16-be" else 1
     even = size + size % 2
 
     def words(value: Value) -> list[int]:
-        spelled = str(value).encode("ascii", "replace")[:size].ljust(even, b"\0")
+        spelled = str(value).encode(codec, "replace")[:size].ljust(even, b"\0")
         return split(int.from_bytes(spelled), 8 * even)
 
     return words

@@ -131,12 +131,14 @@ WHOLE: dict[str, float | str] = {
     "f32": 0.15625, "bcd16": 9_876, "bcd32": 98_765_432, "mod10000(2)": 12_345_678,
     "mod10000(3)": 123_456_789_012, "enum16": 77, "enum32": 70_000, "flags16": 0xA5A5,
     "u8_high": 200, "i8_low": -7, "string(5)": "GW-71",
+    "string(6)": "Zürs", "latin1(3)": "°CÜ", "chars(4)": "Ωm°", "flags32": 0x80000001,
 }  # fmt: skip
 LONG: dict[str, float | str] = {
     "u64": 2**63 + 11,
     "i64": -(2**62) - 3,
     "f64": 1.1,
     "bcd64": 9_876_543_210_987_654,
+    "flags64": 2**63 + 5,
 }
 BITS: dict[str, tuple[str, int]] = {
     "hr 200.0-1": ("enum", 2),

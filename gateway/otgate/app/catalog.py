@@ -54,6 +54,7 @@ def described(point: Point, value_type: ValueType, strip: frozenset[Strip]) -> C
         name="" if Strip.NAME in strip else point.name,
         description="" if Strip.DESCRIPTION in strip else point.description,
         states=dict(point.states),
+        flags=point.has_flags,
         substation=place[0],
         voltage_level=place[1],
         bay=place[2],

@@ -119,12 +119,19 @@ def _shown(sample: Sample, meta: PointMeta | None) -> str:
     if sample.v is None:
         return "-"
     unit = f" {meta.unit}" if meta and meta.unit else ""
-    label = meta.states.get(str(int(sample.v))) if meta and _is_code(sample) else None
-    return f"{sample.v} ({label})" if label else f"{sample.v}{unit}"
+    named = label(sample.v, meta) if meta else None
+    return f"{sample.v} ({named})" if named else f"{sample.v}{unit}"
 
 
-def _is_code(sample: Sample) -> bool:
-    return isinstance(sample.v, int)
+def label(value: object, meta: PointMeta) -> str | None:
+    """Return what a code means, or the names of the bits that are set."""
+    if isinstance(value, str) and meta.bits and value.isdecimal():  # an integer beyond 2^53
+        value = int(value)
+    if not isinstance(value, int):
+        return None
+    if meta.bits:
+        return ", ".join(label for bit, label in meta.bits.items() if value >> int(bit) & 1)
+    return meta.states.get(str(int(value)))
 
 
 def _time_us(samples: Samples, sample: Sample) -> int:

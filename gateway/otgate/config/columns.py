@@ -197,7 +197,11 @@ COLUMNS: Mapping[str, Column] = {
     "eu_hi": Column("High end of the range in engineering units.", number, "600"),
     "invert": Column("`yes` turns a status round.", truth, "no"),
     "unit": Column("The engineering unit.", text, "A"),
-    "states": Column("Labels of codes.", states, "0=open|1=closed"),
+    "states": Column(
+        "Labels of codes; of bits, 0 the lowest, where the type is flags.",
+        states,
+        "0=open|1=closed",
+    ),
     "deadband": Column(
         "Change worth reporting: engineering units, or percent of the range.", deadband, "0.5"
     ),

@@ -85,11 +85,13 @@ def openings(ids: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def _point(point: CatalogPoint) -> PointMeta:
+    labels = {str(code): label for code, label in point.states.items()}
     return PointMeta(
         id=point.id,
         kind=point.kind,
         type=TYPE_NAMES[ValueType(point.value_type)],
         max_age_s=point.max_age_s or None,
-        states={str(code): label for code, label in point.states.items()},
+        states={} if point.flags else labels,
+        bits=labels if point.flags else {},
         **{field: getattr(point, field) for field in COPIED},
     )

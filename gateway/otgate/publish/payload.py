@@ -93,6 +93,7 @@ class PointMeta(Struct, omit_defaults=True, kw_only=True, frozen=True):
     name: str = ""
     description: str = ""
     states: Annotated[dict[str, str], Meta(description="labels of codes")] = {}
+    bits: Annotated[dict[str, str], Meta(description="labels of bits, 0 the lowest")] = {}
     substation: str = ""
     voltage_level: str = ""
     bay: str = ""

@@ -29,6 +29,8 @@ class CatalogPoint(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     description: str = ""
     states: dict[int, str] = {}
+    flags: bool = False
+    """Whether the states name bits instead of codes."""
     substation: str = ""
     voltage_level: str = ""
     bay: str = ""

@@ -71,6 +71,14 @@ def samples(batches: list[Batch]) -> dict[int, tuple[Any, int]]:
         ("hr 0", "string(6)", "463300000000", "F3"),
         ("hr 0", "string(6)", "463320202020", "F3"),
         ("hr 0", "string(4)", "c3bc6200", "üb"),
+        ("hr 0", "string(4)", "46330000", "F3"),
+        ("hr 0", "string(4)", "4600ffff", "F"),
+        ("hr 0", "latin1(4)", "b0430000", "°C"),
+        ("hr 0", "latin1(3)", "b04320ff", "°C"),
+        ("hr 0", "chars(3)", "0046003300b0", "F3°"),
+        ("hr 0", "chars(3)", "00460020 0020", "F"),
+        ("hr 0", "chars(3)", "0046 0000 d800", "F"),
+        ("hr 0", "flags64", "8000000000000001", 2**63 + 1),
         ("hr 0", "enum", "0003", 3),
         ("hr 0", "enum32", "00010003", 65539),
         ("hr 0", "flags", "8001", 0x8001),
@@ -108,10 +116,19 @@ def test_each_type_is_read(address: str, type_: str, payload: str, value: object
         ("mod10000", "CDAB", "270f0001", 19999),
         ("string(4)", "BADC", "65466465", "Feed"),
         ("string(3)", "DCBA", "65460065", "Fee"),
+        ("latin1(2)", "BADC", "43b0", "°C"),
+        ("chars(2)", "BADC", "46003300", "F3"),
     ],
 )
 def test_each_order_is_read(type_: str, order: str, payload: str, value: object) -> None:
     assert decoded(point("a", "hr 0", type_, order=order), payload) == (value, GOOD)
+
+
+@pytest.mark.parametrize("order", ["CDAB", "DCBA"])
+def test_a_text_of_eight_bytes_is_no_number_of_64_bits(order: str) -> None:
+    swapped = order == "DCBA"
+    payload = "65466465 20723320" if swapped else "46656564 72203320"
+    assert decoded(point("a", "hr 0", "string(8)"), payload, order=order)[1] == GOOD
 
 
 def test_parts_of_a_register_do_not_follow_the_byte_order() -> None:
@@ -143,6 +160,18 @@ INCONSISTENT = GONE | Quality.INCONSISTENT
         ("enum na", "ffff", NOT_IMPLEMENTED),
         ("i16 na=-1", "ffff", NOT_IMPLEMENTED),
         ("f32 na", "7fc00000", NOT_IMPLEMENTED),
+        ("u16 na=1|2", "0001", NOT_IMPLEMENTED),
+        ("u16 na=1|2", "0002", NOT_IMPLEMENTED),
+        ("u16 na=1|2", "0003", GOOD),
+        ("f32 na=-9999", "c61c3c00", NOT_IMPLEMENTED),
+        ("f32 na=-9999", "7fc00000", FAILED),
+        ("f16 na=-1", "bc00", NOT_IMPLEMENTED),
+        ("bcd na", "ffff", NOT_IMPLEMENTED),
+        ("string(2) na", "0041", NOT_IMPLEMENTED),
+        ("string(2) na", "2020", NOT_IMPLEMENTED),
+        ("string(2) na", "4100", GOOD),
+        ("string(2)", "0000", GOOD),
+        ("chars(1)", "d800", INCONSISTENT),
         ("f32", "7fc00000", FAILED),
         ("f64", "7ff8000000000000", FAILED),
         ("f16", "7e00", FAILED),
@@ -170,6 +199,46 @@ def test_a_raw_value_outside_its_range_is_questionable() -> None:
     assert decoded(limited, "0014") == (100.0, GOOD)
     assert decoded(limited, "0018") == (125.0, Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
     assert decoded(limited, "0000") == (-25.0, Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
+
+
+STRANGE = Quality.QUESTIONABLE | Quality.OUT_OF_RANGE
+BREAKER = {0: "moving", 1: "open", 2: "closed"}
+
+
+@pytest.mark.parametrize(
+    ("address", "type_", "payload", "value", "quality"),
+    [
+        ("hr 0", "enum", "0002", 2, GOOD),
+        ("hr 0", "", "0003", 3, STRANGE),
+        ("hr 0", "enum32", "00000001", 1, GOOD),
+        ("hr 0", "enum32", "00010001", 65537, STRANGE),
+        ("hr 0.4-5", "", "0030", 3, STRANGE),
+        ("di 0-1", "enum", "03", 3, STRANGE),
+        ("hr 0", "u16", "0003", 3, GOOD),
+        ("hr 0", "flags", "0003", 3, GOOD),
+        ("hr 0", "enum na", "ffff", 0, NOT_IMPLEMENTED),
+    ],
+)
+def test_a_code_that_is_no_state_is_questionable(
+    address: str, type_: str, payload: str, value: int, quality: Quality
+) -> None:
+    assert decoded(point("a", address, type_, states=BREAKER), payload) == (value, quality)
+
+
+def test_each_enumeration_has_its_own_states() -> None:
+    points = [
+        point("a", "hr 0", states={0: "off", 1: "on"}),
+        point("b", "hr 1", states={5: "five"}),
+        point("c", "hr 2", "enum"),
+    ]
+    layout = layout_of(device(*points))
+    got = samples(layout.decode([bytes.fromhex("0005 0005 0005")], (0,), 7))
+    assert got == {0: (5, STRANGE), 1: (5, GOOD), 2: (5, GOOD)}
+
+
+def test_a_missing_value_outside_its_range_is_missing_and_no_more() -> None:
+    limited = point("a", "hr 0", "u16 na", raw_lo=4.0, raw_hi=20.0)
+    assert decoded(limited, "ffff")[1] == NOT_IMPLEMENTED
 
 
 def test_a_missing_value_is_not_scaled() -> None:

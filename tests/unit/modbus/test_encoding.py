@@ -23,6 +23,9 @@ from otgate_modbus.encoding import Form, read_type, wire_order
         ("mod10000", Form.MODULUS, 4, ValueType.U64),
         ("mod10000(3)", Form.MODULUS, 6, ValueType.U64),
         ("string(7)", Form.TEXT, 7, ValueType.TEXT),
+        ("latin1(7)", Form.TEXT, 7, ValueType.TEXT),
+        ("chars(7)", Form.TEXT, 14, ValueType.TEXT),
+        ("flags64", Form.UNSIGNED, 8, ValueType.U64),
         ("enum", Form.UNSIGNED, 2, ValueType.I64),
         ("flags32", Form.UNSIGNED, 4, ValueType.I64),
         ("time", Form.UNSIGNED, 4, ValueType.I64),
@@ -39,27 +42,36 @@ def test_a_type_has_a_form_a_size_and_a_value_type(
 @pytest.mark.parametrize(
     ("text", "missing"),
     [
-        ("u16 na", 0xFFFF),
-        ("i16 na", 0x8000),
-        ("u32 na", 0xFFFFFFFF),
-        ("i64 na", 1 << 63),
-        ("enum na", 0xFFFF),
-        ("u8_high na", 0xFF),
-        ("u16 na=32767", 32767),
-        ("i16 na=-1", 0xFFFF),
-        ("u16 na=0x7FFF", 0x7FFF),
-        ("u16", None),
+        ("u16 na", {0xFFFF}),
+        ("i16 na", {0x8000}),
+        ("u32 na", {0xFFFFFFFF}),
+        ("i64 na", {1 << 63}),
+        ("enum na", {0xFFFF}),
+        ("bcd na", {0xFFFF}),
+        ("u8_high na", {0xFF}),
+        ("u16 na=32767", {32767}),
+        ("i16 na=-1", {0xFFFF}),
+        ("u16 na=0x7FFF", {0x7FFF}),
+        ("u16 na = 0x7FFF|65535", {0x7FFF, 0xFFFF}),
+        ("f32 na=-9999", {0xC61C3C00}),
+        ("f64 na=1e300", {0x7E37E43C8800759C}),
+        ("f32 na", set()),
+        ("string(4) na", set()),
+        ("u16", set()),
     ],
 )
-def test_a_type_may_say_which_value_means_not_implemented(text: str, missing: int | None) -> None:
-    assert read_type(text).missing == missing
+def test_a_type_may_say_which_value_means_not_implemented(text: str, missing: set[int]) -> None:
+    encoding = read_type(text)
+    assert set(encoding.missing) == missing
+    assert encoding.lacking == (text in {"f32 na", "string(4) na"})
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "float", "u8", "u24", "string", "string(0)", "string(251)", "mod10000(5)", "bool na",
-        "string(4) na", "f32 na=3", "u16 na=65536", "i16 na=-32769", "u16 na=x", "u16(2)", "",
+        "string(4) na=0", "f32 na=x", "f16 na=1e9", "u16 na=65536", "u16 na=1|", "mod10000 na",
+        "chars(126)", "chars", "latin1(251)", "i16 na=-32769", "u16 na=x", "u16(2)", "",
     ],
 )  # fmt: skip
 def test_an_unknown_type_is_refused(text: str) -> None:

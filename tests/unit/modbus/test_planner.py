@@ -144,6 +144,38 @@ def test_a_mistake_names_its_point_and_column(bad: Point, code: str, field: str)
     assert (mistake.code, mistake.point, mistake.field) == (code, "a", field)
 
 
+@pytest.mark.parametrize(
+    ("address", "type_", "state", "said"),
+    [
+        ("hr 0", "enum", 65536, "the codes of this point run from 0 to 65535"),
+        ("hr 0", "", -1, "from 0 to 65535"),
+        ("hr 0", "i16", -32769, "from -32768 to 32767"),
+        ("hr 0.3-4", "", 4, "the codes of this point run from 0 to 3"),
+        ("hr 0.3", "", 2, "from 0 to 1"),
+        ("hr 0", "flags", 16, "the bits of this point run from 0 to 15"),
+        ("hr 0", "flags32", 32, "from 0 to 31"),
+        ("hr 0", "f32", 1, "a point of type f32 has no states"),
+        ("hr 0", "string(4)", 1, "a point of type string(4) has no states"),
+    ],
+)
+def test_a_state_that_cannot_be_is_a_mistake(
+    address: str, type_: str, state: int, said: str
+) -> None:
+    (mistake,) = mistakes(point("a", address, type_, states={0: "off", state: "on"}))
+    assert (mistake.code, mistake.point, mistake.field) == ("bad-states", "a", "states")
+    assert said in mistake.message
+
+
+def test_a_value_in_engineering_units_has_no_states() -> None:
+    (mistake,) = mistakes(point("a", "hr 0", "u16", scale=0.1, states={0: "off"}))
+    assert mistake.message == "a value in engineering units has no states"
+
+
+def test_the_ends_of_a_type_may_be_states() -> None:
+    plan(device(point("a", "hr 0", "flags64", states={0: "first", 63: "last"})))
+    plan(device(point("a", "hr 0", "i16", states={-32768: "none", 32767: "all"})))
+
+
 def test_all_mistakes_are_found_at_once() -> None:
     found = mistakes(point("a", "zz 1"), point("b", "hr 0", "u8"), point("c", "hr 0", scan="no"))
     assert [mistake.point for mistake in found] == ["a", "b", "c"]

@@ -46,6 +46,18 @@ def test_a_device_keeps_its_hash_when_another_changes() -> None:
     assert after.hashes["d1"] != Labels(before).hashes["d1"]
 
 
+def test_labels_of_bits_are_told_from_labels_of_codes() -> None:
+    states = {0: "trip", 3: "alarm"}
+    points = [
+        CatalogPoint("code", "status", 1, states=states),
+        CatalogPoint("word", "status", 1, states=states, flags=True),
+    ]
+    made = CatalogDevice.of("d0", points, "modbus")
+    code, word = Labels(Catalog("sub7", "gw1", "analytics", (made,))).meta("d0").points
+    assert (code.states, code.bits) == ({"0": "trip", "3": "alarm"}, {})
+    assert (word.states, word.bits) == ({}, {"0": "trip", "3": "alarm"})
+
+
 @pytest.mark.slow
 def test_fifty_thousand_points_are_held_in_a_few_megabytes() -> None:
     packed = pack_catalog(catalog(devices=50, points=1000))
