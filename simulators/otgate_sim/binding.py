@@ -32,7 +32,8 @@ WORDS = re.compile(r"[a-z]+|[0-9]+")
 CLOSED = frozenset({"closed", "close", "on", "in"})
 OPEN = frozenset({"open", "opened", "off", "out"})
 ACTIVE = CLOSED | {
-    "active", "alarm", "auto", "blocked", "charged", "healthy", "ok", "operated", "picked",
+    "active", "alarm", "auto", "blocked", "charged", "charging", "healthy", "mppt", "ok",
+    "operated", "picked",
     "present", "ready", "remote", "running", "started", "trip", "tripped", "true", "yes",
 }  # fmt: skip
 
@@ -169,7 +170,8 @@ class Binding:
         if "tap" in said:
             return lambda: bay.busbar.tap
         if {"pf", "factor", "cos"} & said:
-            return lambda: bay.power_factor
+            whole = 100.0 if self.point.unit == "%" else 1.0
+            return lambda: whole * bay.power_factor
         if "load" in said and self.point.unit in {"%", ""}:
             return lambda: 100.0 * bay.load
         return self.wandering()
@@ -216,6 +218,8 @@ class Binding:
         """Bind a state to what its words say, coded as the point's states are."""
         active = self.condition()
         codes = (code(self.point.states, OPEN, first=True), code(self.point.states, ACTIVE))
+        if self.point.type.startswith("flags"):
+            codes = (0, 1 << codes[1])
         return lambda: codes[active()]
 
     def condition(self) -> Callable[[], bool]:
@@ -246,7 +250,8 @@ class Binding:
 
 
 STEADILY_ON = frozenset(
-    {"auto", "charged", "disconnector", "healthy", "isolator", "ok", "ready", "remote", "watchdog"}
+    {"auto", "charge", "charged", "disconnector", "healthy", "isolator", "ok", "operating", "ready"}
+    | {"remote", "watchdog"}
 )
 """Words of a state that is on while nothing is wrong."""
 

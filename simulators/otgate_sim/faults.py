@@ -21,6 +21,8 @@ class Fault(StrEnum):
     LATE = "late"
     GARBAGE = "garbage"
     WRONG_TID = "wrong-tid"
+    RESCALE = "rescale"
+    """It answers well, with scale factors that are coarser by a power of ten."""
 
 
 @dataclass(slots=True)

@@ -117,7 +117,7 @@ class Connection(ServerRequestHandler):
     def send_spoilt(self, data: bytes, trouble: Trouble) -> None:
         """Send ``data`` as the device's trouble has it."""
         match trouble.now():
-            case Fault.NONE:
+            case Fault.NONE | Fault.RESCALE:
                 super().send(data)
             case Fault.EXCEPTION:
                 super().send(refused(data))

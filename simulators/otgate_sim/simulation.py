@@ -4,22 +4,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from otgate.errors import Refused
 from otgate.model import Device
 from otgate_sim.binding import Read, bind
+from otgate_sim.cells import cells_of
 from otgate_sim.dnp3.options import Options
 from otgate_sim.dnp3.site import DNP3, Outstations
-from otgate_sim.factors import factors_of, places_of, unfactored
 from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850.behaviour import Options as IedOptions
 from otgate_sim.iec61850.site import IEC61850, Ieds
-from otgate_sim.memory import Cell, Unit
+from otgate_sim.memory import Unit
 from otgate_sim.modbus import Endpoint, Served
 from otgate_sim.plant import Plant
-from otgate_sim.registers import slot_of
 
 MODBUS = "modbus"
 SHORTEST_FAULT_S, LONGEST_FAULT_S = 0.001, 86_400.0
@@ -121,18 +119,9 @@ class Simulation:
 
     def served(self, device: Device) -> Served:
         """Return a device's registers and the fault it shows."""
-        settings = device.settings
-        cells = []
-        factors = factors_of(device.points, settings.base)
-        for point, read in zip(device.points, self.reads[device.id], strict=True):
-            plain = unfactored(point, factors, settings.base)
-            slot = slot_of(plain, settings.base, settings.order)
-            cells.append(Cell(slot.place, partial(words, slot.words, read)))
-        for place, spelled in places_of(factors):
-            cells.append(Cell(place, partial(list, spelled)))
-        return Served(
-            Unit(device.id, cells, self.clock, self.plant.advance), self.troubles[device.id]
-        )
+        trouble = self.troubles[device.id]
+        cells = cells_of(device, self.reads[device.id], trouble)
+        return Served(Unit(device.id, cells, self.clock, self.plant.advance), trouble)
 
     def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Do what a control request asks: show a fault, or say what each device does.
@@ -182,11 +171,6 @@ class Simulation:
         device = asked.get("device")
         of_dnp3 = isinstance(device, str) and device in self.dnp3
         return self.dnp3.burst(asked) if of_dnp3 or not self.ieds.driven else self.ieds.burst(asked)
-
-
-def words(spell: Callable[[Any], list[int]], read: Read) -> list[int]:
-    """Spell what a point reads from the plant now."""
-    return spell(read())
 
 
 def is_possible(for_s: object) -> bool:

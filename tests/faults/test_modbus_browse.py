@@ -1,6 +1,7 @@
 """`otgate browse tcp://…` against live servers, SunSpec as a peer encodes it and none."""
 
 import asyncio
+import csv
 import json
 from pathlib import Path
 
@@ -210,8 +211,17 @@ async def test_the_files_that_it_writes_are_ones_that_check_takes(
     assert "inv1: " in said.err
     assert "Ours Inverter 10 0815" in said.err
     assert await asyncio.to_thread(main, ["check", str(tmp_path / "site.yaml")]) == 0
-    text = (tmp_path / "points" / "inv1.csv").read_text()
-    assert "m103_a,Amps,Inverter (Three Phase): A,measurement,hr 40072,u16 na" in text
+    with (tmp_path / "points" / "inv1.csv").open(newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert rows["m103_aphb"] == {
+        "id": "m103_aphb", "name": "Amps PhaseB", "description": "Inverter (Three Phase): AphB",
+        "phase": "B", "kind": "measurement", "address": "hr 40074", "type": "u16 na",
+        "sf": "hr 40076", "unit": "A", "states": "", "scan": "",
+    }  # fmt: skip
+    kinds = {name: row["kind"] for name, row in rows.items()}
+    assert (kinds["m103_wh"], kinds["m103_st"], kinds["m1_sn"]) == ("counter", "status", "text")
+    assert kinds["m1_da"] == "setting"
+    assert rows["m103_evt1"]["states"].startswith("0=ground_fault|1=dc_over_volt|")
 
 
 async def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """SunSpec points as rows of a point map: named by model, typed, scaled as the device says."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,8 +30,13 @@ UNITS = {
     "C": "°C", "Pct": "%", "Secs": "s", "Sec": "s", "mSecs": "ms", "Degrees": "°", "deg": "°",
     "cos()": "", "PF": "", "SF": "", "text": "", "Var": "var", "Varh": "varh", "WH": "Wh",
     "AH": "Ah", "mps": "m/s", "meters": "m", "HPa": "hPa", "W/m^2": "W/m2", "ohms": "Ω",
+    "%WHRtg": "%",
 }  # fmt: skip
 """Units that the definitions spell otherwise than the rest of a site does."""
+
+LETTERED = re.compile(r"[Pp]h(AB|BC|CA|A|B|C)$")
+NUMBERED = re.compile(r".*?L([123])(?:L([123]))?")
+"""How names end that are of a phase: ``AphA``, ``PPVphAB``; ``VL1``, ``VL1L2``."""
 
 ENERGIES = frozenset({"Wh", "kWh", "varh", "VAh", "Ah", "kAH"})
 LABEL_SAYS = 60
@@ -96,6 +102,7 @@ def point_of(model: Model, each: Field) -> Point:
         scale=scale,
         sf="" if each.sf is None else f"hr {model.block.at + each.sf}",
         states=states_of(entry),
+        place=("", "", "", "", phase_of(entry.name)),
         scan="slow" if entry.static or entry.type == "string" or entry.writable else "",
     )
 
@@ -104,6 +111,15 @@ def point_id(model: Model, each: Field) -> str:
     """Return an id such as ``m103_a`` or ``m160_1_dca``; a second model 203 is ``m203i2``."""
     instance = "" if model.number == 1 else f"i{model.number}"
     return "_".join((f"m{model.block.model}{instance}", *each.path)).lower()
+
+
+def phase_of(name: str) -> str:
+    """Return which phase a point measures, or between which two, by its name; empty for neither."""
+    lettered, numbered = LETTERED.search(name), NUMBERED.fullmatch(name)
+    if lettered:
+        return lettered[1]
+    numbers = numbered.groups("") if numbered else ()
+    return "".join("ABC"[int(number) - 1] for number in numbers if number)
 
 
 def unit_of(entry: Entry) -> str:

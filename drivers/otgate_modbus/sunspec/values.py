@@ -87,10 +87,10 @@ def exponent_of(field: Field, model: Registers) -> int | None:
 
 
 def states_of(entry: Entry) -> Mapping[int, str]:
-    """Return the names of codes or of bits, each code and each name once."""
+    """Return the names of codes or of bits, each code and each name once, none that is reserved."""
     found: dict[int, str] = {}
     for code, name in entry.symbols.items():
-        if name not in found.values():
+        if "reserved" not in name and name not in found.values():
             found.setdefault(code, name)
     return found
 
