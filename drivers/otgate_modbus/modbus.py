@@ -11,9 +11,10 @@ from otgate_modbus.learned import Of
 from otgate_modbus.link import Wire, open_wire
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
-from otgate_modbus.session import ModbusSession
+from otgate_modbus.session import ModbusSession, limit_s
 from otgate_modbus.settings import Settings, endpoint, settings_of
 from otgate_modbus.sunspec.keeping import kept
+from otgate_modbus.timing import medium_of
 
 
 class Modbus:
@@ -40,6 +41,14 @@ class Modbus:
             Mistakes: everything that is wrong with the point map or the settings.
         """
         return plan(device)
+
+    def timing(self, device: Device) -> str:
+        """Return in words what the times of the device's requests assume."""
+        return medium_of(settings_of(device.settings)).words
+
+    def limit_s(self, device: Device, scan: Scan) -> float:
+        """Return the deadline of one poll."""
+        return limit_s(settings_of(device.settings), scan)
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one connection and yield a session per device id.

@@ -22,12 +22,9 @@ from otgate_modbus.address import (
 from otgate_modbus.learned import Learned, Place, measure
 from otgate_modbus.reading import Extent, Reading, overlaps, readings_of, spans_of
 from otgate_modbus.settings import Settings, settings_of
+from otgate_modbus.timing import Medium, medium_of
 
 BITS_PER_GAP = 16
-REQUEST_BYTES = 12
-"""MBAP header (7), function, address and quantity: Messaging Guide V1.0b §3.1.3, V1.1b3 §6."""
-REPLY_BYTES = 9
-"""MBAP header, function and byte count before the data."""
 
 
 class Block(NamedTuple):
@@ -274,21 +271,23 @@ def _barred(span: Extent, reading: Reading, point: Point, ground: Ground) -> Mis
 
 
 def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Ground) -> Scan:
+    medium = medium_of(ground.settings)
     return Scan(
         name,
         period_s,
         tuple(reading.number for reading in readings),
         tuple(reading.value_type for reading in readings),
-        tuple(_request(block, ground.settings) for block in ground.pack(readings)),
+        tuple(_request(block, ground.settings, medium) for block in ground.pack(readings)),
     )
 
 
-def _request(block: Block, settings: Settings) -> Request:
+def _request(block: Block, settings: Settings, medium: Medium) -> Request:
     what = "bit" if block.table in BIT_TABLES else "register"
     first, last = (written(block.table, at, settings.base) for at in (block.start, block.stop - 1))
     where = first if block.length == 1 else f"{first} to {last}"
     many = "" if block.length == 1 else "s"
     function = int(block.table)
     text = f"unit {settings.unit}, function {function}: {block.length} {what}{many}, {where}"
-    wire = REQUEST_BYTES + REPLY_BYTES + block.reply_size
-    return Request(text, block.used, block.length - block.used, wire)
+    data = block.reply_size
+    wasted = block.length - block.used
+    return Request(text, block.used, wasted, medium.wire_bytes(data), medium.busy_s(data))

@@ -230,9 +230,10 @@ class ModbusSession:
 
     def _begun(self, scan: Scan, sheet: Sheet) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
-        limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
         together = max(len(group.lines) for group in sheet.groups)
-        return Poll(self._loop.time(), limit_s, self._pipelining.begin(together))
+        return Poll(
+            self._loop.time(), limit_s(self._settings, scan), self._pipelining.begin(together)
+        )
 
     def _no_answer(self, lines: Sequence[Line], poll: Poll) -> NoAnswer:
         """Count a poll without answer and say why, from the first line that was asked."""
@@ -241,3 +242,8 @@ class ModbusSession:
         answer = next((line.ask.answer for line in asked), Missing.SILENT)
         within = f" within {poll.timeout_s:g} s" if answer is Missing.SILENT else ""
         return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}{within}")
+
+
+def limit_s(settings: Settings, scan: Scan) -> float:
+    """Return how long one poll may take: it ends in time to say so before its next slot."""
+    return min(settings.timeout_s, OF_PERIOD * scan.period_s)

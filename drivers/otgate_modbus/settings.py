@@ -85,6 +85,8 @@ class Settings(BaseModel):
     """Order of bytes and words of values wider than a register."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     """One deadline for all requests of a poll, retry included."""
+    reply_delay_s: Annotated[float, Field(gt=0, le=60)] | None = None
+    """How long the device takes to answer, for `otgate plan` alone: round trip of a network."""
     gap: Annotated[int, Field(ge=0, le=124)] = 16
     """Unused registers that a request may bridge; sixteen times as many bits."""
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125

@@ -114,6 +114,17 @@ class Sharing(Protocol):
         """Return what is wrong with the devices of one link, by device id; without a device."""
 
 
+@runtime_checkable
+class Timed(Protocol):
+    """An optional power: says how long polls take, beside each request's ``takes_s``."""
+
+    def timing(self, device: Device) -> str:
+        """Return in words what the times of the device's requests assume."""
+
+    def limit_s(self, device: Device, scan: Scan) -> float:
+        """Return how long one poll of ``scan`` may take before it is given up."""
+
+
 def installed() -> dict[str, Driver]:
     """Return an instance of every driver installed on this machine, by name."""
     return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}

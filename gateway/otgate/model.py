@@ -186,6 +186,8 @@ class Request:
     wasted: int
     wire_bytes: int
     """Bytes of request and reply together on the wire."""
+    takes_s: float = 0.0
+    """How long it keeps the link busy, as far as that can be told offline; 0 is not told."""
 
 
 @dataclass(frozen=True, slots=True)

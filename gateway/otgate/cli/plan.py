@@ -2,19 +2,26 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.loading import loaded
 from otgate.cli.places import site_argument
 from otgate.config.site import Site
-from otgate.driver import installed
+from otgate.driver import Driver, Timed, installed
+from otgate.load import link_loads, percent, seconds
 from otgate.model import Device, Scan
 
 DESCRIPTION = """\
-Print, per device, the requests of each scan, what of the answers is used and wasted, the load on
-the link, and every housekeeping write that the driver may send. Needs no device and no network.
+Print, per device, the requests of each scan, what of the answers is used and wasted, and every
+housekeeping write that the driver may send; then how busy each link will be. Needs no device and
+no network.
+
+`busy` is how long one poll keeps the link, `load` the part of its period that this is. Both are
+arithmetic: on a serial line from its speed, on a network from a round trip, with the device's own
+delay as the last lines say. A scan that cannot keep its period gets a warning here and in
+`otgate check`.
 
   otgate plan site.yaml
   otgate plan site.yaml --requests
@@ -35,9 +42,10 @@ def execute(options: Namespace) -> int:
     if site is None:
         return FAILED
     if options.format == "json":
-        print(json.dumps([as_json(site, device) for device in site.devices], indent=2))
+        print(json.dumps(whole_json(site), indent=2))
     else:
-        print("\n\n".join("\n".join(lines(site, device, options)) for device in site.devices))
+        parts = [lines(site, device, options) for device in site.devices]
+        print("\n\n".join("\n".join(part) for part in [*parts, link_lines(site)]).rstrip())
     return OK
 
 
@@ -45,12 +53,16 @@ def lines(site: Site, device: Device, options: Namespace) -> Iterator[str]:
     """Write one device's plan for a person."""
     scans = site.plans[device.id]
     yield f"{device.id}  ({device.driver}, {len(device.points)} points)"
-    yield f"  {'scan':<12} {'period':>9} {'points':>7} {'requests':>9} {'used':>7} {'wasted':>7}"
+    timed = any(busy_s(scan) for scan in scans)
+    yield (
+        f"  {'scan':<12} {'period':>9} {'points':>7} {'requests':>9} {'used':>7} {'wasted':>7}"
+        + (f" {'busy':>8} {'load':>8}" if timed else "")
+    )
     for scan in scans:
         used, wasted = totals(scan)
         yield (
             f"  {scan.name:<12} {scan.period_s:>7g} s {len(scan.points):>7}"
-            f" {len(scan.requests):>9} {used:>7} {wasted:>7}"
+            f" {len(scan.requests):>9} {used:>7} {wasted:>7}" + (times(scan) if timed else "")
         )
         if options.requests:
             yield from (
@@ -60,6 +72,34 @@ def lines(site: Site, device: Device, options: Namespace) -> Iterator[str]:
     requests, octets = load(scans)
     yield f"  load: {requests:.3g} requests/s, {octets:.4g} bytes/s on the wire"
     yield f"  housekeeping writes: {'; '.join(housekeeping(device)) or 'none'}"
+
+
+def link_lines(site: Site) -> Iterator[str]:
+    """Write how busy each link will be, by which assumptions, and what is too much."""
+    drivers = installed()
+    by_id = {device.id: device for device in site.devices}
+    for load in link_loads(site.devices, site.plans, drivers):
+        shown = load.devices[:4]
+        more = f" and {len(load.devices) - len(shown)} more" if len(load.devices) > 4 else ""
+        yield f"link of {', '.join(shown)}{more}: busy {percent(load.share)} of the time"
+        yield f"  {timing(by_id[shown[0]], drivers)}"
+        yield from (f"  warning: {late.message}; {late.help}" for late in load.late())
+
+
+def times(scan: Scan) -> str:
+    """Write how long a poll keeps the link, and the part of its period that this is."""
+    return f" {seconds(busy_s(scan)):>8} {percent(busy_s(scan) / scan.period_s):>8}"
+
+
+def timing(device: Device, drivers: Mapping[str, Driver]) -> str:
+    """Say what the times of a device's requests assume."""
+    driver = drivers[device.driver]
+    return driver.timing(device) if isinstance(driver, Timed) else ""
+
+
+def busy_s(scan: Scan) -> float:
+    """Return how long one poll keeps the link busy; 0 is not told."""
+    return sum(request.takes_s for request in scan.requests)
 
 
 def totals(scan: Scan) -> tuple[int, int]:
@@ -80,6 +120,26 @@ def housekeeping(device: Device) -> list[str]:
     return list(installed()[device.driver].housekeeping)
 
 
+def whole_json(site: Site) -> list[dict[str, Any]]:
+    """Describe every device's plan for a program, each with the link that it shares."""
+    drivers = installed()
+    links: dict[str, dict[str, Any]] = {}
+    for load in link_loads(site.devices, site.plans, drivers):
+        link = {
+            "devices": load.devices,
+            "load": load.share,
+            "warnings": [
+                {"code": late.code, "scan": late.scan.name, "message": late.message}
+                for late in load.late()
+            ],
+        }
+        links.update(dict.fromkeys(load.devices, link))
+    return [
+        as_json(site, device) | {"timing": timing(device, drivers), "link": links.get(device.id)}
+        for device in site.devices
+    ]
+
+
 def as_json(site: Site, device: Device) -> dict[str, Any]:
     """Describe one device's plan for a program."""
     requests, octets = load(site.plans[device.id])
@@ -97,6 +157,7 @@ def as_json(site: Site, device: Device) -> dict[str, Any]:
                 "points": len(scan.points),
                 "used": totals(scan)[0],
                 "wasted": totals(scan)[1],
+                "busy_s": busy_s(scan),
                 "requests": [request.text for request in scan.requests],
             }
             for scan in site.plans[device.id]

@@ -14,6 +14,7 @@ from otgate.config.validate import partial, whole
 from otgate.config.yaml_text import Tree
 from otgate.driver import Driver, Sharing
 from otgate.errors import Mistake, Mistakes
+from otgate.load import link_loads
 from otgate.model import Device, Reporting, Scan, Sensitivity
 
 
@@ -195,6 +196,14 @@ class DeviceReading:
                 for mistake in mistakes:
                     place = self.key_place(self.numbers[device_id], mistake)
                     self.found.say(mistake.code, place, mistake.message, mistake.help)
+
+    def check_loads(self, drivers: Mapping[str, Driver]) -> None:
+        """Warn of scans that cannot keep their period."""
+        for load in link_loads(self.complete, self.plans, drivers):
+            for late in load.late():
+                number = self.numbers[late.scan.device]
+                place = self.tree.at("devices", number, "scans", late.scan.scan)
+                self.found.say(late.code, place, late.message, late.help)
 
     def place(
         self, number: int, mistake: Mistake, points: PointMap, numbers: Mapping[str, int]

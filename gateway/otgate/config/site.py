@@ -133,6 +133,7 @@ class SiteReading:
         for number, raw in enumerate(given.get("devices", ())):
             reading.read(number, raw, self.drivers, self.overrides)
         reading.check_sharing(self.drivers)
+        reading.check_loads(self.drivers)
         return reading
 
     def judge(self, policy: PolicyReading, devices: DeviceReading) -> None:

@@ -1,0 +1,72 @@
+"""`otgate plan` on a small site."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daemons import POINTS, POLICY, SITE
+from otgate.cli import main
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / "points").mkdir()
+    (tmp_path / "points/f1.csv").write_text(POINTS)
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    (tmp_path / "site.yaml").write_text(SITE)
+    return tmp_path
+
+
+def slow_answers(site: Path, delay_s: float) -> None:
+    """Let both devices share a link and answer after ``delay_s``."""
+    text = SITE.replace("10.0.0.6", "10.0.0.5").replace("base: 0,", f"reply_delay_s: {delay_s},")
+    (site / "site.yaml").write_text(text)
+
+
+def test_each_scan_says_how_long_it_keeps_the_link(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(site)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1].split()[-2:] == ["busy", "load"]
+    assert said[2].split() == ["fast", "0.1", "s", "3", "2", "3", "0", "10", "ms", "10", "%"]
+    assert "link of f1: busy 15 % of the time" in said
+    assert "  5 ms (assumed) from request to reply" in said
+
+
+def test_devices_of_one_link_are_added_up_and_warned_of(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow_answers(site, 0.03)
+    assert main(["plan", str(site)]) == 0
+    said = capsys.readouterr().out
+    assert "link of f1, f2: busy 180 % of the time" in said
+    assert "30 ms (`reply_delay_s`) from request to reply" in said
+    assert said.count("warning: ") == 1
+
+
+def test_a_program_is_told_the_same(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slow_answers(site, 0.03)
+    assert main(["plan", str(site), "--format", "json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["link"] == second["link"]
+    assert first["link"]["devices"] == ["f1", "f2"]
+    assert first["link"]["load"] == pytest.approx(1.8)
+    assert [each["code"] for each in first["link"]["warnings"]] == ["link-overloaded"]
+    assert [scan["busy_s"] for scan in first["scans"]] == pytest.approx([0.06, 0.06])
+
+
+def test_requests_are_listed_where_that_is_asked(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(site), "--requests"]) == 0
+    assert "unit 1, function 4: 2 registers, ir 0 to ir 1" in capsys.readouterr().out
+
+
+def test_a_site_with_errors_has_no_plan(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "points/f1.csv").write_text("id,kind,address\na,measurement,zz 1\n")
+    assert main(["plan", str(site)]) == 1
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert "bad-address" in captured.err
