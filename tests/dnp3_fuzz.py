@@ -2,10 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mutations import Mutations
 from otgate_dnp3.stack.application import FIR, parsed_request
 from otgate_dnp3.stack.association import Association
 from otgate_dnp3.stack.link import LONGEST_FRAME, Frame, FrameReader, frame
@@ -19,6 +19,8 @@ CORPUS = Path(__file__).parent / "corpus" / "dnp3"
 HANG_S = 0.1
 """CPU that one read of the socket may cost at most."""
 
+OBJECTS = Mutations(bytes((0, 1, 0x7F, 0x80, 0xFF, 0x5B, 0x28)), start=b"\x05\x64")
+
 SETTINGS = MasterSettings(
     unsolicited=frozenset({1, 2, 3}), time_sync=TimeSync.NON_LAN, keepalive_s=10
 )
@@ -31,52 +33,6 @@ def corpus() -> dict[str, bytes]:
         lines = (line.split("#")[0] for line in path.read_text(encoding="ascii").splitlines())
         found[path.stem] = bytes.fromhex("".join(lines))
     return found
-
-
-def flip(data: bytearray, chance: random.Random) -> None:
-    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-
-
-def spoil(data: bytearray, chance: random.Random) -> None:
-    data[chance.randrange(len(data))] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, 0x5B, 0x28))
-
-
-def cut(data: bytearray, chance: random.Random) -> None:
-    del data[chance.randrange(len(data)) :]
-
-
-def drop(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data))
-    del data[at : at + chance.randrange(1, 9)]
-
-
-def repeat(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data))
-    data[at:at] = data[at : at + chance.randrange(1, 40)]
-
-
-def junk(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data) + 1)
-    data[at:at] = chance.randbytes(chance.randrange(1, 20)) + b"\x05\x64"[: chance.randrange(3)]
-
-
-MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (
-    flip,
-    spoil,
-    cut,
-    drop,
-    repeat,
-    junk,
-)
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """``data`` with one to four mutations."""
-    changed = bytearray(data)
-    for _ in range(chance.randrange(1, 5)):
-        if changed:
-            chance.choice(MUTATIONS)(changed, chance)
-    return bytes(changed)
 
 
 @dataclass
@@ -141,9 +97,9 @@ def said(chance: random.Random, seeds: list[bytes], sequence: int) -> bytes:
     if chance.random() < 0.7 and fragment[1] == 129:
         fragment = bytes((fragment[0] & 0xF0 | sequence,)) + fragment[1:]
     if not whole and chance.random() < 0.6:
-        fragment = mutated(fragment, chance) or b"\xc0"
+        fragment = OBJECTS.mutated(fragment, chance) or b"\xc0"
     octets = b"".join(frame(0x44, 1, 10, each) for each in Segmenter().cut(fragment))
-    return mutated(octets, chance) if not whole and chance.random() < 0.4 else octets
+    return OBJECTS.mutated(octets, chance) if not whole and chance.random() < 0.4 else octets
 
 
 def run(seed: int, rounds: int) -> Victim:

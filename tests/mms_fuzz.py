@@ -3,11 +3,11 @@
 import gc
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mms_talks import Talk, octets, unopened
+from mutations import Mutations
 from otgate_iec61850.mms import control, cotp, presentation, report, session
 from otgate_iec61850.mms.access import InformationReport, Read
 from otgate_iec61850.mms.association import State
@@ -19,6 +19,8 @@ from otgate_iec61850.mms.naming import Name, Variable
 CORPUS = Path(__file__).parent / "corpus" / "mms"
 HANG_S = 0.1
 """CPU that one read of the socket may cost at most."""
+
+BER = Mutations(bytes((0, 1, 0x7F, 0x80, 0x81, 0x84, 0xFF, 0xA2, 0x30)))
 
 NAME = Name("D", "A")
 ASKED: tuple[Any, ...] = (
@@ -36,48 +38,6 @@ ASKED: tuple[Any, ...] = (
 def corpus() -> dict[str, bytes]:
     """MMS PDUs of servers by name, one file each: octets in hexadecimal, ``#`` comments."""
     return {path.stem: octets(path.read_text(encoding="ascii")) for path in CORPUS.glob("*.hex")}
-
-
-def flip(data: bytearray, chance: random.Random) -> None:
-    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-
-
-def spoil(data: bytearray, chance: random.Random) -> None:
-    spoils = (0, 1, 0x7F, 0x80, 0x81, 0x84, 0xFF, 0xA2, 0x30)
-    data[chance.randrange(len(data))] = chance.choice(spoils)
-
-
-def cut(data: bytearray, chance: random.Random) -> None:
-    del data[chance.randrange(len(data)) :]
-
-
-def drop(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data))
-    del data[at : at + chance.randrange(1, 9)]
-
-
-def repeat(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data))
-    data[at:at] = data[at : at + chance.randrange(1, 40)] * chance.randrange(1, 4)
-
-
-def junk(data: bytearray, chance: random.Random) -> None:
-    at = chance.randrange(len(data) + 1)
-    data[at:at] = chance.randbytes(chance.randrange(1, 20))
-
-
-MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (
-    flip, spoil, cut, drop, repeat, junk,
-)  # fmt: skip
-
-
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """``data`` with one to four mutations."""
-    changed = bytearray(data)
-    for _ in range(chance.randrange(1, 5)):
-        if changed:
-            chance.choice(MUTATIONS)(changed, chance)
-    return bytes(changed)
 
 
 def carried(mms: bytes) -> bytes:
@@ -151,10 +111,10 @@ def run(seed: int, rounds: int) -> Victim:
         if where == 0:
             victim.hear(carried(mms))
         elif where == 1:
-            victim.hear(mutated(carried(mms), chance))
+            victim.hear(BER.mutated(carried(mms), chance))
             victim.reopen()  # it may wait for the rest of a packet that never comes
         else:
-            victim.hear(carried(mutated(mms, chance)))
+            victim.hear(carried(BER.mutated(mms, chance)))
     return victim
 
 
@@ -169,7 +129,7 @@ def open_badly(seed: int, rounds: int) -> float:
         for at, each in enumerate(answers):
             began = time.process_time()
             try:
-                talk.requester.receive(mutated(each, chance) if at == spoiled else each)
+                talk.requester.receive(BER.mutated(each, chance) if at == spoiled else each)
             except MmsError:
                 break
             finally:

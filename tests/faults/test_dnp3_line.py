@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dnp3_fuzz import mutated
+from dnp3_fuzz import OBJECTS
 from dnp3_peers import HERE, Peer, peering
 from dnp3_talks import Talk, talking
 from otgate.errors import LinkLost
@@ -42,7 +42,7 @@ class Garbling:
     async def back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while octets := await reader.read(4096):
             spoilt = self._chance.random() < self.share
-            writer.write(mutated(octets, self._chance) if spoilt else octets)
+            writer.write(OBJECTS.mutated(octets, self._chance) if spoilt else octets)
 
     async def end(self) -> None:
         for task in self._tasks:
