@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test slow test-full test-all soak check format bench schema changelog
+.PHONY: help setup lab test slow test-full test-all soak check format bench bench-peers schema changelog
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
@@ -44,6 +44,9 @@ format: setup ## format and mend what ruff can
 bench: setup ## CPU per sample of each stage, and more; a table, and build/bench.json
 	for bench in tests/bench/*_bench.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 	@$(BIN)/python tests/bench/summary.py
+
+bench-peers: setup ## other gateways on the same load, each in an environment under build/
+	$(BIN)/python tests/bench/peers/compare.py $(ARGS)
 
 schema: setup ## write config/schema from the code
 	$(BIN)/otgate schema --write config/schema
