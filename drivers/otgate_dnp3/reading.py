@@ -6,7 +6,7 @@ from typing import NamedTuple
 from otgate.cell import BadCell
 from otgate.errors import Mistake
 from otgate.model import Device, Kind, Point, ValueType
-from otgate.scaling import Scaling, scaling_of
+from otgate.scaling import Scaling, no_scale, scaling_of
 from otgate_dnp3.address import SPELLED, Address, read_address
 from otgate_dnp3.stack.points import PointType
 
@@ -67,8 +67,7 @@ def read_point(number: int, point: Point) -> Reading:
     value_type = _value_type(address, point)
     scaling = scaling_of(point)
     if scaling.linear and HELD[address.point_type] not in SCALABLE:
-        message = f"a point at `{point.address}` takes no scale"
-        raise BadCell("bad-scale", "scale", message, "leave it empty")
+        raise no_scale(point, f"a point at `{point.address}`")
     if point.invert and value_type is not ValueType.BOOL:
         raise BadCell("bad-scale", "invert", "only a bool can be inverted", "use a scale of -1")
     if scaling.linear:

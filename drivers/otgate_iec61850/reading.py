@@ -6,7 +6,7 @@ from typing import NamedTuple
 from otgate.cell import BadCell
 from otgate.errors import Mistake
 from otgate.model import Device, Kind, Point, ValueType
-from otgate.scaling import Scaling, scaling_of
+from otgate.scaling import Scaling, no_scale, scaling_of
 from otgate_iec61850.address import BadReference, Fc, Reference, read_reference
 
 SIGNED = ("INT8", "INT16", "INT24", "INT32", "INT64")
@@ -66,9 +66,7 @@ def read_point(number: int, point: Point) -> Reading:
     _suits(held, point)
     scaling = scaling_of(point)
     if scaling.linear and held not in NUMERIC:
-        raise BadCell(
-            "bad-scale", "scale", f"a {_said(point, held)} takes no scale", "leave it empty"
-        )
+        raise no_scale(point, f"a {_said(point, held)}")
     if point.invert and held is not ValueType.BOOL:
         raise BadCell("bad-scale", "invert", "only a BOOLEAN can be inverted", "use a scale of -1")
     return Reading(

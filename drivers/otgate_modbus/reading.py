@@ -6,7 +6,7 @@ from typing import NamedTuple
 from otgate.cell import BadCell
 from otgate.errors import Mistake
 from otgate.model import Device, Point, ValueType
-from otgate.scaling import Scaling, scaling_of
+from otgate.scaling import Scaling, no_scale, scaling_of
 from otgate_modbus.address import (
     ADDRESSES,
     BIT_TABLES,
@@ -175,7 +175,7 @@ def _factor(number: int, point: Point, encoding: Encoding, settings: Settings) -
     if not point.sf:
         return None
     if not encoding.scalable:
-        raise BadCell("bad-scale", "sf", f"a point of type {encoding.name} takes no scale factor")
+        raise no_scale(point, f"a point of type {encoding.name}")
     if point.eu_lo is not None and point.raw_lo is not None:
         raise BadCell(
             "bad-scale",
@@ -322,9 +322,7 @@ def _scaled(point: Point, encoding: Encoding) -> Scaling:
     scaling = scaling_of(point, factored=True)
     if encoding.scalable or not scaling.linear:
         return scaling
-    raise BadCell(
-        "bad-scale", "scale", f"a point of type {encoding.name} takes no scale", "leave it empty"
-    )
+    raise no_scale(point, f"a point of type {encoding.name}")
 
 
 def _order(point: Point, encoding: Encoding, settings: Settings) -> str:

@@ -120,6 +120,8 @@ class Point(msgspec.Struct, frozen=True):
     order: str = ""
     scale: float = 1.0
     offset: float = 0.0
+    ratio: float = 1.0
+    """Of the instrument transformers between what is measured and the device; times ``scale``."""
     sf: str = ""
     """Address of a register that holds the power of ten of the value: SunSpec's scale factor."""
     raw_lo: float | None = None
@@ -149,7 +151,8 @@ class Point(msgspec.Struct, frozen=True):
     def scaled(self) -> bool:
         """Whether the map says how its raw numbers become engineering units."""
         ranged = self.raw_lo is not None and self.eu_lo is not None
-        return ranged or bool(self.sf) or (self.scale, self.offset) != (1.0, 0.0)
+        linear = (self.scale, self.offset, self.ratio) != (1.0, 0.0, 1.0)
+        return ranged or linear or bool(self.sf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,12 @@ EXACT = 2**40
 """Terms below this keep a 12-bit and most 32-bit raw values exact in a double's 53 bits."""
 
 
+Ends = tuple[float | None, float | None]
+
+SECONDARY = 10**6
+"""The greatest whole number that a ratio is taken for the quotient by."""
+
+
 class Scaling(NamedTuple):
     """``(raw * times + plus) / over``, and the raw range outside which a value is suspect."""
 
@@ -45,32 +51,55 @@ def scaling_of(point: Point, *, factored: bool = False) -> Scaling:
     if point.sf and not factored:
         help_ = "empty the cell; a constant factor goes into `scale`"
         raise BadCell("bad-scale", "sf", "this driver reads no scale factors", help_)
-    return _scaling(point.scale, point.offset, point.raw_lo, point.raw_hi, point.eu_lo, point.eu_hi)
+    return _scaling(
+        point.scale,
+        point.ratio,
+        point.offset,
+        (point.raw_lo, point.raw_hi),
+        (point.eu_lo, point.eu_hi),
+    )
+
+
+def quotient(ratio: float) -> Fraction:
+    """Return what a ratio was written as: 133.3... is 400/3, 133.33 as it stands."""
+    near = Fraction(ratio).limit_denominator(SECONDARY)
+    return near if float(near) == ratio else Fraction(repr(ratio))
+
+
+def no_scale(point: Point, what: str) -> BadCell:
+    """Return what is wrong where ``what``, such as "a bool", is to be scaled."""
+    sources = {"ratio": point.ratio != 1.0, "sf": bool(point.sf)}
+    column = next((name for name, given in sources.items() if given), "scale")
+    return BadCell("bad-scale", column, f"{what} takes no {WHAT[column]}", "leave it empty")
+
+
+WHAT = {"scale": "scale", "ratio": "ratio", "sf": "scale factor"}
 
 
 @lru_cache(maxsize=4096)
 def _scaling(
     scale: float,
+    ratio: float,
     offset: float,
-    raw_lo: float | None,
-    raw_hi: float | None,
-    eu_lo: float | None,
-    eu_hi: float | None,
+    raw_ends: Ends,
+    eu_ends: Ends,
 ) -> Scaling:
     for column, number in (("scale", scale), ("offset", offset)):
         if not isfinite(number) or (column == "scale" and not number):
             raise BadCell("bad-scale", column, f"a {column} of {number} leaves no value")
-    raw = _pair(raw_lo, raw_hi, "raw")
-    eu = None if raw is None else _pair(eu_lo, eu_hi, "eu")
+    raw = _pair(*raw_ends, "raw")
+    eu = None if raw is None else _pair(*eu_ends, "eu")
     if raw is None or eu is None:
         low, high = (-inf, inf) if raw is None else (min(raw), max(raw))
-        return _compiled(Fraction(repr(scale)), Fraction(repr(offset)), low, high)
-    if (scale, offset) != (1.0, 0.0):
+        slope = Fraction(repr(scale)) * quotient(ratio)
+        return _compiled(slope, Fraction(repr(offset)), low, high)
+    if (scale, ratio, offset) != (1.0, 1.0, 0.0):
+        column, what = ("ratio", "ratio") if ratio != 1.0 else ("scale", "scale or offset")
         raise BadCell(
             "bad-scale",
-            "scale",
-            "a scale or offset beside raw_lo, raw_hi, eu_lo and eu_hi is ambiguous",
-            "keep either scale and offset or the four range columns",
+            column,
+            f"a {what} beside raw_lo, raw_hi, eu_lo and eu_hi is ambiguous",
+            "keep either scale, ratio and offset or the four range columns",
         )
     low_raw, high_raw, low_eu, high_eu = (Fraction(repr(end)) for end in (*raw, *eu))
     slope = (high_eu - low_eu) / (high_raw - low_raw)

@@ -38,7 +38,7 @@ def factors_of(points: Sequence[Point], base: int) -> Mapping[Register, int]:
 def finest(point: Point) -> int:
     """Return the least power of ten with which the values of a point fit its type."""
     ends = (abs(end) for end in (point.eu_lo, point.eu_hi) if end is not None)
-    greatest = max(ends, default=100.0) / abs(point.scale)
+    greatest = max(ends, default=100.0) / abs(point.scale * point.ratio)
     power = math.ceil(math.log10(max(greatest, 1e-9) / highest_of(point.type)))
     return min(COARSEST, max(FINEST, power))
 

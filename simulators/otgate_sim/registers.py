@@ -206,7 +206,7 @@ def raw_of(point: Point, value: Value) -> float:
     number = float(value) if not isinstance(value, str) else 0.0
     ends = (point.raw_lo, point.raw_hi, point.eu_lo, point.eu_hi)
     if None in ends:
-        return (number - point.offset) / point.scale
+        return (number - point.offset) / (point.scale * point.ratio)
     raw_lo, raw_hi, eu_lo, eu_hi = (end for end in ends if end is not None)
     return raw_lo + (number - eu_lo) * (raw_hi - raw_lo) / (eu_hi - eu_lo)
 
@@ -224,7 +224,7 @@ def fitted(point: Point, value: Value, lowest: int, highest: int) -> int:
 
 def unscaled(point: Point) -> bool:
     """Whether raw numbers are engineering units."""
-    return (point.scale, point.offset) == (1.0, 0.0) and point.raw_lo is None
+    return (point.scale, point.offset, point.ratio) == (1.0, 0.0, 1.0) and point.raw_lo is None
 
 
 def integers(point: Point, bits: int, lowest: int, shift: int) -> Callable[[Value], list[int]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from otgate.config.forms import ID_HELP, ID_PATTERN
 from otgate.config.nearest import did_you_mean
+from otgate.config.ratios import BadRatio, applied
 from otgate.model import Deadband, Kind, Sensitivity
 
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
@@ -167,6 +168,18 @@ def scan_reader(scans: Collection[str]) -> Callable[[str], str]:
     return scan
 
 
+def ratio_reader(ratios: Mapping[str, float]) -> Callable[[str], float]:
+    """Return a reader of the ratios that apply to a point, which knows the device's."""
+
+    def ratio(cell: str) -> float:
+        try:
+            return applied(cell, ratios)
+        except BadRatio as bad:
+            raise BadCell("wrong-value", bad.message, bad.help) from None
+
+    return ratio
+
+
 KINDS = tuple(map(str, Kind))
 SENSITIVITIES = tuple(one.name.lower() for one in Sensitivity)
 PLACE = ("substation", "voltage_level", "bay", "equipment", "phase")
@@ -188,6 +201,11 @@ COLUMNS: Mapping[str, Column] = {
     "order": Column("Byte and word order, where it is not the device's.", text, "CDAB"),
     "scale": Column("Factor from raw to engineering units.", number, "0.1"),
     "offset": Column("Added after scaling, in engineering units.", number, "-40"),
+    "ratio": Column(
+        "Instrument transformers to multiply by: names of the device's `ratios`, or `400/5`.",
+        ratio_reader({}),
+        "400/5",
+    ),
     "sf": Column(
         "Address of a register that holds the value's power of ten (SunSpec).", intern, "hr 40083"
     ),

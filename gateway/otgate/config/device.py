@@ -131,7 +131,11 @@ class DeviceReading:
             return None
         place = self.tree.at("devices", number, "points")
         ground = self.ground(given)
-        key = (given["points"], ground.zone, tuple(ground.scans.items()))
+        key = (
+            given["points"],
+            ground.zone,
+            *map(tuple, (ground.scans.items(), ground.ratios.items())),
+        )
         if key not in self.maps:
             source = self.source(given["points"], place)
             self.maps[key] = None if source is None else read_points(source, ground, self.found)
@@ -150,6 +154,7 @@ class DeviceReading:
         return Ground(
             zone=given.get("zone", ""),
             scans=given.get("scans", {}),
+            ratios=given.get("ratios", {}),
             vocabulary=self.policy.tags if self.policy else None,
             sensitivity=Sensitivity[self.defaults.sensitivity.upper()],
             tags=frozenset(self.defaults.tags),

@@ -11,6 +11,7 @@ from otgate.config.columns import (
     PLACE,
     SPREADSHEET_ERRORS,
     BadCell,
+    ratio_reader,
     scan_reader,
     tags_reader,
 )
@@ -42,6 +43,8 @@ class Ground:
     tags: frozenset[str] = frozenset()
     max_age_s: float = 0.0
     owner: str = ""
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    """Of the device's instrument transformers."""
 
     @property
     def scan(self) -> str:
@@ -154,6 +157,7 @@ class Rows:
         special = {
             "scan": scan_reader(self.ground.scans) if self.ground.scans else str,
             "tags": tags_reader(self.ground.vocabulary),
+            "ratio": ratio_reader(self.ground.ratios),
         }
         comma = self.map.table.delimiter == ";"
         for number, name in enumerate(self.map.header):

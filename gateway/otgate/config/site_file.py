@@ -16,6 +16,7 @@ from otgate.config.forms import (
     Version,
     wrong,
 )
+from otgate.config.ratios import BadRatio, read_ratio
 from otgate.config.time_zones import known_zone
 
 SensitivityName = Literal["public", "internal", "restricted", "bcsi"]
@@ -52,6 +53,15 @@ def a_time_zone(name: str) -> str:
     return name
 
 
+def a_ratio(given: float | str) -> float:
+    """Accept a transformer's ratio, as a quotient or as what it is the quotient of."""
+    try:
+        return float(read_ratio(given if isinstance(given, str) else f"{given:g}"))
+    except BadRatio as bad:
+        raise wrong("wrong-value", bad.message, bad.help) from None
+
+
+Ratio = Annotated[float | str, AfterValidator(a_ratio)]
 Scans = Annotated[dict[Id, Period], Field(min_length=1, examples=[{"fast": 0.5, "normal": 2}])]
 DEFAULT_SCANS = {"normal": 2.0}
 
@@ -69,6 +79,10 @@ class DeviceEntry(Entry):
     """The point map, a CSV file beside the site file."""
     scans: Scans = DEFAULT_SCANS
     """Scan classes: name and period in seconds."""
+    ratios: Annotated[dict[Id, Ratio], Field(examples=[{"ct": "400/5", "pt": "11000/110"}])] = (
+        Field(default_factory=dict)
+    )
+    """Ratios of instrument transformers, which points name in their column `ratio`."""
     reporting: ReportingEntry | None = None
     """How often its points are sent; replaces `defaults.reporting`."""
     time_zone: Annotated[str, AfterValidator(a_time_zone)] = ""

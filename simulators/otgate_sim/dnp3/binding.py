@@ -80,7 +80,7 @@ def entry_of(point: Point, options: Options) -> Entry:
     """
     place = place_of(point)
     point_type, type_name = place.point_type, point.type
-    if not type_name and point.scale == 1.0 and point.raw_lo is None:
+    if not type_name and point.scale * point.ratio == 1.0 and point.raw_lo is None:
         type_name = "f32"
     static = event = 0
     if point_type is PointType.ANALOG_INPUT:

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from math import inf
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from modbus_peers import point
 from otgate.cell import BadCell
-from otgate.scaling import PLAIN, Scaling, scaling_of
+from otgate.scaling import PLAIN, Scaling, no_scale, quotient, scaling_of
 
 
 def scaled(raw: float, **cells: Any) -> float:
@@ -88,3 +89,47 @@ def test_a_driver_that_reads_no_scale_factors_refuses_one() -> None:
         scaling_of(point("a", "ai 0", sf="ai 1"))
     assert refused.value.column == "sf"
     assert scaling_of(point("a", "hr 0", sf="hr 1"), factored=True) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("cells", "raw", "value"),
+    [
+        ({"ratio": 80.0}, 4.125, 330.0),
+        ({"ratio": 80.0, "scale": 0.001}, 4123, 329.84),
+        ({"ratio": 400 / 3, "scale": 0.001}, 4500, 600.0),
+        ({"ratio": 0.1, "scale": 0.1, "offset": -40.0}, 372, -36.28),
+        ({"ratio": 133.33}, 3, 399.99),
+        ({"ratio": 0.3333331}, 10, 3.333331),
+    ],
+)
+def test_a_ratio_multiplies_the_scale(cells: dict[str, float], raw: float, value: float) -> None:
+    scaling = scaling_of(point("a", "hr 0", **cells))
+    assert (raw * scaling.times + scaling.plus) / scaling.over == value
+
+
+def test_a_ratio_is_the_quotient_that_it_was_written_as() -> None:
+    assert quotient(400 / 3) == Fraction(400, 3)
+    assert quotient(11000 / 110) == 100
+    assert quotient(133.33) == Fraction("133.33")
+
+
+def test_a_ratio_beside_ranges_is_ambiguous() -> None:
+    ranges = {"raw_lo": 0.0, "raw_hi": 4000.0, "eu_lo": 0.0, "eu_hi": 5.0}
+    with pytest.raises(BadCell, match="a ratio beside") as bad:
+        scaling_of(point("a", "hr 0", ratio=80.0, **ranges))
+    assert bad.value.column == "ratio"
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "said"),
+    [
+        ({"scale": 0.1}, "scale", "a bool takes no scale"),
+        ({"ratio": 80.0}, "ratio", "a bool takes no ratio"),
+        ({"sf": "hr 1"}, "sf", "a bool takes no scale factor"),
+    ],
+)
+def test_what_cannot_be_scaled_is_said_of_the_cell_that_asks(
+    cells: dict[str, Any], column: str, said: str
+) -> None:
+    bad = no_scale(point("a", "di 0", **cells), "a bool")
+    assert (bad.column, bad.message) == (column, said)

@@ -68,11 +68,12 @@ def test_the_point_map_can_be_planned() -> None:
     assert sum(len(scan.points) for scan in scans) == len(points) == 7
 
 
-@pytest.mark.parametrize("address", re.findall(r"^\| `([^`]+)` \|", GUIDE, re.MULTILINE)[:8])
+@pytest.mark.parametrize("address", re.findall(r"^\| `([^`]+)` \|", GUIDE, re.MULTILINE)[:9])
 def test_each_address_it_shows_is_one(address: str) -> None:
     read_address(address, 0)
 
 
-@pytest.mark.parametrize("name", re.findall(r"`([a-z0-9]+ na(?:=\w+)?)`", GUIDE))
+@pytest.mark.parametrize("name", re.findall(r"`([a-z0-9()]+ na[^`]*)`", GUIDE))
 def test_each_type_with_a_missing_value_is_one(name: str) -> None:
-    assert read_type(name).missing is not None
+    encoding = read_type(name)
+    assert encoding.missing or encoding.lacking
