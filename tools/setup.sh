@@ -56,7 +56,7 @@ if ! command -v tshark >/dev/null 2>&1; then
     if root; then
         apt_install tshark || say "tshark could not be installed; tests of its dissector are skipped"
     else
-        say "note: no tshark here; tests of its DNP3 dissector are skipped"
+        say "note: no tshark here; tests of its dissectors are skipped"
     fi
 fi
 

@@ -11,10 +11,12 @@ from py1815.decode import PointType as Theirs
 from py1815.master import Exchange, Outcome
 from py1815.master import Outstation as Association
 
-from dnp3_capture import MALFORMED, Recording, capture, dissected
+from captures import capture, fields
+from dnp3_dissected import DNP3_PORT, MALFORMED
 from otgate_sim.dnp3.database import Entry
 from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.dnp3.outstation import Outstation
+from otgate_sim.dnp3.server import Way
 from outstations import (
     AI,
     AOS,
@@ -168,12 +170,12 @@ async def walked(wire: Wire, sequence: int, objects: str) -> int:
 
 
 async def test_tshark_finds_no_malformed_frame_in_a_session_of_everything(tmp_path: Path) -> None:
-    recording: Recording = []
+    recording: list[tuple[bool, bytes]] = []
     made = station(fragment=600, unsolicited=False)
     made.database.add(Entry(DBI, 0, event_class=1), Entry(OCT, 1, event_class=3, value=b"serial"))
     made.database.add(Entry(BI, 300, event_class=1, event_variation=3))
     async with listening(made) as endpoint, wired(endpoint.port) as wire:
-        endpoint.tap = lambda way, octets: recording.append((way, octets))
+        endpoint.tap = lambda way, octets: recording.append((way is Way.FROM_MASTER, octets))
         wire.writer.write(wire.station.request_link_status())
         await wire.ask(f"c0 02 {CLEAR_RESTART}")
         await wire.ask("c1 18")
@@ -193,21 +195,21 @@ async def test_tshark_finds_no_malformed_frame_in_a_session_of_everything(tmp_pa
             at = await walked(wire, at, f"20 {variation:02x} 06")
         await wire.ask(f"c{at:x} 05 0c 01 17 01 00 41 01 64000000 00000000 00")
         await wire.ask(f"c{(at + 1) % 16:x} 17")
-    capture(tmp_path / "session.pcap", recording)
-    bad = dissected(tmp_path / "session.pcap", "frame.number", "_ws.expert.message", only=MALFORMED)
+    capture(tmp_path / "session.pcap", recording, DNP3_PORT)
+    bad = fields(tmp_path / "session.pcap", "frame.number", "_ws.expert.message", only=MALFORMED)
     assert bad == []
-    functions = dissected(tmp_path / "session.pcap", "dnp3.al.func", only="dnp3.al.func")
+    functions = fields(tmp_path / "session.pcap", "dnp3.al.func", only="dnp3.al.func")
     assert len(functions) > 60
 
 
 @pytest.mark.parametrize("fault", [Dnp3Fault.CORRUPT, Dnp3Fault.GARBAGE, Dnp3Fault.CORRUPT_BODY])
 async def test_tshark_finds_what_a_fault_has_spoilt(tmp_path: Path, fault: Dnp3Fault) -> None:
-    recording: Recording = []
+    recording: list[tuple[bool, bytes]] = []
     made = station(unsolicited=False)
     async with listening(made) as endpoint, wired(endpoint.port) as wire:
-        endpoint.tap = lambda way, octets: recording.append((way, octets))
+        endpoint.tap = lambda way, octets: recording.append((way is Way.FROM_MASTER, octets))
         made.trouble.begin(fault)
         wire.send("c0 01 3c 01 06")
         await wire.is_silent()
-    capture(tmp_path / "spoilt.pcap", recording)
-    assert dissected(tmp_path / "spoilt.pcap", "frame.number", only=MALFORMED)
+    capture(tmp_path / "spoilt.pcap", recording, DNP3_PORT)
+    assert fields(tmp_path / "spoilt.pcap", "frame.number", only=MALFORMED)

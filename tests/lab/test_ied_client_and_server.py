@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from captures import capture, dissected
 from daemons import eventually
 from ieds import (
     CID,
@@ -23,8 +24,8 @@ from ieds import (
     bay,
     listening,
 )
-from mms_capture import capture, complaints, dissected
-from mms_capture import names as names_of
+from mms_dissected import MMS_PORT, complaints
+from mms_dissected import names as names_of
 from otgate.endpoint.tls import TlsFiles
 from otgate.errors import Refused
 from otgate_iec61850.mms.association import Ends
@@ -501,7 +502,7 @@ async def test_an_independent_dissector_finds_nothing_wrong(tmp_path: Path) -> N
         server.controls[BREAKER].refuses = AddCause.BLOCKED_BY_MODE
         with pytest.raises(CommandRefused):
             await commanded(server, heard, BREAKER, value=True)
-    capture(tmp_path / "session.pcap", said)
+    capture(tmp_path / "session.pcap", said, MMS_PORT)
     packets = await asyncio.to_thread(dissected, tmp_path / "session.pcap")
     assert not complaints(packets)
     assert {"mms.informationReport_element", "mms.getNameList_element"} <= names_of(packets)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from dissected import capture, complaints, dissected, shown, unknown
+from captures import capture, dissected, shown
 from dnp3_columns import DELIVERED
+from dnp3_dissected import DNP3_PORT, complaints, unknown
 from otgate_dnp3.stack import encode
 from otgate_dnp3.stack.application import FIR, Function, confirm, request, response
 from otgate_dnp3.stack.association import Association
@@ -57,7 +58,7 @@ def test_no_request_is_malformed(tmp_path: Path) -> None:
     master = Association(Station(Role.MASTER, 1, 10))
     status = master.station.request_link_status()
     frames = [(True, octets) for octets in (status, *map(master.frames, REQUESTS))]
-    capture(tmp_path / "requests.pcap", frames)
+    capture(tmp_path / "requests.pcap", frames, DNP3_PORT)
     packets = dissected(tmp_path / "requests.pcap")
     assert len(packets) == len(frames)
     assert [complaints(each) for each in packets] == [[]] * len(frames)
@@ -70,7 +71,7 @@ def test_no_variation_is_malformed(tmp_path: Path) -> None:
         (False, outstation.frames(response(0xC0 | at % 16, 0, COMMON + example(kind))))
         for at, kind in enumerate(kinds)
     ]
-    capture(tmp_path / "objects.pcap", frames)
+    capture(tmp_path / "objects.pcap", frames, DNP3_PORT)
     packets = dissected(tmp_path / "objects.pcap")
     judged = {k: complaints(p) for k, p in zip(kinds, packets, strict=True) if not unknown(p)}
     assert len(judged) >= 75
@@ -80,7 +81,8 @@ def test_no_variation_is_malformed(tmp_path: Path) -> None:
 def test_a_fragment_of_many_frames_is_put_together(tmp_path: Path) -> None:
     outstation = Association(Station(Role.OUTSTATION, 10, 1))
     objects = example((30, 1)) * 80
-    capture(tmp_path / "long.pcap", [(False, outstation.frames(response(FIR | 0x40, 0, objects)))])
+    said = outstation.frames(response(FIR | 0x40, 0, objects))
+    capture(tmp_path / "long.pcap", [(False, said)], DNP3_PORT)
     (packet,) = dissected(tmp_path / "long.pcap")
     assert complaints(packet) == []
     assert len(shown(packet, "dnp3.al.obj")) == 80

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import mms_capture
+from captures import capture, dissected, protocols
+from mms_dissected import MMS_PORT, complaints, names
 from mms_fuzz import corpus
 from mms_served import DOMAIN, MEASURED, STAMP
 from mms_talks import Talk, unopened
@@ -116,13 +117,13 @@ def session() -> list[tuple[bool, bytes]]:
 
 def test_nothing_of_a_session_is_malformed(tmp_path: Path) -> None:
     said = session()
-    mms_capture.capture(tmp_path / "session", said)
-    packets = mms_capture.dissected(tmp_path / "session")
-    assert mms_capture.complaints(packets) == []
-    layers = [mms_capture.protocols(each) for each in packets]
+    capture(tmp_path / "session", said, MMS_PORT)
+    packets = dissected(tmp_path / "session")
+    assert complaints(packets) == []
+    layers = [protocols(each) for each in packets]
     assert {"tpkt", "cotp", "ses", "pres", "acse", "mms"} <= set().union(*layers)
     assert sum("mms" in each for each in layers) >= 2 * len(TALK)
-    seen = mms_capture.names(packets)
+    seen = names(packets)
     for field in ("read_element", "write_element", "informationReport_element", "fileOpen_element"):
         assert f"mms.{field}" in seen
 
@@ -134,7 +135,7 @@ def test_nothing_of_the_corpus_or_of_an_abort_is_malformed(tmp_path: Path) -> No
         recorded.said.append((False, recorded.talk.server.take()))
     recorded.talk.requester.association.abort()
     recorded.said.append((True, recorded.talk.requester.association.take()))
-    mms_capture.capture(tmp_path / "said", recorded.said)
-    packets = mms_capture.dissected(tmp_path / "said")
-    assert mms_capture.complaints(packets) == []
+    capture(tmp_path / "said", recorded.said, MMS_PORT)
+    packets = dissected(tmp_path / "said")
+    assert complaints(packets) == []
     assert len(packets) == len(corpus()) + 5
