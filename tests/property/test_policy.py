@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from otgate.model import Batch, Device, Kind, Origin, Point, Sensitivity, ValueType
 from otgate.policy.checks import findings
+from otgate.policy.coverage import coverage, implies
 from otgate.policy.decide import Restriction, decide
 from otgate.policy.gate import compile_gates
 from otgate.policy.language import Conduit, Effect, Limits, Match, Policy, Rule, Strip, Zone
+from otgate.policy.miss import misses, nearest_allow
 
 T = TypeVar("T")
 TAGS, ZONES, CONDUITS = ("a", "b", "c"), ("bay", "station", "dmz"), ("x", "y")
@@ -300,3 +302,54 @@ def test_the_checks_never_stumble_and_call_no_living_rule_dead(
         assert interpreted(replace(policy, rules=without), devices, floats(devices)) == interpreted(
             policy, devices, floats(devices)
         )
+
+
+@given(policies(), plants())
+def test_a_rule_misses_something_exactly_where_it_does_not_speak(
+    policy: Policy, plant: list[Device]
+) -> None:
+    for device in plant:
+        for conduit in policy.conduits.values():
+            verdict = decide(policy, conduit, device, device.points[0])
+            near = nearest_allow(policy, conduit, device, device.points[0])
+            assert near is None or not verdict.allows
+            for rule in policy.rules:
+                if rule.conduits is None or conduit.id in rule.conduits:
+                    speaks = rule in (*verdict.allows, *verdict.denies)
+                    assert speaks is not any(misses(rule.match, device, device.points[0]))
+
+
+@given(policies(), plants())
+def test_a_rule_that_could_be_taken_out_changes_nothing_when_it_is(
+    policy: Policy, plant: list[Device]
+) -> None:
+    for idle in coverage(policy, plant).rules[:1]:
+        at = next(at for at, rule in enumerate(policy.rules) if rule.name == idle.rule)
+        if sum(rule.name == idle.rule for rule in policy.rules) == 1:
+            without = replace(policy, rules=(*policy.rules[:at], *policy.rules[at + 1 :]))
+            types = floats(plant)
+            assert interpreted(without, plant, types) == interpreted(policy, plant, types)
+
+
+@given(policies(), plants())
+def test_a_point_is_unmatched_exactly_where_no_rule_speaks(
+    policy: Policy, plant: list[Device]
+) -> None:
+    anywhere = [replace(rule, conduits=None) for rule in policy.rules]
+    policy = replace(policy, rules=tuple(anywhere))
+    conduit = next(iter(policy.conduits.values()))
+    silent = [
+        f"{device.id}/{point.id}"
+        for device in plant
+        for point in device.points
+        if not (verdict := decide(policy, conduit, device, point)).allows and not verdict.denies
+    ]
+    assert list(coverage(policy, plant).unmatched) == silent
+
+
+@given(MATCHES, MATCHES, plants())
+def test_what_is_implied_matches_too(narrow: Match, wide: Match, plant: list[Device]) -> None:
+    if implies(narrow, wide):
+        for device in plant:
+            for point in device.points:
+                assert any(misses(narrow, device, point)) or not any(misses(wide, device, point))

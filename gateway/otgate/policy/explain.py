@@ -1,29 +1,42 @@
 """Say why a point crosses a conduit or does not, in words and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from otgate.model import EVENT_KINDS, Device, Lane, Point, ValueType
 from otgate.policy.decide import Guard, Reason, Restriction, Verdict, decide, listed
-from otgate.policy.language import Policy, Rule, UnderTest
+from otgate.policy.language import Limits, Policy, Rule, UnderTest
+from otgate.policy.miss import Miss, Near, nearest_allow
+
+
+class Explained(NamedTuple):
+    """A verdict and, where no allow matches, the one that misses least."""
+
+    verdict: Verdict
+    near: Near | None
 
 
 def explain(
     policy: Policy, device: Device, point: Point, value_type: ValueType | None = None
-) -> list[Verdict]:
+) -> list[Explained]:
     """Judge ``point`` on every conduit, in the order of the policy."""
     return [
-        decide(policy, conduit, device, point, value_type) for conduit in policy.conduits.values()
+        Explained(
+            decide(policy, conduit, device, point, value_type),
+            nearest_allow(policy, conduit, device, point),
+        )
+        for conduit in policy.conduits.values()
     ]
 
 
-def as_text(verdicts: Sequence[Verdict]) -> str:
+def as_text(explained: Sequence[Explained]) -> str:
     """Write the verdicts on one point for a person."""
-    if not verdicts:
+    if not explained:
         return "no conduits: nothing crosses"
-    lines = [heading(verdicts[0])]
-    for verdict in verdicts:
-        lines.extend(("", *conduit_lines(verdict)))
+    lines = [heading(explained[0].verdict)]
+    for one in explained:
+        lines.extend(("", *conduit_lines(one.verdict)))
+        lines.extend(near_lines(one.near))
     return "\n".join(lines)
 
 
@@ -50,6 +63,17 @@ def conduit_lines(verdict: Verdict) -> Iterator[str]:
     if verdict.crosses:
         yield from (f"  limit {limit}" for limit in limit_lines(verdict))
         yield f"  lane {lane(verdict.point)}; data under test: {under_test(verdict)}"
+
+
+def near_lines(near: Near | None) -> Iterator[str]:
+    """Write which allow misses least, and what."""
+    if near is not None:
+        yield f"  nearest allow {near.rule.name} misses {'; '.join(map(missed, near.misses))}"
+
+
+def missed(miss: Miss) -> str:
+    """Say what an attribute asks for and what the point has."""
+    return f"{miss.key} {', '.join(miss.asked)} (the point has {miss.has or 'none'})"
 
 
 def because(verdict: Verdict) -> str:
@@ -98,7 +122,7 @@ def limit_lines(verdict: Verdict) -> Iterator[str]:
         yield "none"
 
 
-def in_force(restriction: Restriction) -> dict[str, float | list[str]]:
+def in_force(restriction: Restriction | Limits) -> dict[str, float | list[str]]:
     """Return the limits that restrict something, as a policy file spells them."""
     limits: dict[str, float | list[str]] = {
         "min_interval_s": restriction.min_interval_s,
@@ -132,16 +156,16 @@ def under_test(verdict: Verdict) -> str:
     return "passed" if verdict.conduit.test is UnderTest.PASS else "dropped"
 
 
-def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def as_json(explained: Sequence[Explained]) -> dict[str, Any]:
     """Describe the verdicts on one point for a program."""
-    first = verdicts[0]
+    first = explained[0].verdict
     return {
         "point": f"{first.device.id}/{first.point.id}",
         "kind": str(first.seen.kind),
         "zone": first.seen.zone,
         "sensitivity": first.seen.sensitivity.name.lower(),
         "tags": sorted(first.seen.tags),
-        "conduits": [conduit_json(verdict) for verdict in verdicts],
+        "conduits": [conduit_json(one.verdict) | near_json(one.near) for one in explained],
     }
 
 
@@ -161,6 +185,14 @@ def conduit_json(verdict: Verdict) -> dict[str, Any]:
         "lane": str(lane(verdict.point)),
         "under_test": under_test(verdict),
     }
+
+
+def near_json(near: Near | None) -> dict[str, Any]:
+    """Describe the allow that misses least; nothing where one matches, or there is none."""
+    if near is None:
+        return {}
+    misses = [{"key": one.key, "asked": list(one.asked), "has": one.has} for one in near.misses]
+    return {"nearest_allow": {"name": near.rule.name, "misses": misses}}
 
 
 def rule_json(rule: Rule) -> dict[str, str]:

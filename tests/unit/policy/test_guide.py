@@ -35,10 +35,13 @@ def test_the_guides_policy_is_sound(tmp_path: Path) -> None:
     assert [rule.name for rule in policy.rules] == ["feeder-loads", "no-protection"]
 
 
-def test_the_guide_shows_what_explain_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+SHOWN = re.findall(r"```console\n\$ otgate (.*)\n((?:.*\n)*?)```", GUIDE)
+
+
+@pytest.mark.parametrize(("command", "shown"), [one for one in SHOWN if one[1]])
+def test_the_guide_shows_what_is_printed(
+    command: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    command, _, shown = block("console").partition("\n")
-    main(command.removeprefix("$ otgate ").split())
+    main(command.split())
     assert capsys.readouterr().out == shown

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import explain
+from otgate.cli.policy import acl, coverage, evidence, explain, matrix
 
 DESCRIPTION = """\
 Ask a site's policy. Needs no device and no network.
@@ -11,7 +11,13 @@ Ask a site's policy. Needs no device and no network.
   otgate policy explain site.yaml f3/ia
 """
 
-VERBS = (explain.COMMAND,)
+VERBS = (
+    explain.COMMAND,
+    matrix.COMMAND,
+    coverage.COMMAND,
+    evidence.COMMAND,
+    acl.COMMAND,
+)
 """In the order that help shows them."""
 
 

@@ -9,8 +9,7 @@ from otgate.cli.places import format_argument, site_argument
 from otgate.cli.unknown import unknown
 from otgate.config.site import Site
 from otgate.driver import planned_types
-from otgate.policy.decide import Verdict
-from otgate.policy.explain import as_json, as_text, explain
+from otgate.policy.explain import Explained, as_json, as_text, explain
 
 DESCRIPTION = """\
 Say of one point whether it crosses each conduit, and by which guard, rule and limits.
@@ -35,18 +34,18 @@ def execute(options: Namespace) -> int:
     site = loaded(options.site)
     if site is None:
         return FAILED
-    verdicts = judged(site, options.point)
-    if verdicts is None:
+    explained = judged(site, options.point)
+    if explained is None:
         return unknown("point", options.point, paths(site))
-    conduits = [verdict.conduit.id for verdict in verdicts]
+    conduits = [one.verdict.conduit.id for one in explained]
     if options.conduit is not None and options.conduit not in conduits:
         return unknown("conduit", options.conduit, conduits)
-    asked = [v for v in verdicts if options.conduit in {None, v.conduit.id}]
+    asked = [one for one in explained if options.conduit in {None, one.verdict.conduit.id}]
     print(json.dumps(as_json(asked), indent=2) if options.format == "json" else as_text(asked))
     return OK
 
 
-def judged(site: Site, path: str) -> list[Verdict] | None:
+def judged(site: Site, path: str) -> list[Explained] | None:
     """Judge the point at ``path`` on every conduit, or return None where there is no such point."""
     name, _, wanted = path.partition("/")
     for device in site.devices:
