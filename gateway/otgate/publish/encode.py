@@ -9,9 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from otgate.model import Batch, Lane, ValueType
+from otgate.model import Batch, Index, Lane, Values, ValueType, Words
 from otgate.publish.labels import BETWEEN, Labels
 from otgate.publish.message import Claim, Message
 from otgate.publish.payload import (
@@ -26,6 +25,7 @@ from otgate.publish.settings import Limits
 from otgate.publish.topics import MessageClass, Topics
 from otgate.quality import Quality, names
 from otgate.spool.epoch import epoch_text
+from otgate.spool.frame import neighbours
 from otgate.spool.items import Frame
 
 LATE_NS = 10 * 1_000_000_000
@@ -41,6 +41,7 @@ STRUCTS: dict[MessageClass, type[Samples]] = {
 CLASSES = {Lane.DATA: MessageClass.DATA, Lane.EVENT: MessageClass.EVENT}
 EMPTY = b"]}"
 """How a message without points ends."""
+WHOLE = frozenset({ValueType.I64, ValueType.U64})
 INVALID = np.uint32(Quality.INVALID)
 NO_VALUE = np.uint32(Quality.NO_VALUE)
 
@@ -60,14 +61,14 @@ class Encoder:
         late = now_ns - frame.spooled_ns > LATE_NS
         message_class = MessageClass.REPLAY if late else CLASSES[frame.lane]
         topic = self.topics.topic(frame.batch.device, message_class)
-        pieces = spelled_points(frame.batch, labels.openings)
+        pieces = spelled_points(frame.batch, labels)
         head = self._head(frame, labels, now_ns)
         if late:
             head["replayed"] = True
         struct = STRUCTS[message_class]
         step = self.limits.max_points
         for first in range(0, len(frame.batch), step):
-            part = pieces[2 * first : 2 * (first + step)]
+            part = pieces[2 * first : 2 * (first + step)] if len(pieces) > 2 * step else pieces
             yield from self._fitting(frame, topic, struct, head, part, first)
 
     def _fitting(
@@ -120,17 +121,18 @@ class Encoder:
 
 def filled(told: bytes, pieces: list[bytes]) -> bytes:
     """Put ``pieces`` into a message whose points, which end it, are empty."""
-    return b"%b%b}]}" % (told[: -len(EMPTY)], b"".join(pieces)[len(BETWEEN) :])
+    head = told[: -len(EMPTY)] + pieces[0][len(BETWEEN) :]
+    return b"".join((head, *pieces[1:], b"}]}"))
 
 
-def spelled_points(batch: Batch, openings: NDArray[np.object_]) -> list[bytes]:
-    """Return two pieces of JSON per sample; ``openings`` are the first of each catalog point.
+def spelled_points(batch: Batch, labels: Labels) -> list[bytes]:
+    """Return two pieces of JSON per sample.
 
     Laid end to end they are the samples, each but the first behind the end of the one before.
     """
     quality = honest_quality(batch)
     tails = _tails(batch, quality)
-    if quality.any():
+    if np.count_nonzero(quality):
         for number in np.flatnonzero(quality).tolist():
             tails[number] += _spelled_quality(int(quality[number]))
     if batch.source_ns is not None and len(batch):
@@ -138,12 +140,22 @@ def spelled_points(batch: Batch, openings: NDArray[np.object_]) -> list[bytes]:
         for number in np.flatnonzero(times != times[0]).tolist():
             tails[number] += b',"t_us":%d' % times[number]
     pieces: list[bytes] = [b""] * (2 * len(batch))
-    pieces[0::2] = openings[batch.index].tolist()
+    pieces[0::2] = _openings(batch.index, labels)
     pieces[1::2] = tails
     return pieces
 
 
-def _tails(batch: Batch, quality: NDArray[np.uint32]) -> list[bytes]:
+def _openings(index: Index, labels: Labels) -> list[bytes]:
+    """Return what each sample begins with."""
+    first = index.item(0) if len(index) else 0
+    stop = first + len(index)
+    in_a_row = index.tobytes() == neighbours(first, stop).tobytes()
+    openings = labels.openings[first:stop] if in_a_row else labels.openings.take(index)
+    some: list[bytes] = openings.tolist()
+    return some
+
+
+def _tails(batch: Batch, quality: Words) -> list[bytes]:
     values = spelled_values(batch, quality)
     if batch.value_type is ValueType.TEXT:  # which may hold commas
         return [encode_json(value) for value in values]
@@ -155,21 +167,25 @@ def _spelled_quality(word: int) -> bytes:
     return b',"q":' + encode_json(names(word))
 
 
-def honest_quality(batch: Batch) -> NDArray[np.uint32]:
+def honest_quality(batch: Batch) -> Words:
     """Return the batch's quality, invalid wherever there is no number to show."""
     quality = batch.quality
-    if batch.value_type is ValueType.F64 and not np.isfinite(batch.values).all():
-        quality = quality | (~np.isfinite(batch.values) * INVALID)
-    missing = (quality & NO_VALUE) != 0
-    return quality | (missing * INVALID) if missing.any() else quality
+    if batch.value_type is ValueType.F64:
+        finite = np.isfinite(batch.values)
+        if np.count_nonzero(finite) < len(finite):
+            quality = quality | (~finite * INVALID)
+    if not np.count_nonzero(quality):
+        return quality
+    honest: Words = quality | (((quality & NO_VALUE) != 0) * INVALID)
+    return honest
 
 
-def spelled_values(batch: Batch, quality: NDArray[np.uint32]) -> list[Any]:
+def spelled_values(batch: Batch, quality: Words) -> list[Any]:
     """Return the values as JSON holds them: null where there is none, large integers as text."""
     values: list[Any] = batch.values.tolist()
-    if batch.value_type in {ValueType.I64, ValueType.U64} and _beyond(batch.values):
+    if batch.value_type in WHOLE and values and _beyond(batch.values):
         values = [v if -EXACT_LIMIT <= v <= EXACT_LIMIT else str(v) for v in values]
-    if not quality.any():
+    if not np.count_nonzero(quality):
         return values
     absent = (quality & NO_VALUE) != 0
     if batch.value_type is ValueType.F64:
@@ -179,5 +195,5 @@ def spelled_values(batch: Batch, quality: NDArray[np.uint32]) -> list[Any]:
     return values
 
 
-def _beyond(values: NDArray[Any]) -> bool:
-    return bool((values > EXACT_LIMIT).any() or (values < -EXACT_LIMIT).any())
+def _beyond(values: Values) -> bool:
+    return bool(values.max() > EXACT_LIMIT or values.min() < -EXACT_LIMIT)

@@ -1,6 +1,7 @@
 """Epochs: the number that every start of a writer takes, and how people read it."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from otgate.errors import SpoolUnusable
 
@@ -11,6 +12,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NUMBERS = {letter: number for number, letter in enumerate(ALPHABET)}
 
 
+@lru_cache(maxsize=16)
 def epoch_text(epoch: int) -> str:
     """Spell ``epoch`` as its eight Crockford base 32 characters."""
     return "".join(ALPHABET[epoch >> shift & 31] for shift in range(35, -5, -5))

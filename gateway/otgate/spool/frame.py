@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from otgate.model import Batch, Clock, Lane, Origin, Values, ValueType
+from otgate.model import Batch, Clock, Index, Lane, Origin, Values, ValueType
 from otgate.spool.catalog import Catalog
 from otgate.spool.items import Frame, Gap, GapReason, Live
 
@@ -195,7 +195,7 @@ def _unpack_batch(body: memoryview, lane: Lane, epoch: int, catalog: Catalog) ->
     if last >= len(catalog.ids):
         return None
     if index is None:
-        index = _neighbours(first, last + 1)
+        index = neighbours(first, last + 1)
     batch = Batch(
         catalog.devices[device].id,
         value_type,
@@ -240,7 +240,8 @@ def _optional(
     return np.frombuffer(body, dtype, count, at), end
 
 
-def _neighbours(first: int, stop: int) -> Values:
+def neighbours(first: int, stop: int) -> Index:
+    """Return the numbers from ``first`` to before ``stop``; not to be modified."""
     if stop <= len(NUMBERS):
         return NUMBERS[first:stop]
     return np.arange(first, stop, dtype=np.int32)
