@@ -278,6 +278,10 @@ class CutDisk:
         self.calls["names"] += 1
         return list(self._directory(str(path)).names)
 
+    def stamp(self, path: Path) -> int | None:
+        self._directory(str(path))
+        return None
+
     def size(self, path: Path) -> int:
         self.calls["size"] += 1
         return len(self._file(path).data)

@@ -95,6 +95,8 @@ class Shelf:
     directory: Path
     log: Log
     catalogs: Catalogs
+    _stamp: int | None = None
+    """The directory's, since which it was listed."""
     _names: Sequence[str] = ()
     _segments: Sequence[SegmentId] = ()
     """What was read from the names, which are the same at nearly every look."""
@@ -102,9 +104,14 @@ class Shelf:
     def listed(self) -> Sequence[SegmentId]:
         """Return the segments in order; none where the directory cannot be read."""
         try:
+            stamp = self.files.stamp(self.directory)  # first: a change meanwhile gives another one
+            if stamp is not None and stamp == self._stamp:
+                return self._segments
             names = self.files.names(self.directory)
         except OSError:
+            self._stamp = None
             return ()
+        self._stamp = stamp
         if names != self._names:
             self._names, self._segments = names, segments(names)
         return self._segments
