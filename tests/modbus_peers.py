@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import Any
 
 from pymodbus.constants import ExcCodes
@@ -121,6 +122,11 @@ class Server:
         self.arrived = asyncio.Event()
         self.answers: Answering = lambda asked, writer: writer.write(asked.honest())
         self.port = 0
+        self.connections = 0
+        self.hang_up: Callable[[], None] = lambda: None
+        """Closes the newest connection."""
+        self.stop: Callable[[], None] = lambda: None
+        """Listens no more."""
 
     def places(self) -> list[tuple[int, int, int]]:
         """Return and forget what was asked."""
@@ -129,6 +135,8 @@ class Server:
         return places
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.hang_up = writer.close
         try:
             while True:
                 asked = Asked(await reader.readexactly(12))
@@ -144,7 +152,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
+async def serving(ssl: SSLContext | None = None) -> AsyncIterator[Server]:
     served = Server()
     players: set[asyncio.Task[None]] = set()
 
@@ -154,7 +162,8 @@ async def serving() -> AsyncIterator[Server]:
         players.add(task)
         await served.serve(reader, writer)
 
-    server = await asyncio.start_server(play, LOOPBACK, 0)
+    server = await asyncio.start_server(play, LOOPBACK, 0, ssl=ssl)
+    served.stop = server.close
     served.port = server.sockets[0].getsockname()[1]
     try:
         yield served

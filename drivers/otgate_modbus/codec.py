@@ -59,6 +59,10 @@ class Counts:
     late: int = 0
     """Frames under a transaction id that nobody waits for."""
     mismatched: int = 0
+    closed_idle: int = 0
+    """Connections that the server closed while nothing was asked, and that were opened again."""
+    malformed: int = 0
+    """Datagrams that are no Modbus frame."""
     stray: int = 0
     """Bytes on a line without transaction ids that came while nothing was asked."""
 
@@ -94,13 +98,29 @@ class Identify(Ask):
 
 
 class Codec:
-    """The client's end of one connection."""
+    """The client's end of one connection.
 
-    def __init__(self, transaction: int = 0) -> None:
+    ``ignore_transaction`` takes any frame for the reply to the one request under way;
+    ``trailing`` forgives bytes behind a reply.
+    """
+
+    single = False
+    """Whether one request may be under way at once, and no more."""
+
+    def __init__(
+        self,
+        transaction: int = 0,
+        *,
+        ignore_transaction: bool = False,
+        trailing: bool = False,
+    ) -> None:
         self.counts = Counts()
         self.transaction = transaction
         """The id of the last request. It runs on over connections: what was asked on an earlier
         one may be answered on this one, by a gateway that kept the reply."""
+        self._ignores = ignore_transaction
+        self._trailing = trailing
+        self.single = self.single or ignore_transaction
         self._pending: dict[int, Ask] = {}
         self._rest = b""
 
@@ -114,6 +134,20 @@ class Codec:
     def forget(self) -> None:
         """Wait for nothing any more: whatever is still answered is late."""
         self._pending.clear()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a frame has begun."""
+        return bool(self._rest)
+
+    def cut(self) -> None:
+        """Forget a frame that has begun: it does not go on."""
+        self._rest = b""
+
+    def restart(self) -> None:
+        """Begin on a new connection."""
+        self.forget()
+        self.cut()
 
     def feed(self, data: bytes) -> list[Ask]:
         """Take received bytes and return each ask whose answer they complete.
@@ -134,6 +168,8 @@ class Codec:
                 at = start
                 break
             ask = self._pending.pop(transaction, None)
+            if ask is None and self._ignores and self._pending:
+                _, ask = self._pending.popitem()
             if ask is None:
                 self._unasked()
                 continue
@@ -146,6 +182,8 @@ class Codec:
     def _checked(self, ask: Ask, body: bytes) -> Answer:
         """Judge a reply, from its unit id on, that came under the ask's transaction id."""
         unit, function = body[0], body[1]
+        if self._trailing:
+            body = _trimmed(ask, body)
         if function == ask.function and body[2] == ask.size == len(body) - 3 and unit == ask.unit:
             self.counts.replies += 1
             return body[3:]
@@ -174,3 +212,10 @@ class Codec:
         if self._pending:
             for transaction in [at for at, other in self._pending.items() if other is ask]:
                 del self._pending[transaction]
+
+
+def _trimmed(ask: Ask, body: bytes) -> bytes:
+    """Return a reply without what a device may add to it."""
+    if body[1] & EXCEPTION:
+        return body[:3]
+    return body[: 3 + ask.size] if body[1:3] == bytes((ask.function, ask.size)) else body

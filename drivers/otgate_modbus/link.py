@@ -1,27 +1,16 @@
 """One TCP connection to a Modbus server, one poll at a time, shared by its unit ids."""
 
 import asyncio
-import socket
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, cast
 
+from otgate.endpoint.tcp import dial, set_options
 from otgate.errors import LinkLost, in_words
 from otgate_modbus.codec import Answer, Ask, Codec, FramingLost, Missing
+from otgate_modbus.manners import IDLE_S, Manners, Rests
 from otgate_modbus.verdict import STOPPING
 
-OPTIONS = (
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000),
-)
-"""A peer that vanished is noticed after 10 s with data under way (in ms), after 19 s without."""
-
-CONNECT_S = 5.0
 GRAIN_S = 0.002
 """Timers fire up to a millisecond early: uvloop's grain."""
 
@@ -29,14 +18,36 @@ GRAIN_S = 0.002
 class Poll:
     """The deadline that all requests of one poll share, and its one retry."""
 
-    __slots__ = ("deadline", "depth", "held", "over", "patience_s", "retried", "timeout_s")
+    __slots__ = (
+        "deadline",
+        "depth",
+        "held",
+        "over",
+        "patience_s",
+        "reply_s",
+        "retried",
+        "spacing_s",
+        "timeout_s",
+    )
 
-    def __init__(self, now: float, timeout_s: float, depth: int = 1) -> None:
+    def __init__(
+        self,
+        now: float,
+        timeout_s: float,
+        depth: int = 1,
+        *,
+        reply_s: float = 0.0,
+        spacing_s: float = 0.0,
+    ) -> None:
         self.timeout_s = timeout_s
+        self.reply_s = reply_s or timeout_s
+        """How long one reply may take on a line that has a deadline for many."""
+        self.spacing_s = spacing_s
+        """Rest that keeps the device's requests within their rate."""
         self.deadline = now + timeout_s
         self.depth = depth
         """How many requests may be under way at once."""
-        self.patience_s = timeout_s / 2
+        self.patience_s = self.reply_s / 2
         """How long silence lasts before the retry is spent on it."""
         self.retried = False
         self.held = True
@@ -93,19 +104,43 @@ class Exchange:
             self.done.set_result(None)
 
 
-class Wire(asyncio.Protocol):
-    """The connection. ``turn`` is held by whoever polls."""
+class Port(Protocol):
+    """Where frames go."""
 
-    def __init__(self, clock: Callable[[], int], gap_s: float = 0.0, transaction: int = 0) -> None:
+    def write(self, data: bytes) -> None:
+        """Send ``data``."""
+
+    def abort(self) -> None:
+        """Let go of it at once."""
+
+
+class Wire(asyncio.Protocol):
+    """The connection. ``turn`` is held by whoever polls.
+
+    A server may close a connection that rests: then it is opened again before the next poll.
+    """
+
+    def __init__(self, clock: Callable[[], int], manners: Manners, codec: Codec) -> None:
         self._loop = asyncio.get_running_loop()
         self.turn = asyncio.Lock()
         self.gone: asyncio.Future[str] = self._loop.create_future()
-        """Why the connection ended, once it has."""
-        self._codec = Codec(transaction)
+        """Why the connection ended, once it has for good."""
+        self._codec = codec
         self.counts = self._codec.counts
         self._clock = clock
-        self._gap_s = gap_s
-        self._transport: asyncio.Transport | None = None
+        self._gap_s = manners.gap_s
+        self._by_order = manners.ignore_transaction
+        """Whether a late reply looks like one to the next request."""
+        self.rests = Rests(manners)
+        self._redial: Callable[[], Awaitable[None]] = _nowhere
+        self._closed = False
+        """Whether the server closed the connection while it rested."""
+        self._idle_from_s = 0.0
+        self._discarded = 0
+        """Connections that we have dropped and not yet heard the end of."""
+        self._doubtful = False
+        """Whether a reply may still come that could not be told from another."""
+        self._transport: Port | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rest: asyncio.TimerHandle | None = None
@@ -115,20 +150,37 @@ class Wire(asyncio.Protocol):
         """The id of the last request."""
         return self._codec.transaction
 
+    async def open(self, redial: Callable[[], Awaitable[None]]) -> None:
+        """Connect by ``redial``, now and whenever the server closed what rested.
+
+        Raises:
+            LinkLost: nobody answers there.
+        """
+        self._redial = redial
+        await redial()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection into use."""
-        self._transport = cast("asyncio.Transport", transport)
-        connected = transport.get_extra_info("socket")
-        for option in OPTIONS:
-            with suppress(OSError):
-                connected.setsockopt(*option)
+        set_options(transport.get_extra_info("socket"))
+        self.attach(cast("asyncio.Transport", transport))
+
+    def attach(self, port: Port) -> None:
+        """Send to ``port`` from now on."""
+        self._transport = port
+        self._idle_from_s = self._loop.time()
+        self._codec.restart()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever is pending, at once."""
-        if isinstance(exc, OSError):
-            self._end(f"the connection broke: {in_words(exc)}")
+        if self._discarded or self.gone.done():
+            self._discarded -= self._discarded > 0
+        elif self._was_resting(exc):
+            self._closed = True
+            self.counts.closed_idle += 1
+            if self._exchange is not None:
+                self._exchange.finish()
         else:
-            self._end(str(exc) if exc else "the server closed the connection")
+            self._end(ending(exc))
 
     def data_received(self, data: bytes) -> None:
         """Check what arrived and go on to the next requests."""
@@ -145,6 +197,21 @@ class Wire(asyncio.Protocol):
         if answered:
             self._go_on()
 
+    async def ready(self, unit: int, spacing_s: float = 0.0) -> None:
+        """Return when ``unit`` may be asked: the connection is there, and has rested.
+
+        Raises:
+            LinkLost: it is not to be had any more.
+        """
+        if self._doubtful:
+            self._closed, self._doubtful = True, False
+            self._discarded += 1
+            self.close()
+        if self._closed:
+            await self._reopened()
+        await self.rests.over(unit, spacing_s)
+        self.rests.asked(unit)
+
     async def exchange(self, asks: Sequence[Ask], poll: Poll, depth: int = 1) -> None:
         """Send ``asks``, ``depth`` at once; return when each has its answer, or at the deadline.
 
@@ -155,25 +222,69 @@ class Wire(asyncio.Protocol):
             raise LinkLost(self.gone.result())
         if not asks or poll.over or self._loop.time() + GRAIN_S >= poll.deadline:
             return
-        depth = 1 if self._gap_s else depth
-        exchange = self._exchange = Exchange(asks, poll, depth, self._loop.create_future())
-        try:
-            self._send()
-            self._watch(exchange)
-            await exchange.done
-            if exchange.lost:
-                raise LinkLost(self.gone.result())
-        finally:
-            self._exchange = None
-            self._codec.forget()
-            for handle in (self._timer, self._rest):
-                if handle is not None:
-                    handle.cancel()
+        depth = 1 if self._gap_s or poll.spacing_s or self._codec.single else depth
+        if self._closed:
+            await self._reopened()
+        exchange = await self._exchanged(asks, poll, depth)
+        if self._closed:  # the request and the server's farewell met on the way
+            poll.retried = True
+            self.counts.retries += 1
+            await self._reopened()
+            exchange = await self._exchanged(asks, poll, depth)
+        if exchange.lost:
+            raise LinkLost(self.gone.result())
 
     def close(self) -> None:
         """Drop the connection without waiting for what is unsent."""
         if self._transport is not None:
             self._transport.abort()
+
+    async def _exchanged(self, asks: Sequence[Ask], poll: Poll, depth: int) -> Exchange:
+        exchange = Exchange(asks, poll, depth, self._loop.create_future())
+        self._exchange = exchange
+        try:
+            self._send()
+            self._watch(exchange)
+            await exchange.done
+        finally:
+            self._exchange = None
+            self._codec.forget()
+            self._doubtful = self._doubtful or (self._by_order and exchange.left > 0)
+            self.rests.stirred()
+            self._idle_from_s = self._loop.time()
+            for handle in (self._timer, self._rest):
+                if handle is not None:
+                    handle.cancel()
+        return exchange
+
+    async def _reopened(self) -> None:
+        """Connect again, to the same place.
+
+        Raises:
+            LinkLost: it is not to be had any more.
+        """
+        self._closed = False
+        try:
+            await self._redial()
+        except LinkLost as lost:
+            self._end(str(lost))
+            raise
+        except asyncio.CancelledError:
+            self._closed = True
+            raise
+
+    def _was_resting(self, exc: Exception | None) -> bool:
+        """Say whether the server closed a connection on which nothing had been asked for long.
+
+        A request may have gone out just before that was known: then it was not answered.
+        """
+        exchange = self._exchange
+        if not self.counts.replies or self._loop.time() - self._idle_from_s < IDLE_S:
+            return False
+        if exchange is None:
+            return exc is None
+        untouched = exchange.left == exchange.count and not exchange.poll.retried
+        return untouched and (exc is None or isinstance(exc, ConnectionResetError))
 
     def _send(self) -> None:
         exchange = self._exchange
@@ -195,7 +306,7 @@ class Wire(asyncio.Protocol):
             self._retry(exchange)
             return
         exchange.answered(ask)
-        exchange.poll.over = exchange.poll.over or _stops(ask.answer)
+        exchange.poll.over = exchange.poll.over or stops(ask.answer)
         if not exchange.left or exchange.poll.over:
             exchange.finish()
 
@@ -204,19 +315,25 @@ class Wire(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or exchange.done.done():
             return
-        if self._gap_s and not exchange.under_way:
-            exchange.heard_s = self._loop.time() + self._gap_s
-            self._rest = self._loop.call_later(self._gap_s, self._send)
-        elif exchange.queue:
-            self._send()
+        if exchange.queue:
+            self._send_rested(exchange)
         else:
             exchange.heard_s = self._loop.time()
+
+    def _send_rested(self, exchange: Exchange) -> None:
+        """Send what comes next, after the rest that the device needs."""
+        gap_s = max(self._gap_s, exchange.poll.spacing_s)
+        if not gap_s:
+            self._send()
+        elif not exchange.under_way:
+            exchange.heard_s = self._loop.time() + gap_s
+            self._rest = self._loop.call_later(gap_s, self._send)
 
     def _retry(self, exchange: Exchange) -> None:
         exchange.poll.retried = True
         self.counts.retries += 1
         exchange.ask_again()
-        self._send()
+        self._send_rested(exchange)
 
     def _watch(self, exchange: Exchange) -> None:
         """Call back when the retry is due or the deadline has come, whichever is first."""
@@ -233,8 +350,15 @@ class Wire(asyncio.Protocol):
             exchange.finish()
             return
         if not poll.retried and now >= exchange.heard_s + poll.patience_s:
-            self._retry(exchange)
+            self._silent(exchange)
         self._watch(exchange)
+
+    def _silent(self, exchange: Exchange) -> None:
+        """Spend the retry on silence, where a late reply can be told from the next."""
+        if self._by_order:
+            exchange.poll.retried = True
+        else:
+            self._retry(exchange)
 
     def _end(self, reason: str) -> None:
         if not self.gone.done():
@@ -244,26 +368,28 @@ class Wire(asyncio.Protocol):
             self._exchange.finish()
 
 
-def _stops(answer: Answer) -> bool:
+def ending(exc: Exception | None) -> str:
+    """Say how a connection ended."""
+    if isinstance(exc, OSError):
+        return f"the connection broke: {in_words(exc)}"
+    return str(exc) if exc else "the server closed the connection"
+
+
+async def _nowhere() -> None:
+    raise LinkLost("the server closed the connection")
+
+
+def stops(answer: Answer) -> bool:
+    """Say whether further requests would fare no better after ``answer``."""
     return isinstance(answer, int) and answer in STOPPING
 
 
-async def open_wire(
-    host: str, port: int, clock: Callable[[], int], gap_s: float, transaction: int = 0
-) -> Wire:
-    """Connect; ``transaction`` is the id of the last request that any connection made.
+async def open_wire(host: str, port: int, clock: Callable[[], int], gap_s: float = 0.0) -> Wire:
+    """Connect to a server over TCP.
 
     Raises:
         LinkLost: nobody answers there.
     """
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            _, wire = await loop.create_connection(
-                lambda: Wire(clock, gap_s, transaction), host, port
-            )
-    except TimeoutError:
-        raise LinkLost(f"no connection to {host}:{port} within {CONNECT_S:g} s") from None
-    except OSError as error:
-        raise LinkLost(f"no connection to {host}:{port}: {in_words(error)}") from error
+    wire = Wire(clock, Manners(gap_s=gap_s), Codec())
+    await wire.open(lambda: dial(lambda: wire, host, port))
     return wire

@@ -6,33 +6,39 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from otgate.driver import Link, Session
+from otgate.endpoint.places import first_open, keep
+from otgate.endpoint.serial import SerialSettings
+from otgate.errors import Mistake
 from otgate.model import Device, Scan
+from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.learned import Of
-from otgate_modbus.link import Wire, open_wire
+from otgate_modbus.manners import Manners
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
 from otgate_modbus.session import ModbusSession, limit_s
-from otgate_modbus.settings import Settings, endpoint, settings_of
+from otgate_modbus.settings import Settings, settings_of
 from otgate_modbus.sunspec.keeping import kept
 from otgate_modbus.timing import medium_of
+from otgate_modbus.wires import AnyWire, opened
 
 
 class Modbus:
-    """Modbus TCP client; see `otgate.driver.Driver`. It reads and never writes."""
+    """Modbus client; see `otgate.driver.Driver`. It reads and never writes."""
 
     settings = Settings
     housekeeping: Sequence[str] = ()
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
         self._clock = clock
-        self._transactions: dict[tuple[str, int], int] = {}
+        self._transactions: dict[Endpoint, int] = {}
         """The last transaction id at each endpoint, over all connections."""
         self._preparing = asyncio.Lock()
         """Held while a session compiles its scans, so that many starting at once share the loop."""
 
     def link_key(self, device: Device) -> Hashable:
         """Return the endpoint: its unit ids share one connection."""
-        return endpoint(settings_of(device.settings).url)
+        place = endpoint(settings_of(device.settings).url)
+        return place.path if isinstance(place, SerialSettings) else place
 
     def plan(self, device: Device) -> Sequence[Scan]:
         """Decide every request, without a device.
@@ -50,24 +56,42 @@ class Modbus:
         """Return the deadline of one poll."""
         return limit_s(settings_of(device.settings), scan)
 
+    def sharing(self, devices: Sequence[Device]) -> Mapping[str, Sequence[Mistake]]:
+        """Return what devices of one link say differently of it, by device."""
+        first, *others = devices
+        said = settings_of(first.settings)
+        found: dict[str, Sequence[Mistake]] = {}
+        for device in others:
+            settings = settings_of(device.settings)
+            for key, one, other in (
+                ("url", said.places[0], settings.places[0]),
+                ("backup", said.places[1:], settings.places[1:]),
+                ("tls", said.tls, settings.tls),
+            ):
+                if one != other:
+                    message = f"device `{first.id}` is on the same link and has another `{key}`"
+                    found[device.id] = [Mistake("bad-setting", message, None, f"modbus.{key}")]
+        return found
+
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one connection and yield a session per device id.
 
         Raises:
             LinkLost: no connection, now or later.
+            Unusable: a port or a certificate can never be used as it is.
         """
         return self._connected(link)
 
     @asynccontextmanager
     async def _connected(self, link: Link) -> AsyncIterator[Mapping[str, Session]]:
         settings = {device.id: settings_of(device.settings) for device in link.devices}
-        host, port = endpoint(next(iter(settings.values())).url)
-        quirks = [each.quirks for each in settings.values()]
-        gap_s = max(quirk.request_gap_s for quirk in quirks)
-        last = self._transactions.get((host, port), 0)
-        wire = await open_wire(host, port, self._clock, gap_s, last)
+        first, state = settings[link.devices[0].id], link.state[link.devices[0].id]
+        manners = Manners.of(list(settings.values()))
+        wire, number = await first_open(
+            first.places, state, lambda place: self._open(place, first, manners)
+        )
         try:
-            await asyncio.sleep(max(quirk.connect_delay_s for quirk in quirks))
+            await asyncio.sleep(manners.connect_delay_s)
             sessions = {
                 device.id: self._session(link, device, settings[device.id], wire)
                 for device in link.devices
@@ -79,10 +103,17 @@ class Modbus:
                 for device, session in sessions.items()
             }
         finally:
-            self._transactions[host, port] = wire.transaction
+            self._transactions[first.places[number]] = wire.transaction
             wire.close()
+            keep(state, len(first.places), number, good=wire.counts.replies > 0)
 
-    def _session(self, link: Link, device: Device, settings: Settings, wire: Wire) -> ModbusSession:
+    async def _open(self, place: Endpoint, settings: Settings, manners: Manners) -> AnyWire:
+        tls = settings.tls.files() if settings.tls is not None else None
+        return await opened(place, manners, self._clock, tls, self._transactions.get(place, 0))
+
+    def _session(
+        self, link: Link, device: Device, settings: Settings, wire: AnyWire
+    ) -> ModbusSession:
         state = Of(link.state[device.id], f"{settings.url} unit {settings.unit}")
         pipelining = Pipelining(settings.pipeline, state, alone=len(link.devices) == 1)
         return ModbusSession(device, settings, wire, state, self._clock, pipelining)

@@ -12,12 +12,14 @@ from otgate.model import Device, Scan
 from otgate_modbus.bisection import Bisection, Exchange
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
-from otgate_modbus.link import Poll, Wire
+from otgate_modbus.link import Poll
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.reading import readings_of
 from otgate_modbus.settings import Settings
 from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
+from otgate_modbus.timing import medium_of
 from otgate_modbus.verdict import verdict
+from otgate_modbus.wires import AnyWire
 
 SILENT_POLLS = 3
 """After this many a poll begins with its smallest read alone."""
@@ -43,7 +45,7 @@ class ModbusSession:
         self,
         device: Device,
         settings: Settings,
-        wire: Wire,
+        wire: AnyWire,
         state: DeviceState,
         clock: Callable[[], int],
         pipelining: Pipelining,
@@ -57,6 +59,7 @@ class ModbusSession:
         self._bisection = Bisection(self._recalled(), settings.unit)
         self._sheets: dict[str, Sheet] = {}
         self._tempos: dict[str, Tempo] = {}
+        self._limits: dict[str, float] = {}
         self._pipelining = pipelining
         self._probe_at: dict[str, float] = {}
         self._silent = 0
@@ -75,6 +78,7 @@ class ModbusSession:
             NoAnswer: not one block was answered.
         """
         async with self._wire.turn:
+            await self._wire.ready(self._settings.unit, self._settings.spacing_s)
             sheet = self._sheet(scan)
             poll = self._begun(scan, sheet)
             self._bisection.begin()
@@ -230,10 +234,20 @@ class ModbusSession:
 
     def _begun(self, scan: Scan, sheet: Sheet) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
-        together = max(len(group.lines) for group in sheet.groups)
+        settings, together = self._settings, max(len(group.lines) for group in sheet.groups)
         return Poll(
-            self._loop.time(), limit_s(self._settings, scan), self._pipelining.begin(together)
+            self._loop.time(),
+            self._limit_s(scan),
+            self._pipelining.begin(together),
+            reply_s=min(settings.timeout_s, OF_PERIOD * scan.period_s),
+            spacing_s=settings.spacing_s,
         )
+
+    def _limit_s(self, scan: Scan) -> float:
+        found = self._limits.get(scan.name)
+        if found is None:
+            found = self._limits[scan.name] = limit_s(self._settings, scan)
+        return found
 
     def _no_answer(self, lines: Sequence[Line], poll: Poll) -> NoAnswer:
         """Count a poll without answer and say why, from the first line that was asked."""
@@ -245,5 +259,10 @@ class ModbusSession:
 
 
 def limit_s(settings: Settings, scan: Scan) -> float:
-    """Return how long one poll may take: it ends in time to say so before its next slot."""
-    return min(settings.timeout_s, OF_PERIOD * scan.period_s)
+    """Return how long one poll may take: it ends in time to say so before its next slot.
+
+    That is time for the device. What requests need on a line, and rests, come on top.
+    """
+    medium = medium_of(settings)
+    added_s = sum(request.takes_s - medium.delay_s for request in scan.requests)
+    return min(settings.timeout_s + max(0.0, added_s), OF_PERIOD * scan.period_s)

@@ -1,44 +1,28 @@
 """The ``modbus`` block of a device entry."""
 
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from otgate.endpoint.serial import SerialSettings
+from otgate.endpoint.settings import Tls
 from otgate.errors import Mistake, Mistakes
-
-TCP_PORT = 502
-"""The registered port: Messaging on TCP/IP Implementation Guide V1.0b, §3.1.3."""
-
-SCHEMES = ("tcp",)
-"""Links that this release opens; serial, TLS and UDP get schemes of their own."""
-
-
-def endpoint(url: str) -> tuple[str, int]:
-    """Split ``tcp://host[:port]``.
-
-    Raises:
-        ValueError: it is something else; the message says what to write.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in SCHEMES:
-        raise ValueError(f"`{url}` is no Modbus endpoint; write tcp://host or tcp://host:port")
-    if not parts.hostname:
-        raise ValueError(f"`{url}` names no host; write tcp://host or tcp://host:port")
-    if parts.path or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError(f"`{url}` says more than tcp://host:port; the unit id is `modbus.unit`")
-    try:
-        port = TCP_PORT if parts.port is None else parts.port
-    except ValueError:
-        raise ValueError(f"the port of `{url}` is not a number from 1 to 65535") from None
-    if not port:
-        raise ValueError(f"the port of `{url}` is not a number from 1 to 65535")
-    return parts.hostname, port
+from otgate_modbus.endpoint import Endpoint, Tcp, endpoint
 
 
 def _checked(url: str) -> str:
     endpoint(url)
     return url
+
+
+Url = Annotated[str, AfterValidator(_checked)]
 
 
 class Quirks(BaseModel):
@@ -50,6 +34,14 @@ class Quirks(BaseModel):
     """Rest between the connection and the first request."""
     request_gap_s: Annotated[float, Field(ge=0, le=5)] = 0.0
     """Rest between a reply and the next request."""
+    unit_gap_s: Annotated[float, Field(ge=0, le=5)] = 0.0
+    """Rest before a request to another unit of the same link."""
+    ignore_transaction: bool = False
+    """The device answers under wrong transaction ids."""
+    trailing_bytes: bool = False
+    """The device sends bytes behind its replies that mean nothing."""
+    local_echo: bool = False
+    """The adapter of the serial line hears what it sends."""
 
 
 def _a_model(written: str) -> str:
@@ -75,8 +67,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    url: Annotated[str, AfterValidator(_checked)]
-    """Endpoint, `tcp://host` or `tcp://host:port`; devices with the same one share a link."""
+    url: Url
+    """Where it is: tcp://, tcps://, udp://, rtu+tcp:// or serial:///; shared ones are one link."""
+    backup: Url | None = None
+    """Where to connect when `url` is not to be had."""
+    tls: Tls | None = None
+    """Certificates for tcps."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Unit identifier of the server behind the endpoint."""
     base: Literal[0, 1, 40001] = 0
@@ -84,9 +80,13 @@ class Settings(BaseModel):
     order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
     """Order of bytes and words of values wider than a register."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
-    """One deadline for all requests of a poll, retry included."""
+    """One deadline for all requests of a poll, retry included; serial lines add their own time."""
     reply_delay_s: Annotated[float, Field(gt=0, le=60)] | None = None
     """How long the device takes to answer, for `otgate plan` alone: round trip of a network."""
+    late_reply_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    """Silence asked of a line without transaction ids after a timeout; `timeout_s` if not given."""
+    requests_per_s: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Most requests per second that this device is sent."""
     gap: Annotated[int, Field(ge=0, le=124)] = 16
     """Unused registers that a request may bridge; sixteen times as many bits."""
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
@@ -102,6 +102,30 @@ class Settings(BaseModel):
     quirks: Quirks = Quirks()
     sunspec: SunSpec | None = None
     """SunSpec models that have to be where they were, or the device is not polled."""
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        secure = [place for place in self.places if isinstance(place, Tcp) and place.tls]
+        if bool(secure) != (self.tls is not None):
+            raise ValueError("`tls` goes with tcps://, and tcps:// needs `tls`")
+        if not self.unit and any(isinstance(place, SerialSettings) for place in self.places):
+            raise ValueError("unit 0 is all units of a serial line at once, and none answers")
+        return self
+
+    @property
+    def places(self) -> list[Endpoint]:
+        """Where the device may be, in the order of trying."""
+        return [endpoint(url) for url in (self.url, self.backup) if url is not None]
+
+    @property
+    def late_window_s(self) -> float:
+        """How long a line has to be silent after a timeout."""
+        return self.timeout_s if self.late_reply_s is None else self.late_reply_s
+
+    @property
+    def spacing_s(self) -> float:
+        """Rest that keeps the device's requests within their rate."""
+        return 1.0 / self.requests_per_s if self.requests_per_s else 0.0
 
 
 def settings_of(given: Any) -> Settings:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from otgate.endpoint.serial import SerialSettings
+from otgate_modbus.endpoint import Framing, Tcp
 from otgate_modbus.settings import Settings
 
 NETWORK_S = 0.005
@@ -49,7 +51,7 @@ class Medium:
 def network(settings: Settings, frames: tuple[int, int] = MBAP_FRAMES) -> Medium:
     """Return a network as a medium: bytes take no time there."""
     delay_s, words = _delay(settings, NETWORK_S)
-    rest_s = settings.quirks.request_gap_s
+    rest_s = max(settings.quirks.request_gap_s, settings.spacing_s)
     return Medium(frames, delay_s, rest_s, words=f"{words} from request to reply{_resting(rest_s)}")
 
 
@@ -58,7 +60,7 @@ def line(settings: Settings, baud: int, parity: str, stop_bits: int) -> Medium:
     bits = 9 + (parity != "none") + stop_bits
     silence_s = FAST_SILENCE_S if baud > FAST_BAUD else SILENT_CHARACTERS * bits / baud
     delay_s, words = _delay(settings, LINE_S)
-    rest_s = settings.quirks.request_gap_s
+    rest_s = max(settings.quirks.request_gap_s, settings.spacing_s)
     words = (
         f"{baud} baud, {bits} bits a character, {1000 * silence_s:.3g} ms between frames, "
         f"{words} from a request to the start of its reply{_resting(rest_s)}"
@@ -79,4 +81,9 @@ def _resting(rest_s: float) -> str:
 
 def medium_of(settings: Settings) -> Medium:
     """Return the medium of a device's link."""
+    match settings.places[0]:
+        case SerialSettings(_, baud, parity, stop_bits):
+            return line(settings, baud, parity, stop_bits)
+        case Tcp(framing=Framing.RTU):
+            return network(settings, RTU_FRAMES)
     return network(settings)

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from otgate.driver import Emit, Session
 from otgate.model import Scan
 from otgate_modbus.codec import Ask, Missing
-from otgate_modbus.link import Poll, Wire
+from otgate_modbus.link import Poll
 from otgate_modbus.session import OF_PERIOD, NoAnswer
 from otgate_modbus.settings import Settings, SunSpec
 from otgate_modbus.sunspec.chain import HEADER, MARKER, Block, Words
 from otgate_modbus.verdict import REFUSALS, verdict
+from otgate_modbus.wires import AnyWire
 
 HOLDING = 3
 
@@ -35,7 +36,7 @@ class Headers:
         """Whether all of them are as expected."""
         return not self._left
 
-    async def look(self, wire: Wire, poll: Poll) -> None:
+    async def look(self, wire: AnyWire, poll: Poll) -> None:
         """Read on, within the poll's deadline.
 
         Raises:
@@ -84,9 +85,11 @@ def named(words: Words) -> str:
 class Kept:
     """A session that looks at the headers before it polls; see `otgate.driver.Session`."""
 
-    def __init__(self, session: Session, settings: Settings, sunspec: SunSpec, wire: Wire) -> None:
+    def __init__(
+        self, session: Session, settings: Settings, sunspec: SunSpec, wire: AnyWire
+    ) -> None:
         self._session = session
-        self._timeout_s = settings.timeout_s
+        self._settings = settings
         self._wire = wire
         self._headers = Headers(sunspec, settings.unit)
 
@@ -99,7 +102,8 @@ class Kept:
         """
         if not self._headers.seen:
             async with self._wire.turn:
-                limit_s = min(self._timeout_s, OF_PERIOD * scan.period_s)
+                await self._wire.ready(self._settings.unit, self._settings.spacing_s)
+                limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
                 poll = Poll(asyncio.get_running_loop().time(), limit_s)
                 await self._headers.look(self._wire, poll)
         await self._session.scan(scan, emit)
@@ -113,7 +117,7 @@ class Kept:
         await self._session.listen(emit)
 
 
-def kept(session: Session, settings: Settings, wire: Wire) -> Session:
+def kept(session: Session, settings: Settings, wire: AnyWire) -> Session:
     """Return a session that also keeps an eye on the models, where the settings name any."""
     if settings.sunspec is None:
         return session

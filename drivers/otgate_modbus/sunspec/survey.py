@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from otgate.errors import Refused
 from otgate_modbus.codec import Answer, Ask, Identify, Missing
+from otgate_modbus.endpoint import TCP_PORT
 from otgate_modbus.identification import Category, identified
 from otgate_modbus.link import Poll, Wire, open_wire
-from otgate_modbus.settings import TCP_PORT
 from otgate_modbus.sunspec.chain import HEADER, Block, Chain, Words, found_at, walked
 from otgate_modbus.sunspec.definitions import definition
 from otgate_modbus.sunspec.layout import Field, Registers, laid_out

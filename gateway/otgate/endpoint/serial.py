@@ -23,6 +23,9 @@ READ_SIZE = 4096
 MOST_WAITING = 65_536
 """Octets that wait for room; a line that takes none for so long is lost."""
 
+PSEUDO = range(136, 144)
+"""Major numbers of pseudo-terminals: Linux, Documentation/admin-guide/devices.txt."""
+
 TIOCSRS485 = 0x542F
 RS485 = struct.Struct("<III20x")
 """Flags, delay before and after sending in ms: linux/serial.h."""
@@ -160,15 +163,25 @@ def open_serial(settings: SerialSettings, end: End) -> SerialPort:
     return SerialPort(descriptor, end)
 
 
+_PARITY_BITS = {
+    Parity.NONE: 0,
+    Parity.EVEN: termios.PARENB,
+    Parity.ODD: termios.PARENB | termios.PARODD,
+}
+
+
+def _is_pseudo(descriptor: int) -> bool:
+    """Say whether it is a pseudo-terminal, which has no parity bit and refuses to be asked."""
+    return os.major(os.fstat(descriptor).st_rdev) in PSEUDO
+
+
 def _set_up(descriptor: int, settings: SerialSettings) -> None:
     speed = SPEEDS.get(settings.baud)
     if speed is None:
         raise Unusable(f"no serial port runs at {settings.baud} baud")
     control = termios.CS8 | termios.CREAD | termios.CLOCAL
-    if settings.parity is not Parity.NONE:
-        control |= termios.PARENB
-    if settings.parity is Parity.ODD:
-        control |= termios.PARODD
+    if not _is_pseudo(descriptor):
+        control |= _PARITY_BITS[settings.parity]
     if settings.stop_bits == 2:
         control |= termios.CSTOPB
     characters = termios.tcgetattr(descriptor)[6]

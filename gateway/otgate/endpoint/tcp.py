@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 
 from otgate.endpoint.tls import TlsFiles, tls_context
-from otgate.errors import LinkLost
+from otgate.errors import LinkLost, in_words
 
 OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -51,4 +51,4 @@ async def dial(
     except ssl.SSLError as error:
         raise LinkLost(f"TLS with {host}:{port}: {error.reason or error}") from error
     except OSError as error:
-        raise LinkLost(f"no connection to {host}:{port}: {error.strerror or error}") from error
+        raise LinkLost(f"no connection to {host}:{port}: {in_words(error)}") from error

@@ -84,6 +84,12 @@ async def test_the_port_runs_as_asked() -> None:
         port.abort()
 
 
+async def test_a_terminal_can_be_opened_again_whatever_its_parity() -> None:
+    with terminals() as (_, path):
+        for _ in range(3):
+            open_serial(SerialSettings(path, parity=Parity.EVEN), Taking()).abort()
+
+
 async def test_a_port_is_for_one_process() -> None:
     with terminals() as (_, path):
         port = open_serial(SerialSettings(path), Taking())

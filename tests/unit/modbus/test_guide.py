@@ -11,10 +11,14 @@ from modbus_peers import device, point
 from otgate.model import Point
 from otgate_modbus.address import read_address
 from otgate_modbus.encoding import read_type
+from otgate_modbus.endpoint import USUAL_PORTS, endpoint
 from otgate_modbus.planner import plan
-from otgate_modbus.settings import Settings, settings_of
+from otgate_modbus.settings import Quirks, Settings, settings_of
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "guide" / "modbus.md").read_text("utf-8")
+
+ADDRESSES = GUIDE.partition("## Addresses")[2]
+LINKS = re.findall(r"^\| `([a-z+]+://[^`]+)` \|", GUIDE, re.MULTILINE)
 
 
 def fenced(language: str) -> str:
@@ -68,7 +72,20 @@ def test_the_point_map_can_be_planned() -> None:
     assert sum(len(scan.points) for scan in scans) == len(points) == 7
 
 
-@pytest.mark.parametrize("address", re.findall(r"^\| `([^`]+)` \|", GUIDE, re.MULTILINE)[:9])
+@pytest.mark.parametrize("url", LINKS)
+def test_each_link_it_shows_is_one(url: str) -> None:
+    endpoint(url)
+
+
+def test_it_shows_every_kind_of_link_and_every_quirk() -> None:
+    assert {url.partition(":")[0] for url in LINKS} == {*USUAL_PORTS, "serial"}
+    for quirk, field in Quirks.model_fields.items():
+        default = field.default
+        said = str(default).lower() if isinstance(default, bool) else f"{default:g}"
+        assert f"| `{quirk}` | {said} |" in GUIDE
+
+
+@pytest.mark.parametrize("address", re.findall(r"^\| `([^`]+)` \|", ADDRESSES, re.MULTILINE)[:9])
 def test_each_address_it_shows_is_one(address: str) -> None:
     read_address(address, 0)
 

@@ -1,0 +1,83 @@
+"""How a link treats the devices on it: the rests that they need, and what they get wrong."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from otgate_modbus.settings import Settings
+
+IDLE_S = 1.5
+"""A server that closes a connection which nothing was asked on for so long lost nothing by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What the devices of one link need, taken together."""
+
+    connect_delay_s: float = 0.0
+    gap_s: float = 0.0
+    """Rest between a reply and the next request."""
+    unit_gap_s: float = 0.0
+    """The same where the next request is for another unit."""
+    late_window_s: float = 1.0
+    """How long a line without transaction ids has to be silent after a reply that did not come."""
+    ignore_transaction: bool = False
+    trailing: bool = False
+    echo: bool = False
+
+    @classmethod
+    def of(cls, devices: Sequence[Settings]) -> "Manners":
+        """Return what all of these devices need."""
+        quirks = [device.quirks for device in devices]
+        return cls(
+            max(each.connect_delay_s for each in quirks),
+            max(each.request_gap_s for each in quirks),
+            max(each.unit_gap_s for each in quirks),
+            max(device.late_window_s for device in devices),
+            any(each.ignore_transaction for each in quirks),
+            any(each.trailing_bytes for each in quirks),
+            any(each.local_echo for each in quirks),
+        )
+
+
+class Rests:
+    """When the next request may go out, by what was last sent or received."""
+
+    def __init__(self, manners: Manners, least_s: float = 0.0) -> None:
+        self._manners = manners
+        self._least_s = least_s
+        self._loop = asyncio.get_running_loop()
+        self._unit: int | None = None
+        self._window_s = 0.0
+        self.last_s = 0.0
+        """When something was last sent or received."""
+
+    def stirred(self) -> None:
+        """Note that something was sent or received."""
+        self.last_s = self._loop.time()
+
+    def asked(self, unit: int) -> None:
+        """Note a request, which ends a quarantine."""
+        self._unit, self._window_s = unit, 0.0
+        self.stirred()
+
+    def quarantine(self) -> None:
+        """Ask for silence: a reply that did not come may still do."""
+        self._window_s = self._manners.late_window_s
+        self.stirred()
+
+    def due_s(self, unit: int, spacing_s: float = 0.0) -> float:
+        """Return when ``unit`` may be asked, if nothing stirs before."""
+        if self._unit is None:
+            return self.last_s + self._window_s
+        other = self._manners.unit_gap_s if unit != self._unit else 0.0
+        gap_s = max(self._least_s, self._manners.gap_s, other, spacing_s, self._window_s)
+        return self.last_s + gap_s
+
+    async def over(self, unit: int, spacing_s: float = 0.0, until_s: float | None = None) -> bool:
+        """Wait until ``unit`` may be asked; return at once, with False, if ``until_s`` is first."""
+        while (wait_s := self.due_s(unit, spacing_s) - self._loop.time()) > 0:
+            if until_s is not None and self._loop.time() + wait_s >= until_s:
+                return False
+            await asyncio.sleep(wait_s)
+        return True
