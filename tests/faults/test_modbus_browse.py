@@ -3,13 +3,18 @@
 import asyncio
 import csv
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymodbus import ModbusDeviceIdentification
+from pymodbus.server import ModbusTcpServer
 
-from modbus_peers import pymodbus_serving
+from modbus_peers import Held, pymodbus_serving
 from otgate.cli import main
 from otgate.errors import LinkLost, Refused
+from otgate_modbus.sunspec.definitions import definition
 from otgate_modbus.sunspec.survey import Target, target
 from sunspec_devices import (
     COMMON,
@@ -235,3 +240,33 @@ async def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
         "id": "m103_tmpsnk", "address": 40104, "type": "int16", "unit": "°C",
         "value": None, "why": "not implemented",
     }  # fmt: skip
+
+
+async def test_without_the_definitions_models_are_numbers_and_lengths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sunspec2", None)  # as where it is not installed
+    definition.cache_clear()
+    served = Served(inverter())
+    async with serving(served) as where:
+        found = await browsed(where)
+    definition.cache_clear()
+    assert "model 103, at 40070, 50 registers\n  (not known:" in found.table
+    assert "pip install otgate[sunspec]" in found.shortfall
+    assert found.device is None
+    assert all(count == 2 for _, count in served.asked)
+
+
+async def test_another_implementation_says_what_it_is() -> None:
+    identity = ModbusDeviceIdentification(
+        info_name={"VendorName": "Ours", "ProductCode": "PM", "MajorMinorRevision": "3.1"}
+    )
+    server = ModbusTcpServer(Held({3: {}}), identity=identity, address=("127.0.0.1", 0))
+    await server.serve_forever(background=True)
+    try:
+        listening: Any = server.transport
+        found = await browsed(listening.sockets[0].getsockname()[:2])
+    finally:
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
+    assert found.document["identity"]["vendor"] == "Ours"
+    assert found.document["identity"]["revision"] == "3.1"

@@ -73,8 +73,11 @@ class Laying:
         return all(self._repeated(inner, path, scope, group) for inner in group.groups)
 
     def _places(self, group: Group) -> Iterator[tuple[str, int]]:
+        """Yield where the points of a group lie, as far as the model goes."""
         at = self._at
         for entry in group.entries:
+            if at + entry.size > self._end:
+                return
             yield entry.name, at
             at += entry.size
 
@@ -109,5 +112,5 @@ class Laying:
         if isinstance(repeat, int):
             return repeat
         at = scope.get(repeat)
-        said = self._registers[at] if at is not None and at < len(self._registers) else None
+        said = None if at is None else self._registers[at]
         return 0 if said is None or said == ABSENT else said

@@ -16,7 +16,8 @@ from otgate_modbus.sunspec.definitions import definition, folder, read_definitio
 from otgate_modbus.sunspec.layout import Layout, laid_out
 from otgate_modbus.sunspec.points import STRUCTURE, mapped, point_id, type_of
 from otgate_modbus.sunspec.survey import Model
-from sunspec_devices import STRINGS, encoded
+from otgate_modbus.sunspec.values import Absent
+from sunspec_devices import INVERTER, STRINGS, encoded
 
 WITHOUT_TYPE = {"ipaddr", "ipv6addr", "eui48"}
 
@@ -146,3 +147,11 @@ def test_a_count_that_is_not_implemented_is_none() -> None:
 def test_a_group_of_no_size_does_not_repeat_for_ever() -> None:
     document = {"group": {"name": "g", "points": [], "groups": [{"name": "n", "count": 0}]}}
     assert laid_out(read_definition(9, document), Block(9, 4, 0), [9, 4, 0, 0, 0, 0]).fields == []
+
+
+def test_a_scale_factor_beyond_the_model_is_not_one_of_the_next_model() -> None:
+    model, _ = ours(103, encoded(103, INVERTER)[:6])
+    found = mapped([model], everything=True)
+    assert [each.id for each in found.points] == []
+    assert found.left_out == {"its scale factor is not in the model": 4}
+    assert {model.value(each) for each in model.fields[2:]} == {Absent.NO_SCALE}
