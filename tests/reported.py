@@ -34,9 +34,11 @@ def point(
     deadband: Deadband | None = None,
     max_age_s: float = 0.0,
     eu: tuple[float, float] | None = None,
+    *,
+    latch: bool = False,
 ) -> Point:
     lo, hi = eu or (None, None)
-    return Point("p", kind, deadband=deadband, max_age_s=max_age_s, eu_lo=lo, eu_hi=hi)
+    return Point("p", kind, deadband=deadband, max_age_s=max_age_s, eu_lo=lo, eu_hi=hi, latch=latch)
 
 
 class Bench:

@@ -131,6 +131,8 @@ class Point(msgspec.Struct, frozen=True):
     invert: bool = False
     states: Mapping[int, str] = NO_STATES
     deadband: Deadband | None = None
+    latch: bool = False
+    """Whether every change that a read sees goes on, however fast they follow one another."""
     scan: str = ""
     max_age_s: float = 0.0
     """Seconds without a read after which the point is stale; 0 is never."""

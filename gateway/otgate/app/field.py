@@ -163,6 +163,7 @@ def status(site: Site, supervisor: Supervisor, ways: Sequence[Way]) -> dict[str,
                 "crossing_points": len(way.gate.crossing),
                 "withheld": way.gate.withheld,
                 "suppressed": way.gate.suppressed,
+                "latched_suppressed": way.gate.latched_suppressed,
                 "under_test": way.gate.under_test,
                 "spool": asdict(way.spool.status()),
             }

@@ -223,6 +223,11 @@ COLUMNS: Mapping[str, Column] = {
     "deadband": Column(
         "Change worth reporting: engineering units, or percent of the range.", deadband, "0.5"
     ),
+    "latch": Column(
+        "`yes` sends every change that a read sees; the device's `min_interval_s` holds none back.",
+        truth,
+        "no",
+    ),
     "scan": Column("Scan class of the device; `normal` when empty.", text, "fast"),
     "max_age_s": Column(
         "Seconds without a read after which it is stale; 0 is never.", seconds, "30"

@@ -11,6 +11,7 @@ from otgate.policy.reach import (
     contradictions,
     dead_rules,
     empty_conduits,
+    held_latches,
     unenforceable,
 )
 from otgate.policy.rounding import QUANTISED_KINDS, STEP_RANGE
@@ -46,6 +47,7 @@ def findings(
         found += [finding for finding in dead if finding.where[:2] not in said]
     if devices and not any(finding.severity is Weight.ERROR for finding in found):
         found += empty_conduits(policy, devices)
+        found += held_latches(policy, devices)
         found += unenforceable(policy, devices, value_types) if value_types is not None else ()
     return found
 

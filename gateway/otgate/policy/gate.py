@@ -70,6 +70,11 @@ class Gate:
         """Samples that an interval kept back and a newer one replaced."""
         return sum(pace.suppressed for _, pace in self._paces)
 
+    @property
+    def latched_suppressed(self) -> int:
+        """Of these, samples of points that latch."""
+        return sum(pace.latched_suppressed for _, pace in self._paces)
+
     def pass_(self, batch: Batch, now_ns: int) -> list[tuple[Lane, Batch]]:
         """Return what of ``batch`` crosses now, by lane; its index holds catalog numbers."""
         part = self._parts.get((batch.device, batch.value_type))
@@ -135,7 +140,9 @@ class Part:
         self.numbers = np.fromiter(found, np.int32)
         self.events = np.array([device.points[p].kind in EVENT_KINDS for p in points])
         self.steps = Steps(steps, value_type) if any(steps) else None
-        self.pace = Pace(device.id, value_type, intervals_s) if any(intervals_s) else None
+        latched = np.array([device.points[p].latch for p in points], np.bool_)
+        some = latched if latched.any() else None
+        self.pace = Pace(device.id, value_type, intervals_s, some) if any(intervals_s) else None
         self.lane = one_lane(self.events)
         """The lane of every point, or None where they differ."""
 

@@ -33,7 +33,13 @@ SECOND_NS = 1_000_000_000
 class Pace:
     """The state of some points of one device and value type, numbered from 0."""
 
-    def __init__(self, device: str, value_type: ValueType, intervals_s: Sequence[float]) -> None:
+    def __init__(
+        self,
+        device: str,
+        value_type: ValueType,
+        intervals_s: Sequence[float],
+        latched: Mask | None = None,
+    ) -> None:
         count = len(intervals_s)
         self.device = device
         self.value_type = value_type
@@ -42,6 +48,9 @@ class Pace:
         """When the next held sample may go; None where nothing is held."""
         self.latest_ns = NEVER
         self.suppressed = 0
+        self.latched_suppressed = 0
+        """Of these, samples of points of which every change was wanted: a latch lifts no limit."""
+        self._latched = latched
         self.released_ns = np.full(count, NEVER, np.int64)
         self.valued = np.zeros(count, np.bool_)
         self.value = np.empty(count, value_type.dtype)
@@ -111,7 +120,10 @@ class Pace:
         timely = now_ns - self.released_ns.take(slots) >= self.interval_ns.take(slots)
         timely |= carries & ~self.valued.take(slots)
         goes = timely | (news & ~carries)
-        self.suppressed += int(np.count_nonzero(self.held.take(slots)))
+        replaced = self.held.take(slots)
+        self.suppressed += int(np.count_nonzero(replaced))
+        if self._latched is not None:
+            self.latched_suppressed += int(np.count_nonzero(replaced & self._latched.take(slots)))
         count = np.count_nonzero(goes)
         if count == len(goes):
             self.held[slots] = False

@@ -142,3 +142,27 @@ def unenforceable(
             "keep it out of the rules that quantise, or give it another kind",
             Weight.WARNING,
         )
+
+
+def held_latches(policy: Policy, devices: Sequence[Device]) -> Iterator[Finding]:
+    """Find conduits that hold back points of which every change is wanted."""
+    judge = Judge(policy)
+    held: dict[str, list[tuple[str, float]]] = {}
+    for device in devices:
+        for point, outcome in zip(device.points, judge.outcomes(device), strict=True):
+            for conduit, restriction in outcome if point.latch else ():
+                if restriction.min_interval_s:
+                    path = f"{device.id}/{point.id}"
+                    held.setdefault(conduit, []).append((path, restriction.min_interval_s))
+    for conduit, found in held.items():
+        path, interval_s = found[0]
+        who = f"`{path}` latches, but" if len(found) == 1 else f"{len(found)} points latch, but"
+        at_most = f"`{path}` is sent each {interval_s:g} s at most"
+        yield Finding(
+            "held-latch",
+            ("conduits", conduit),
+            f"{who} on conduit `{conduit}` {at_most}: of the changes in between"
+            " only the last is sent",
+            "a latch lifts no limit; limit other points only, or leave `latch` empty",
+            Weight.WARNING,
+        )

@@ -97,8 +97,9 @@ WHOLE: Mapping[ValueType, Callable[[NDArray[np.uint64]], Changed]] = {
 
 
 def paced(device: Device) -> Mask:
-    """Say which points a ``min_interval_s`` holds back: those whose values are continuous."""
-    return np.array([point.kind in CONTINUOUS for point in device.points], np.bool_)
+    """Say which points a ``min_interval_s`` holds back: continuous ones that do not latch."""
+    held = [point.kind in CONTINUOUS and not point.latch for point in device.points]
+    return np.array(held, np.bool_)
 
 
 def max_ages_ns(points: Sequence[Point]) -> NDArray[np.int64]:

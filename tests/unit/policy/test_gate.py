@@ -165,6 +165,21 @@ def test_two_gates_of_one_policy_keep_their_own_state() -> None:
     assert gates["vendor"].suppressed == 3
 
 
+def test_what_a_limit_suppresses_of_a_latched_point_is_counted() -> None:
+    points = [point("trip", latch=True), point("ib")]
+    held = gate(*points, limits=Limits(min_interval_s=60))
+    for second in range(5):
+        held.pass_(batch([float(second), float(second)]), START + second * SECOND)
+    assert (held.suppressed, held.latched_suppressed) == (6, 3)
+
+
+def test_where_nothing_latches_nothing_latched_is_suppressed() -> None:
+    held = gate(point("ia"), limits=Limits(min_interval_s=60))
+    for second in range(5):
+        held.pass_(batch([float(second)]), START + second * SECOND)
+    assert (held.suppressed, held.latched_suppressed) == (3, 0)
+
+
 @pytest.mark.parametrize("sensitivity", [Sensitivity.RESTRICTED, Sensitivity.BCSI])
 def test_what_is_above_the_ceiling_has_no_column(sensitivity: Sensitivity) -> None:
     held = gate(point("ia", sensitivity=sensitivity), point("ib"))

@@ -1,8 +1,10 @@
 """min_interval_s, max_interval_s and refresh_s."""
 
+from typing import Any
+
 import numpy as np
 
-from otgate.model import Batch, Kind, Origin, Reporting, ValueType
+from otgate.model import Batch, Deadband, Kind, Origin, Reporting, ValueType
 from otgate.quality import Quality
 from otgate.report import Report
 from reported import LOST, START_NS, UNREAD, Bench, S, point
@@ -57,6 +59,26 @@ def test_a_change_of_state_is_never_held() -> None:
     bench = Bench([point(kind=Kind.STATUS)], ValueType.I64, Reporting(min_interval_s=5))
     bench.poll(1)
     assert bench.after(1).poll(2) == [(2, 0)]
+
+
+def latched(**cells: Any) -> Bench:
+    points = [point(latch=True, **cells), point(**cells)]
+    return Bench(points, reporting=Reporting(min_interval_s=5))
+
+
+def test_every_change_of_a_point_that_latches_is_sent() -> None:
+    bench = latched()
+    bench.poll(1.0, 1.0)
+    assert bench.after(1).poll(2.0, 2.0) == [(2.0, 0)]
+    assert bench.after(1).poll(1.0, 3.0) == [(1.0, 0)]
+    assert bench.after(3).tick() == [(3.0, 0)]
+
+
+def test_a_latch_counts_as_a_change_what_is_beyond_the_deadband() -> None:
+    bench = latched(deadband=Deadband(0.5))
+    bench.poll(1.0, 1.0)
+    assert bench.after(1).poll(1.4, 1.0) == []
+    assert bench.after(1).poll(1.6, 1.0) == [(1.6, 0)]
 
 
 def test_the_interval_starts_again_at_the_release() -> None:
