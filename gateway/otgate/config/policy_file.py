@@ -10,6 +10,7 @@ from otgate.config.forms import Entry, Id, Name, NotYet, Seconds, Version, wrong
 from otgate.config.site_file import SensitivityName
 from otgate.model import Kind, Sensitivity
 from otgate.policy.language import (
+    Assertion,
     Conduit,
     Direction,
     Effect,
@@ -136,6 +137,17 @@ class RuleEntry(Entry):
     """Day by which somebody looks at it again, YYYY-MM-DD."""
 
 
+class AssertionEntry(Entry):
+    """What must never cross, whatever points there will be."""
+
+    never: MatchEntry
+    """No point that this holds for ever crosses."""
+    on: Annotated[list[Id], Field(min_length=1)] | Literal["all"] = "all"
+    """Conduits it speaks of."""
+    why: str = ""
+    """The reason, for whoever audits it."""
+
+
 class PolicyFile(Entry):
     """`policy.yaml`: zones, conduits, and which points may cross. What no rule allows stays."""
 
@@ -151,8 +163,8 @@ class PolicyFile(Entry):
     """Every way out; each publishes on its own."""
     rules: list[RuleEntry] = Field(default_factory=list)
     """Who may cross; any deny beats every allow."""
-    assertions: NotYet = None
-    """What must hold for any conceivable point. Not supported yet."""
+    assertions: list[AssertionEntry] = Field(default_factory=list)
+    """What must never cross, proved for any conceivable point or the policy is refused."""
 
 
 def policy_of(file: PolicyFile) -> Policy:
@@ -166,6 +178,7 @@ def policy_of(file: PolicyFile) -> Policy:
         },
         conduits={name: conduit_of(name, entry) for name, entry in file.conduits.items()},
         rules=tuple(map(rule_of, file.rules)),
+        assertions=tuple(map(assertion_of, file.assertions)),
     )
 
 
@@ -196,6 +209,12 @@ def rule_of(entry: RuleEntry) -> Rule:
         approved_by=entry.approved_by,
         review_by=entry.review_by,
     )
+
+
+def assertion_of(entry: AssertionEntry) -> Assertion:
+    """Return the assertion that an entry stands for."""
+    on = None if entry.on == "all" else frozenset(entry.on)
+    return Assertion(match_of(entry.never), on, entry.why)
 
 
 def match_of(entry: MatchEntry) -> Match:

@@ -1,6 +1,7 @@
 """Devices and points that a policy names outright, against those that there are.
 
-A misspelt name in a deny rule would let out what it is there to keep, so it is an error. A pattern
+A misspelt name in a deny rule would let out what it is there to keep, and in an assertion prove
+what nobody asked, so it is an error. A pattern
 with ``*`` or ``?`` may match nothing: a policy can be written for many sites.
 """
 
@@ -24,12 +25,19 @@ class Named(NamedTuple):
 
 
 def unknown_names(policy: Policy, devices: Sequence[Device]) -> Iterator[Finding]:
-    """Find names in the policy's rules that no device and no point has."""
+    """Find names in the policy's rules and assertions that no device and no point has."""
     points = {device.id: {point.id for point in device.points} for device in devices}
+    for place, match in matches(policy):
+        for key, name, code, message, help_ in unknown(match, points):
+            yield Finding(code, (*place, key, name), message, help_)
+
+
+def matches(policy: Policy) -> Iterator[tuple[Where, Match]]:
+    """Return every match of ``policy`` with its place."""
     for number, rule in enumerate(policy.rules):
-        for key, name, code, message, help_ in unknown(rule.match, points):
-            where: Where = ("rules", number, "match", key, name)
-            yield Finding(code, where, message, help_)
+        yield ("rules", number, "match"), rule.match
+    for number, assertion in enumerate(policy.assertions):
+        yield ("assertions", number, "never"), assertion.never
 
 
 def unknown(match: Match, points: Mapping[str, set[str]]) -> Iterator[Named]:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from otgate.model import Device, Sensitivity, ValueType
+from otgate.policy.assertions import unproved
 from otgate.policy.finding import Finding, Weight, Where, nearest
-from otgate.policy.language import Effect, Limits, Policy
+from otgate.policy.language import Effect, Limits, Match, Policy
 from otgate.policy.reach import (
     blocked_rules,
     contradictions,
@@ -40,6 +41,7 @@ def findings(
         *unequal_steps(policy),
         *contradictions(policy),
         *blocked_rules(policy),
+        *unproved(policy),
     ]
     if devices:
         said = {finding.where[:2] for finding in found}
@@ -60,15 +62,24 @@ def unknown_words(policy: Policy) -> Iterator[Finding]:
         if conduit.to not in policy.zones:
             yield undeclared("zone", conduit.to, policy.zones, (*where, "to"))
     for number, rule in enumerate(policy.rules):
-        where, match = ("rules", number), rule.match
+        where = ("rules", number)
         yield from unknown("conduit", rule.conduits or (), policy.conduits, (*where, "conduits"))
-        yield from unknown("zone", match.zone or (), policy.zones, (*where, "match", "zone"))
-        for key, tags in (
-            ("tags_all", match.tags_all),
-            ("tags_any", match.tags_any or ()),
-            ("tags_none", match.tags_none),
-        ):
-            yield from unknown("tag", tags, policy.tags, (*where, "match", key))
+        yield from unknown_in_match(policy, rule.match, (*where, "match"))
+    for number, assertion in enumerate(policy.assertions):
+        where = ("assertions", number)
+        yield from unknown("conduit", assertion.on or (), policy.conduits, (*where, "on"))
+        yield from unknown_in_match(policy, assertion.never, (*where, "never"))
+
+
+def unknown_in_match(policy: Policy, match: Match, where: Where) -> Iterator[Finding]:
+    """Find zones and tags in one match that the policy does not declare."""
+    yield from unknown("zone", match.zone or (), policy.zones, (*where, "zone"))
+    for key, tags in (
+        ("tags_all", match.tags_all),
+        ("tags_any", match.tags_any or ()),
+        ("tags_none", match.tags_none),
+    ):
+        yield from unknown("tag", tags, policy.tags, (*where, key))
 
 
 def unknown(

@@ -108,6 +108,16 @@ class Conduit:
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """What must never cross, for any conceivable point; a policy it fails for is refused."""
+
+    never: Match
+    on: frozenset[str] | None = None
+    """Conduit ids; None is every conduit."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A whole policy. What no rule allows does not cross."""
 
@@ -117,3 +127,4 @@ class Policy:
     zones: Mapping[str, Zone]
     conduits: Mapping[str, Conduit]
     rules: Sequence[Rule] = field(default=())
+    assertions: Sequence[Assertion] = field(default=())

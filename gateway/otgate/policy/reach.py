@@ -15,7 +15,9 @@ from otgate.policy.decide import (
     traits,
 )
 from otgate.policy.finding import Finding, Weight
+from otgate.policy.globs import Tangled, named
 from otgate.policy.language import Conduit, Effect, Match, Policy, Rule
+from otgate.policy.region import terms
 
 
 def contradictions(policy: Policy) -> Iterator[Finding]:
@@ -27,6 +29,14 @@ def contradictions(policy: Policy) -> Iterator[Finding]:
                 ("rules", number, "match", key),
                 f"rule `{rule.name}` can match no point: {why}",
                 "take the attribute out, or correct it",
+            )
+    for number, assertion in enumerate(policy.assertions):
+        for key, why in impossible(assertion.never):
+            yield Finding(
+                "impossible-match",
+                ("assertions", number, "never", key),
+                f"the assertion speaks of no point: {why}",
+                "correct it; as it is, it would hold for nothing",
             )
 
 
@@ -40,10 +50,27 @@ def impossible(match: Match) -> Iterator[tuple[str, str]]:
         yield "tags_none", f"`{min(both)}` is demanded and forbidden"
     if match.tags_any and match.tags_any <= match.tags_none:
         yield "tags_none", "every tag in `tags_any` is forbidden"
+    yield from impossible_names(match)
+
+
+def impossible_names(match: Match) -> Iterator[tuple[str, str]]:
+    """Return the globs of ``match`` that no name fits, and why."""
+    if match.device == () or match.point == ():
+        return
     if match.device and all("/" in glob for glob in match.device):
         yield "device", "a device id has no `/`"
-    if match.point and not any("/" in glob or "*" in glob or "?" in glob for glob in match.point):
+    elif match.point and not any("/" in glob or "*" in glob or "?" in glob for glob in match.point):
         yield "point", "a point is named `device/point`"
+    elif no_name(match):
+        yield ("point" if match.point else "device"), "no name fits its globs"
+
+
+def no_name(match: Match) -> bool:
+    """Tell whether no name fits the globs of ``match``; a doubt is a no."""
+    try:
+        return named(frozenset(terms(match, wanted=True))) is None
+    except Tangled:
+        return False
 
 
 def blocked_rules(policy: Policy) -> Iterator[Finding]:

@@ -1,0 +1,98 @@
+import pytest
+
+from otgate.model import Kind, Sensitivity
+from otgate.policy import globs, solver
+from otgate.policy.checks import findings
+from otgate.policy.finding import Finding, Weight
+from otgate.policy.language import Assertion, Match, Policy, Rule
+from policies import allow, conduit, deny, policy
+
+PROTECTION = frozenset({"protection"})
+FEEDER = frozenset({"feeder"})
+NEVER_PROTECTION = Assertion(Match(tags_any=PROTECTION))
+
+
+def asserting(*rules: Rule, never: Assertion = NEVER_PROTECTION) -> Policy:
+    held = policy(*rules, conduits=[conduit(), conduit("operations")])
+    return Policy(held.name, 1, held.tags, held.zones, held.conduits, rules, [never])
+
+
+def found(*rules: Rule, never: Assertion = NEVER_PROTECTION) -> list[Finding]:
+    return findings(asserting(*rules, never=never))
+
+
+def test_an_assertion_is_refused_on_every_conduit_that_a_point_could_cross() -> None:
+    one, other = found(allow(tags_all=FEEDER))
+    assert [f.code for f in (one, other)] == ["unproved-assertion"] * 2
+    assert (one.where, one.severity) == (("assertions", 0, "never"), Weight.ERROR)
+    assert "could cross conduit `analytics` that never may" in one.message
+    assert "conduit `operations`" in other.message
+    assert "in zone bay, public, tags feeder, protection, by rule `feeders`" in one.message
+    assert one.help.endswith("so crosses: tags feeder, protection")
+
+
+def test_an_assertion_about_one_conduit_says_nothing_of_the_others() -> None:
+    [only] = found(allow(), never=Assertion(Match(), on=frozenset({"operations"})))
+    assert "conduit `operations`" in only.message
+
+
+def test_a_deny_of_the_same_is_a_proof() -> None:
+    assert found(allow(), deny(tags_any=PROTECTION)) == []
+
+
+@pytest.mark.parametrize(
+    "never",
+    [
+        Match(kind=frozenset({Kind.SETTING, Kind.CONTROL})),
+        Match(sensitivity=frozenset({Sensitivity.RESTRICTED, Sensitivity.BCSI})),
+        Match(zone=frozenset({"enterprise"})),
+    ],
+    ids=["kind", "sensitivity", "zone"],
+)
+def test_what_a_guard_stops_never_crosses(never: Match) -> None:
+    assert found(allow(), never=Assertion(never)) == []
+
+
+def test_every_rule_that_lets_the_point_cross_is_named() -> None:
+    one, _ = found(allow("a"), allow("b", tags_any=PROTECTION))
+    assert "by rule `a` and `b`" in one.message
+    assert "narrow `a` or `b`" in one.help
+
+
+def test_globs_of_allow_deny_and_assertion_are_weighed_together() -> None:
+    never = Assertion(Match(device=("p*",)))
+    one, _ = found(allow(point=("*/ia",)), deny(device=("p?", "p??*")), never=never)
+    assert "measurement `p/ia`" in one.message
+    assert found(allow(point=("??/ia",)), deny(point=("p?/ia",)), never=never) == []
+
+
+def test_a_glob_that_nobody_can_tell_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(globs, "MAX_STATES", 1_000)
+    tangled = f"*a{'?' * 13}b"
+    one, _ = found(allow(), never=Assertion(Match(point=(tangled,))))
+    assert one.code == "undecided-assertion"
+    assert f"the globs `{tangled}` are too tangled" in one.message
+
+
+def test_rules_that_combine_in_too_many_ways_are_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solver, "MAX_TRIES", 0)
+    one, _ = found(allow(tags_any=frozenset({"feeder", "revenue"})))
+    assert one.code == "undecided-assertion"
+    assert "combine in too many ways" in one.message
+
+
+def test_an_assertion_that_speaks_of_no_point_is_an_error() -> None:
+    never = Assertion(Match(device=("f3",), point=("f4/*",)))
+    [only] = found(allow(), never=never)
+    assert (only.code, only.where) == ("impossible-match", ("assertions", 0, "never", "point"))
+
+
+def test_misspelt_words_of_an_assertion_are_errors_at_the_word() -> None:
+    never = Assertion(
+        Match(tags_none=frozenset({"feder"}), zone=frozenset({"by"})), on=frozenset({"analytic"})
+    )
+    assert [f.where for f in found(deny(), never=never)] == [
+        ("assertions", 0, "on", "analytic"),
+        ("assertions", 0, "never", "zone", "by"),
+        ("assertions", 0, "never", "tags_none", "feder"),
+    ]
