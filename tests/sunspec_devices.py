@@ -72,6 +72,12 @@ class Served:
         self.asked: list[tuple[int, int]] = []
         self.functions: set[int] = set()
         self.connections = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def hang_up(self) -> None:
+        """Close every connection."""
+        for writer in self._writers:
+            writer.close()
 
     def answer(self, pdu: bytes) -> bytes | None:
         """Return the reply to a request, from the function code on; None is silence."""
@@ -104,6 +110,7 @@ class Served:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client, request by request."""
         self.connections += 1
+        self._writers.add(writer)
         try:
             while True:
                 head = await reader.readexactly(7)
@@ -115,6 +122,7 @@ class Served:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()
 
 

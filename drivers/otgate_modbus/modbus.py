@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from otgate.driver import Link, Session
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
-from otgate.errors import Mistake
+from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Scan
 from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.learned import Of
@@ -17,7 +17,7 @@ from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
 from otgate_modbus.session import ModbusSession, limit_s
 from otgate_modbus.settings import Settings, settings_of
-from otgate_modbus.sunspec.keeping import kept
+from otgate_modbus.sunspec.keeping import barred, kept
 from otgate_modbus.timing import medium_of
 from otgate_modbus.wires import AnyWire, opened
 
@@ -46,6 +46,8 @@ class Modbus:
         Raises:
             Mistakes: everything that is wrong with the point map or the settings.
         """
+        if mistakes := barred(settings_of(device.settings)):
+            raise Mistakes(mistakes)
         return plan(device)
 
     def timing(self, device: Device) -> str:

@@ -1,19 +1,23 @@
 """A SunSpec device is polled only while its models lie where its point map has them.
 
 A firmware update may add a model, and every address behind it moves. Nothing in the registers of a
-point says so, so the headers are read once on each connection, before the first poll.
+point says so, so the headers are read before the first poll of each connection, also of one that
+the device had closed while nothing was asked.
 """
 
 import asyncio
 from collections.abc import Iterator
 
 from otgate.driver import Emit, Session
+from otgate.errors import Mistake
 from otgate.model import Scan
+from otgate_modbus.address import Table
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.link import Poll
-from otgate_modbus.session import OF_PERIOD, NoAnswer
+from otgate_modbus.planner import walls_of
+from otgate_modbus.session import NoAnswer, limit_s
 from otgate_modbus.settings import Settings, SunSpec
-from otgate_modbus.sunspec.chain import HEADER, MARKER, Block, Words
+from otgate_modbus.sunspec.chain import ADDRESSES, HEADER, MARKER, Block, Words
 from otgate_modbus.verdict import REFUSALS, verdict
 from otgate_modbus.wires import AnyWire
 
@@ -69,6 +73,28 @@ def headers(sunspec: SunSpec) -> Iterator[tuple[int, Words]]:
         at += HEADER + length
 
 
+def barred(settings: Settings) -> list[Mistake]:
+    """Return what keeps the headers from being read, found without the device.
+
+    Raises:
+        Mistakes: a readable or forbidden range cannot be read.
+    """
+    if settings.sunspec is None:
+        return []
+    wall = walls_of(settings)[Table.HR]
+    for at, wanted in headers(settings.sunspec):
+        place = f"the header of {named(wanted)} at hr {at}"
+        if at + len(wanted) > ADDRESSES:
+            return [_mistake(f"{place} is beyond the last register")]
+        if wall.touch(at, at + len(wanted)):
+            return [_mistake(f"{place} is forbidden or not readable by these settings")]
+    return []
+
+
+def _mistake(message: str) -> Mistake:
+    return Mistake("bad-setting", message, None, "modbus.sunspec")
+
+
 def moved(at: int, wanted: Words, found: str) -> Moved:
     """Say what changed, and what to do."""
     return Moved(
@@ -90,7 +116,10 @@ class Kept:
     ) -> None:
         self._session = session
         self._settings = settings
+        self._sunspec = sunspec
         self._wire = wire
+        self._closed = -1
+        """How often the device had closed the connection when the headers were begun."""
         self._headers = Headers(sunspec, settings.unit)
 
     async def scan(self, scan: Scan, emit: Emit) -> None:
@@ -100,13 +129,20 @@ class Kept:
             LinkLost: the connection is gone.
             NoAnswer: not one block was answered, or the models have moved.
         """
+        if self._closed != self._wire.counts.closed_idle:
+            self._closed = self._wire.counts.closed_idle
+            self._headers = Headers(self._sunspec, self._settings.unit)
         if not self._headers.seen:
             async with self._wire.turn:
-                await self._wire.ready(self._settings.unit, self._settings.spacing_s)
-                limit_s = min(self._settings.timeout_s, OF_PERIOD * scan.period_s)
-                poll = Poll(asyncio.get_running_loop().time(), limit_s)
-                await self._headers.look(self._wire, poll)
+                await self._look(scan)
         await self._session.scan(scan, emit)
+
+    async def _look(self, scan: Scan) -> None:
+        settings = self._settings
+        await self._wire.ready(settings.unit, settings.spacing_s)
+        now_s = asyncio.get_running_loop().time()
+        poll = Poll(now_s, limit_s(settings, scan), spacing_s=settings.spacing_s)
+        await self._headers.look(self._wire, poll)
 
     async def listen(self, emit: Emit) -> None:
         """Wait until the connection ends.
