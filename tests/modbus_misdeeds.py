@@ -184,6 +184,11 @@ class Tapped(Modbus):
         return {name: count for name, count in sums.items() if count}
 
 
+def word(quality: int) -> str:
+    """Spell a quality; several failures one upon the other by their bits."""
+    return "lost" if quality & Quality.COMM_LOST else WORDS.get(Quality(quality), hex(quality))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What came of a misdeed, up to the poll in which all was good again."""
@@ -211,6 +216,13 @@ class Mode:
     """Whether requests for ``b`` are plotted against too."""
     period_s: float = PERIOD_S
     pipeline: int = 1
+
+    @property
+    def timed(self) -> bool:
+        """Whether its outcome hangs on a clock that runs smoothly, or is long in coming."""
+        steps = [step for steps in self.plot for step in steps]
+        waits = any(isinstance(step, float) for step in steps)
+        return waits or Do.HOLD_STALE in steps or self.period_s > PERIOD_S
 
 
 @dataclass
@@ -267,8 +279,9 @@ class Play:
         for batch in self.run.got.batches[self.batches :]:
             columns = (batch.index.tolist(), batch.values.tolist(), batch.quality.tolist())
             for index, value, quality in zip(*columns, strict=True):
-                assert quality & Quality.NO_VALUE or value == (A, B)[index]
-                now[index] = "lost" if quality & Quality.COMM_LOST else WORDS[Quality(quality)]
+                wrong = quality & Quality.NO_VALUE == 0 and value != (A, B)[index]
+                assert not wrong, (index, value, Quality(quality), self.states)
+                now[index] = word(quality)
             texts.append("/".join(now))
         return ", ".join(text for text, _ in groupby(texts))
 

@@ -283,7 +283,7 @@ async def test_a_server_that_refuses_connections_is_read_once_it_accepts_them() 
 @pytest.mark.both_loops
 async def test_all_of_them_at_once_in_real_time_end_well() -> None:
     """`outcome_of` returns once all is good again, and lets no wrong value be good."""
-    modes = [mode for mode in MODES.values() if mode.period_s == 1.0]
+    modes = [mode for mode in MODES.values() if not mode.timed]
     with capture_logs():
         outcomes = await asyncio.gather(*map(outcome_of, modes))
-    assert len(outcomes) > 60
+    assert len(outcomes) > 55

@@ -94,8 +94,12 @@ def test_a_frame_is_its_question_and_nothing_else(codec: type[Codec] | type[RtuC
 
 FROM_CODECS = {
     "link.py: self._transport.write(b''.join(map(self._codec.request, asks)))",
+    "rtu_wire.py: self._port.write(self._codec.request(ask))",
+    # what the two above call `write` of, handing on what they are given:
+    "datagrams.py: self._transport.sendto(data)",
+    "wires.py: self._transport.write(data)",
 }
-"""Every call in the driver that hands bytes to a socket or a line."""
+"""Every call in the driver that hands bytes to a socket or a line; a serial one is the house's."""
 
 WRITES = {"write", "writelines", "send", "sendall", "sendto", "sendmsg", "write_eof"}
 
