@@ -41,26 +41,28 @@ class Headers:
         return not self._left
 
     async def look(self, wire: AnyWire, poll: Poll) -> None:
-        """Read on, within the poll's deadline.
+        """Read those that are left, within the poll's deadline.
 
         Raises:
             LinkLost: the connection is gone.
             Moved: something else stands there.
             NoAnswer: the device did not answer in time.
         """
-        while self._left:
-            at, wanted = self._left[0]
-            ask = Ask(self._unit, HOLDING, at, len(wanted))
-            await wire.exchange([ask], poll)
-            if ask.answer in REFUSALS:
-                raise moved(at, wanted, "nothing")
-            if not isinstance(ask.answer, bytes):
-                answer = Missing.SILENT if ask.answer is Missing.NOT_ASKED else ask.answer
-                raise NoAnswer(f"unit {self._unit} {verdict(answer).text}")
-            found = (int.from_bytes(ask.answer[:2]), int.from_bytes(ask.answer[2:]))
-            if found != tuple(wanted):
-                raise moved(at, wanted, named(found))
+        asks = [Ask(self._unit, HOLDING, at, len(wanted)) for at, wanted in self._left]
+        await wire.exchange(asks, poll)
+        for ask, (at, wanted) in zip(asks, tuple(self._left), strict=True):
+            self._judge(ask, at, wanted)
             del self._left[0]
+
+    def _judge(self, ask: Ask, at: int, wanted: Words) -> None:
+        if ask.answer in REFUSALS:
+            raise moved(at, wanted, "nothing")
+        if not isinstance(ask.answer, bytes):
+            answer = Missing.SILENT if ask.answer is Missing.NOT_ASKED else ask.answer
+            raise NoAnswer(f"unit {self._unit} {verdict(answer).text}")
+        found = (int.from_bytes(ask.answer[:2]), int.from_bytes(ask.answer[2:]))
+        if found != tuple(wanted):
+            raise moved(at, wanted, named(found))
 
 
 def headers(sunspec: SunSpec) -> Iterator[tuple[int, Words]]:
