@@ -234,6 +234,20 @@ class Batch:
     def __len__(self) -> int:
         return len(self.index)
 
+    def renumbered(self, index: Index) -> "Batch":
+        """Return the same samples with their points numbered by ``index``."""
+        return Batch(
+            self.device,
+            self.value_type,
+            self.origin,
+            index,
+            self.values,
+            self.quality,
+            self.received_ns,
+            self.source_ns,
+            self.clock,
+        )
+
     def kept(self, mask: Mask) -> "Batch":
         """Return the samples where ``mask`` is true, as a batch of its own."""
         return Batch(

@@ -11,7 +11,7 @@ from typing import overload
 
 import numpy as np
 
-from otgate.model import EVENT_KINDS, Batch, Device, Index, Lane, Mask, ValueType
+from otgate.model import EVENT_KINDS, Batch, Device, Lane, Mask, ValueType
 from otgate.policy.crossing import Crossing, Judge
 from otgate.policy.language import Conduit, Policy, Strip, UnderTest
 from otgate.policy.pace import Pace
@@ -86,7 +86,7 @@ class Gate:
             return []
         if part.steps is not None:
             rounded = part.steps.rounded(crossing.index, crossing.values)
-            crossing = replaced_index(crossing, crossing.index)
+            crossing = crossing.renumbered(crossing.index)
             crossing.values = rounded
         batches = [crossing] if part.pace is None else part.pace.pass_(crossing, now_ns)
         return [out for batch in batches for out in part.by_lane(batch)]
@@ -105,7 +105,7 @@ class Gate:
         """Return the samples of crossing points, their index holding slots."""
         if part.whole:
             return batch
-        slotted = replaced_index(batch, part.slots.take(batch.index))
+        slotted = batch.renumbered(part.slots.take(batch.index))
         allowed = slotted.index >= 0
         count = int(np.count_nonzero(allowed))
         if count == len(batch):
@@ -148,7 +148,7 @@ class Part:
 
     def by_lane(self, batch: Batch) -> list[tuple[Lane, Batch]]:
         """Split ``batch`` by lane and number its points as the catalog does."""
-        numbered = replaced_index(batch, self.numbers.take(batch.index))
+        numbered = batch.renumbered(self.numbers.take(batch.index))
         if self.lane is not None:
             return [(self.lane, numbered)]
         events = self.events[batch.index]
@@ -164,21 +164,6 @@ def one_lane(events: Mask) -> Lane | None:
     if count == len(events):
         return Lane.EVENT
     return None if count else Lane.DATA
-
-
-def replaced_index(batch: Batch, index: Index) -> Batch:
-    """Return ``batch`` with its points numbered otherwise."""
-    return Batch(
-        batch.device,
-        batch.value_type,
-        batch.origin,
-        index,
-        batch.values,
-        batch.quality,
-        batch.received_ns,
-        batch.source_ns,
-        batch.clock,
-    )
 
 
 class Places(Sequence[tuple[int, int]]):

@@ -2,6 +2,7 @@
 
 from otgate.model import Lane
 from otgate.publish.labels import Labels
+from otgate.publish.recall import Governed, governed
 from otgate.publish.settings import LastValues
 from otgate.publish.standing import Standing
 from otgate.publish.topics import Topics
@@ -17,11 +18,15 @@ class Catalogs:
 
     def __init__(self, root: str, last: LastValues) -> None:
         self.newest: Standing | None = None
+        self.recalled = 0
+        """Samples withheld because the newest catalog no longer has their points."""
         self._entered: dict[Lane, dict[int, Epoch]] = {lane: {} for lane in Lane}
         self._root = root
         self._last = last
         self._newest_epoch = -1
         self._labels: dict[str, Labels] = {}
+        self._remaining: dict[tuple[str, str], Governed] = {}
+        """By the hashes of an older catalog and of the newest."""
 
     def learn(self, epoch: Epoch) -> None:
         """Take an epoch that a lane enters.
@@ -33,12 +38,31 @@ class Catalogs:
         entered[epoch.epoch] = epoch
         if len(entered) > KEPT:
             del entered[min(entered)]
-        if epoch.epoch <= self._newest_epoch:
+        self.govern(epoch.epoch, epoch.catalog)
+
+    def govern(self, epoch: int, catalog: Catalog) -> None:
+        """Take the catalog of ``epoch`` for the newest, unless a newer one is known.
+
+        Raises:
+            Refused: its site, gateway or conduit cannot be part of a topic.
+        """
+        if epoch <= self._newest_epoch:
             return
-        self._newest_epoch = epoch.epoch
-        labels = self.labels(epoch.catalog)
+        self._newest_epoch = epoch
+        labels = self.labels(catalog)
         if self.newest is None or self.newest.labels is not labels:
-            self.newest = Standing(self.topics(epoch.catalog), labels, self._last)
+            self.newest = Standing(self.topics(catalog), labels, self._last)
+
+    def remaining(self, catalog: Catalog) -> Governed:
+        """Return what the newest catalog leaves of ``catalog``."""
+        newest = self.newest.labels.catalog if self.newest else catalog
+        key = catalog.hash, newest.hash
+        if key not in self._remaining:
+            while len(self._remaining) >= KEPT:
+                del self._remaining[next(iter(self._remaining))]
+            same = key[0] == key[1]
+            self._remaining[key] = Governed(catalog, None) if same else governed(catalog, newest)
+        return self._remaining[key]
 
     def entered(self, lane: Lane, epoch: int) -> Epoch | None:
         """Return how ``lane`` entered ``epoch``, if that was recently."""

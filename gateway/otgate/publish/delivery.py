@@ -16,6 +16,7 @@ from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
 from otgate.publish.message import Message, Retain
 from otgate.publish.payload import LaneStatus
+from otgate.publish.recall import parts
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.session import Session
 from otgate.publish.settings import BusSettings, LastValues
@@ -25,6 +26,8 @@ from otgate.spool.items import Epoch, Frame, Gap, Item
 from otgate.spool.reader import Place, SpoolReader
 
 LOOK_EVERY_S = 1.0
+LOOK_AHEAD_S = 0.25
+"""How often the newest catalog is looked for, which may recall what is still to be sent."""
 STATUS_EVERY_S = 15.0
 
 
@@ -58,12 +61,15 @@ class Delivery:
         self._standing: Standing | None = None
         self._told_epochs: dict[Lane, int] = {}
         self._untidy = True
+        self._look_ahead_s = 0.0
+        """On the loop's clock: when the newest catalog is looked for next."""
 
     async def pump(self, field: FieldWatch) -> NoReturn:
         """Send what the spool holds, then what it gets, for as long as the session lasts."""
         self._feed.rewind(self._settings.replay_s)
         while True:
             await self._make_up()
+            await self._look_ahead()
             item = self._feed.take()
             if item is not None:
                 await self._deliver(item, field)
@@ -73,6 +79,28 @@ class Delivery:
                 self._feed.rewind(0.0)
                 continue
             await self._reader.changed(LOOK_EVERY_S)
+
+    async def _look_ahead(self) -> None:
+        """Let the newest catalog govern, also where a backlog lies before it.
+
+        What waits to be offered again is read anew, so that it meets the catalog too.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._look_ahead_s:
+            return
+        self._look_ahead_s = now_s + LOOK_AHEAD_S
+        governing = self._reader.governing()
+        if governing is None:
+            return
+        before = self._catalogs.newest
+        self._catalogs.govern(*governing)
+        if before is None or self._catalogs.newest is before:
+            return
+        await self._session.drained()
+        self._verdicts.begin()
+        self._feed.rewind(0.0)
+        await self._change_standing()
+        await self._tidy()
 
     async def _make_up(self) -> None:
         """Send what refusals have left behind: gaps, and messages to be offered again."""
@@ -158,6 +186,15 @@ class Delivery:
             await self._send(standing.gap(gap, self._clock()))
 
     async def _send_frame(self, frame: Frame) -> None:
+        """Send what the newest catalog leaves of a frame, and announce the rest."""
+        for part in parts(frame, self._catalogs.remaining(frame.catalog)):
+            if isinstance(part, Gap):
+                self._catalogs.recalled += part.count
+                await self._announce(part)
+            else:
+                await self._send_samples(part)
+
+    async def _send_samples(self, frame: Frame) -> None:
         labels = self._catalogs.labels(frame.catalog)
         await self._explain(frame, labels)
         for message in self._encoder(frame).messages(frame, labels, self._clock()):
@@ -211,13 +248,17 @@ class Delivery:
         if self._keeps_last:
             for message in self._newest.due(standing.topics, self._clock()):
                 await self._retain(message)
-        if self._untidy:
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Clear every retained message that nothing stands behind."""
+        if self._untidy and self._standing is not None:
             self._untidy = False
-            for message in self._leftovers(standing):
+            for message in self._leftovers(self._standing):
                 await self._send_standing(message)
 
     def _leftovers(self, standing: Standing) -> Iterator[Message]:
-        """Yield the clearing of every retained message that nothing stands behind."""
+        """Yield what clears the retained messages that nothing stands behind."""
         for topic in self._retained.unwanted(standing.wants):
             self._explained.discard(topic.rpartition("/")[2])
             yield Message(topic, b"", Retain.YES)

@@ -96,6 +96,7 @@ class Publisher:
         self._session: Session | None = None
         self._last: Session | None = None
         """The session that ended, until it is known what that means."""
+        self._recall_said = False
         self._unasked_in: Session | None = None
         """The session for which it has been logged that messages came unasked."""
         self._delivery: Delivery | None = None
@@ -143,6 +144,7 @@ class Publisher:
             "connections": self._counts.connections,
             "messages": self._counts.messages,
             "samples": self._counts.samples,
+            "recalled": self._catalogs.recalled,
             "unasked": self._counts.unasked + (session.unasked_count if session else 0),
             **self._verdicts.status(),
             "in_flight": len(session.window) if session else 0,
@@ -326,6 +328,7 @@ class Publisher:
                 log.warning("spool_remark", remark=remark)
             self._look_for_obstacles()
             self._look_for_unasked()
+            self._look_for_recalled()
             await asyncio.sleep(UPKEEP_EVERY_S)
 
     def _look_for_obstacles(self) -> None:
@@ -346,6 +349,11 @@ class Publisher:
         if session and session.unasked_count and session is not self._unasked_in:
             self._unasked_in = session
             log.warning("messages_unasked", broker=str(self._broker))
+
+    def _look_for_recalled(self) -> None:
+        if self._catalogs.recalled and not self._recall_said:
+            self._recall_said = True
+            log.warning("samples_recalled", why="the newest catalog no longer has their points")
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
         if outcome.refused:

@@ -19,6 +19,8 @@ class GapReason(StrEnum):
     """Their frames are unreadable, or a power cut took them."""
     REFUSED = "refused"
     """The broker did not take them, though it took others; never written into a spool."""
+    RECALLED = "recalled"
+    """The newest catalog no longer has their points; never written into a spool."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Self
 
 from otgate.model import Lane
+from otgate.spool.ahead import Ahead, Governing
 from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS, Files
@@ -68,6 +69,8 @@ class SpoolReader:
             for reader in self._lanes.values():
                 reader.forgive()
         self._live = LiveReader(files, directory / Log.LIVE)
+        newest = Catalogs()
+        self._ahead = Ahead([Shelf(files, directory / lane, Log(lane), newest) for lane in Lane])
         self._watch: Watch | None = None
 
     @classmethod
@@ -170,6 +173,14 @@ class SpoolReader:
             SpoolUnusable: the spool is of a newer format.
         """
         return self._live.newest()
+
+    def governing(self) -> Governing | None:
+        """Return the newest catalog in the spool, also where reading has not come to it yet.
+
+        Raises:
+            SpoolUnusable: the spool is of a newer format.
+        """
+        return self._ahead.newest()
 
     async def changed(self, timeout_s: float) -> None:
         """Return once the spool has changed since the last call, or ``timeout_s`` passed.

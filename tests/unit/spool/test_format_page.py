@@ -34,5 +34,5 @@ def test_the_page_shows_the_tally_that_the_code_reads() -> None:
 def test_the_page_gives_sizes_and_codes_of_the_code() -> None:
     assert f"these {segment.FIXED.size} bytes" in PAGE
     assert frame.MAX_BODY_BYTES == 4 << 20
-    assert list(GapReason) == ["dropped", "removed", "damaged", "refused"]
-    assert "0 dropped, 1 removed, 2 damaged, 3 refused" in PAGE
+    assert list(GapReason) == ["dropped", "removed", "damaged", "refused", "recalled"]
+    assert "0 dropped, 1 removed, 2 damaged, 3 refused, 4 recalled" in PAGE
