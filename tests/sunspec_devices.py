@@ -1,6 +1,7 @@
 """SunSpec devices for tests: registers as pysunspec2, which is not ours, encodes them."""
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -127,9 +128,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(served: Served) -> AsyncIterator[tuple[str, int]]:
+async def serving(
+    served: Served, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, int]]:
     """Serve on a free loopback port."""
-    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[:2]
     finally:

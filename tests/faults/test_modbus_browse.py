@@ -4,6 +4,10 @@ import asyncio
 import csv
 import json
 import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,16 @@ import pytest
 from pymodbus import ModbusDeviceIdentification
 from pymodbus.server import ModbusTcpServer
 
+from brokers import Authority, authority
 from modbus_peers import Held, pymodbus_serving
 from otgate.cli import main
+from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost, Refused
+from otgate_modbus.endpoint import Tcp
+from otgate_modbus.sunspec.browse import ModbusBrowser
 from otgate_modbus.sunspec.definitions import definition
 from otgate_modbus.sunspec.survey import Target, target
+from rtu_peers import RtuAsked, RtuServer, on_terminals, over_tcp
 from sunspec_devices import (
     COMMON,
     INVERTER,
@@ -26,6 +35,8 @@ from sunspec_devices import (
     inverter,
     serving,
 )
+
+__all__ = ["authority"]
 
 
 def rows_of(table: str) -> dict[str, str]:
@@ -182,26 +193,51 @@ async def test_a_device_that_goes_away_in_the_midst_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "said"),
     [
-        "tcp://?unit=1",
-        "tcp://h?unit=256",
-        "tcp://h?unit=one",
-        "tcp://h?units=1",
-        "tcp://h?unit=1&max_registers=0",
-        "tcp://h:0x?unit=1",
-        "tcp://h/x?unit=1",
-        "udp://h?unit=1",
+        ("tcp://?unit=1", "names no host"),
+        ("tcp://h?unit=256", "`unit=256` of .* is no number from 0 to 255"),
+        ("tcp://h?unit=one", "`unit=one`"),
+        ("tcp://h?units=1", "says more than tcp://host:port"),
+        ("tcp://h?unit=1&max_registers=0", "is no number from 1 to 125"),
+        ("tcp://h:0x?unit=1", "port"),
+        ("tcp://h/x?unit=1", "says more than"),
+        ("tcps://h?unit=1", "needs, &ca=FILE&cert=FILE&key=FILE"),
+        ("tcps://h?unit=1&ca=a&cert=b", "needs, &ca=FILE"),
+        ("tcp://h?ca=a&cert=b&key=c", "tcps:// alone takes"),
+        ("rtu+tcp://h?unit=1", "has no port of its own"),
+        ("serial:///dev/null?baud=x&unit=1", "baud"),
     ],
 )
-def test_a_url_that_names_no_unit_is_refused(url: str) -> None:
-    with pytest.raises(Refused, match=r"tcp://HOST\[:PORT\]\?unit=N"):
+def test_a_url_that_names_no_unit_is_refused(url: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
         target(url)
 
 
+def test_certificates_that_are_not_there_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["browse", "tcps://127.0.0.1:9?unit=1&ca=/no/ca&cert=/no/cert&key=/no/key"]) == 1
+    assert "TLS files" in capsys.readouterr().err
+
+
 def test_a_url_may_say_no_more_than_the_host() -> None:
-    assert target("tcp://10.0.0.7") == Target("10.0.0.7", 502, 1)
+    assert target("tcp://10.0.0.7") == Target("tcp://10.0.0.7", Tcp("10.0.0.7"))
     assert target("tcp://[::1]:1502?unit=7&gap_ms=50").url == "tcp://[::1]:1502"
+
+
+def test_options_of_the_line_stay_with_it() -> None:
+    where = target("serial:///dev/ttyUSB0?baud=9600&unit=7&rs485=2,2")
+    assert (where.url, where.unit) == ("serial:///dev/ttyUSB0?baud=9600&rs485=2,2", 7)
+
+
+async def test_a_device_that_asks_for_rests_gets_them() -> None:
+    served = Served(image(encoded(1, COMMON)))
+    times: list[float] = []
+    served.changes = lambda _at, _count: times.append(time.monotonic())
+    async with serving(served) as where:
+        found = await browsed(where, "unit=1&gap_ms=40")
+    assert min(late - early for early, late in pairwise(times)) > 0.035
+    assert found.device is not None
+    assert found.device.settings["quirks"] == {"request_gap_s": 0.04}
 
 
 async def test_the_files_that_it_writes_are_ones_that_check_takes(
@@ -270,3 +306,42 @@ async def test_another_implementation_says_what_it_is() -> None:
         await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
     assert found.document["identity"]["vendor"] == "Ours"
     assert found.document["identity"]["revision"] == "3.1"
+
+
+def on_a_line(server: RtuServer, registers: dict[int, int]) -> None:
+    def answer(asked: RtuAsked, say: Callable[[bytes], None]) -> None:
+        words = [registers.get(at) for at in range(asked.address, asked.address + asked.count)]
+        known = [word for word in words if word is not None]
+        say(asked.words(*known) if len(known) == asked.count else asked.refusal(2))
+
+    server.answers = answer
+
+
+@pytest.mark.parametrize("line", [on_terminals, over_tcp])
+async def test_a_device_on_a_serial_line_is_browsed(
+    line: Callable[[], AbstractAsyncContextManager[RtuServer]],
+) -> None:
+    async with line() as server:
+        on_a_line(server, image(encoded(1, COMMON), encoded(103, INVERTER), at=0))
+        joint = "&" if "?" in server.url else "?"
+        url = f"{server.url}{joint}unit=1"
+        found = await asyncio.to_thread(ModbusBrowser().browse, url, 2.0)
+    assert rows_of(found.table)["m103_a"] == "43.21 A Amps"
+    assert found.device is not None
+    assert found.device.settings["url"] == server.url
+    assert not server.noise
+
+
+async def test_a_device_behind_tls_is_browsed(authority: Authority) -> None:
+    ours, theirs = (
+        TlsFiles(authority.ca_file, authority.certificate(name), authority.key(name))
+        for name in ("client", "broker")
+    )
+    context = await asyncio.to_thread(tls_context, theirs, server=True)
+    async with serving(Served(inverter()), context) as (_, port):
+        files = f"ca={ours.authority}&cert={ours.certificate}&key={ours.key}"
+        url = f"tcps://localhost:{port}?unit=1&{files}"
+        found = await asyncio.to_thread(ModbusBrowser().browse, url, 5.0)
+    assert rows_of(found.table)["m103_a"] == "43.21 A Amps"
+    assert found.device is not None
+    assert found.device.settings["tls"]["key"] == str(ours.key)

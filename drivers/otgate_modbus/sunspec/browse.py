@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from otgate.browser import Browsed
+from otgate.endpoint.tls import TlsFiles
 from otgate.importer import ImportedDevice
 from otgate_modbus.sunspec.chain import BASES
 from otgate_modbus.sunspec.definitions import folder
@@ -23,9 +24,10 @@ class ModbusBrowser:
     example = EXAMPLE
     about = (
         "of a SunSpec device its models and points with their values; of another what it says\n"
-        "that it is (function 43/14). One request at a time; max_registers=N in the URL keeps\n"
-        "them small, gap_ms=N rests between them. Points that the device does not implement now\n"
-        "are left out of the point map; all=1 keeps them."
+        "that it is (function 43/14, where replies have ids). The URL is a device entry's, with\n"
+        "unit=N behind it; tcps:// takes ca=FILE, cert=FILE and key=FILE too. One request at a\n"
+        "time; max_registers=N keeps them small, gap_ms=N rests between them. Points that the\n"
+        "device does not implement now are left out of the point map; all=1 keeps them."
     )
 
     def browse(self, url: str, timeout_s: float) -> Browsed:
@@ -72,6 +74,8 @@ def imported(survey: Survey, rows: Mapped) -> ImportedDevice:
     settings: dict[str, Any] = {"url": where.url, "unit": where.unit, "base": 0}
     if survey.max_registers < MOST_REGISTERS:
         settings["max_registers"] = survey.max_registers
+    if where.tls is not None:
+        settings["tls"] = tls_block(where.tls)
     if where.gap_ms:
         settings["quirks"] = {"request_gap_s": where.gap_ms / 1000}
     if chain is not None:
@@ -86,6 +90,13 @@ def imported(survey: Survey, rows: Mapped) -> ImportedDevice:
         points=rows.points,
         left_out=rows.left_out,
     )
+
+
+def tls_block(tls: TlsFiles) -> dict[str, str]:
+    """Return the certificates as a device entry names them."""
+    named = {"server_name": tls.server_name} if tls.server_name else {}
+    files = {"ca": tls.authority, "cert": tls.certificate, "key": tls.key}
+    return {name: str(path) for name, path in files.items()} | named
 
 
 def named(survey: Survey) -> str:

@@ -2,20 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
+from otgate.endpoint.tls import TlsFiles
 from otgate.errors import Refused
 from otgate_modbus.codec import Answer, Ask, Identify, Missing
-from otgate_modbus.endpoint import TCP_PORT
+from otgate_modbus.endpoint import Endpoint, Framing, Tcp, Udp, endpoint
 from otgate_modbus.identification import Category, identified
-from otgate_modbus.link import Poll, Wire, open_wire
+from otgate_modbus.link import Poll
+from otgate_modbus.manners import Manners
 from otgate_modbus.sunspec.chain import HEADER, Block, Chain, Words, found_at, walked
 from otgate_modbus.sunspec.definitions import definition
 from otgate_modbus.sunspec.layout import Field, Registers, laid_out
 from otgate_modbus.sunspec.values import Value, value_of
 from otgate_modbus.verdict import REFUSALS, verdict
+from otgate_modbus.wires import AnyWire, opened
 
 HOLDING = 3
 MOST_REGISTERS = 125
@@ -23,43 +27,56 @@ MOST_REGISTERS = 125
 
 EXAMPLE = "tcp://HOST[:PORT]?unit=N"
 BOUNDS = {"unit": (0, 255), "max_registers": (1, MOST_REGISTERS), "gap_ms": (0, 5000)}
+CERTIFICATES = ("ca", "cert", "key")
+"""Options of tcps://, files, which become the device entry's `tls`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Which unit to read, and how gently."""
 
-    host: str
-    port: int = TCP_PORT
+    url: str
+    """The endpoint as a device entry names it."""
+    place: Endpoint
     unit: int = 1
     max_registers: int = MOST_REGISTERS
     gap_ms: int = 0
-
-    @property
-    def url(self) -> str:
-        """The endpoint as a device entry names it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}"
+    tls: TlsFiles | None = None
 
 
 def target(url: str) -> Target:
-    """Read ``tcp://HOST[:PORT]?unit=N[&max_registers=N][&gap_ms=N]``.
+    """Read a device entry's URL with ``?unit=N[&max_registers=N][&gap_ms=N]`` behind it.
 
     Raises:
         Refused: it is something else.
     """
-    wanted = Refused(f"`{url}` is no {EXAMPLE}; options are {', '.join(BOUNDS)}")
+    head, _, query = url.partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    numbers = {name: _bounded(url, name, given.pop(name)) for name in BOUNDS if name in given}
+    files = [given.pop(name) for name in CERTIFICATES if name in given]
+    name = given.pop("server_name", "")
+    rest = f"{head}?{urlencode(given, safe='/,')}" if given else head
     try:
-        parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        numbers = {name: int(text) for name, text in options.items()}
-        found = Target(parts.hostname or "", parts.port or TCP_PORT, **numbers)
-    except (ValueError, TypeError):
-        raise wanted from None
-    sound = all(low <= getattr(found, name) <= high for name, (low, high) in BOUNDS.items())
-    if parts.scheme != "tcp" or not found.host or parts.path.strip("/") or not sound:
-        raise wanted
-    return found
+        place = endpoint(rest)
+    except ValueError as wrong:
+        raise Refused(f"{wrong}; then ?unit=N, {', '.join(BOUNDS)}") from wrong
+    secure = isinstance(place, Tcp) and place.tls
+    if secure != (len(files) == len(CERTIFICATES)) or (files and not secure):
+        raise Refused(f"`{url}`: tcps:// alone takes, and needs, &ca=FILE&cert=FILE&key=FILE")
+    tls = _certified(files, name) if secure else None
+    return Target(rest, place, **numbers, tls=tls)
+
+
+def _certified(files: Sequence[str], server_name: str) -> TlsFiles:
+    authority, certificate, key = (Path(file).absolute() for file in files)
+    return TlsFiles(authority, certificate, key, server_name)
+
+
+def _bounded(url: str, name: str, text: str) -> int:
+    low, high = BOUNDS[name]
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise Refused(f"`{name}={text}` of `{url}` is no number from {low} to {high}")
+    return int(text)
 
 
 @dataclass(slots=True)
@@ -94,7 +111,7 @@ class Survey:
 class Reader:
     """Reads holding registers of one unit, one request at a time."""
 
-    def __init__(self, wire: Wire, where: Target, timeout_s: float) -> None:
+    def __init__(self, wire: AnyWire, where: Target, timeout_s: float) -> None:
         self._wire = wire
         self._unit = where.unit
         self._timeout_s = timeout_s
@@ -110,6 +127,7 @@ class Reader:
         Raises:
             LinkLost: the connection ended.
         """
+        await self._wire.ready(self._unit)
         poll = Poll(asyncio.get_running_loop().time(), self._timeout_s)
         await self._wire.exchange([ask], poll)
         self.heard = self.heard or isinstance(ask.answer, bytes | int)
@@ -169,17 +187,25 @@ async def surveyed(where: Target, timeout_s: float) -> Survey:
     Raises:
         LinkLost: there is no connection, or it ended.
         Refused: the device did not answer.
+        Unusable: a port or a certificate cannot be used.
     """
-    wire = await open_wire(where.host, where.port, time.time_ns, where.gap_ms / 1000)
+    manners = Manners(gap_s=where.gap_ms / 1000, late_window_s=timeout_s)
+    wire = await opened(where.place, manners, time.time_ns, where.tls)
     try:
         return await _read(Reader(wire, where, timeout_s), where)
     finally:
         wire.close()
 
 
+def numbered(place: Endpoint) -> bool:
+    """Whether replies have ids. Where not, lengths have to be known; an identification's is not."""
+    framed = isinstance(place, Tcp) and place.framing is Framing.MBAP
+    return framed or isinstance(place, Udp)
+
+
 async def _read(reader: Reader, where: Target) -> Survey:
     base = await found_at(reader.sought)
-    survey = Survey(where, await identified(reader.identify))
+    survey = Survey(where, await identified(reader.identify) if numbered(where.place) else {})
     if not reader.heard:
         raise Refused(reader.silent)
     if base is not None:

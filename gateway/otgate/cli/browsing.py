@@ -38,10 +38,7 @@ def an_id(text: str) -> str:
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments, and what each protocol says of itself."""
-    known = browsers()
-    parser.add_argument(
-        "target", metavar="URL", help=", ".join(each.example for each in known.values())
-    )
+    parser.add_argument("target", metavar="URL", help=", ".join(examples()))
     parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
     parser.add_argument(
         "--csv", action="store_const", dest="format", const="csv", help="the same as --format csv"
@@ -52,7 +49,20 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--zone", type=an_id, default="bay", help="its zone (default: bay)")
     parser.add_argument("--site", type=an_id, metavar="ID", help="write site.yaml and policy.yaml")
     parser.add_argument("--force", action="store_true", help="overwrite files")
-    parser.epilog = "\n\n".join(f"{scheme}: {each.about}" for scheme, each in known.items())
+    parser.epilog = "\n\n".join(f"{schemes}:\n{about}" for about, schemes in told().items())
+
+
+def examples() -> list[str]:
+    """Return a URL of each protocol, once."""
+    return list(dict.fromkeys(each.example for each in browsers().values()))
+
+
+def told() -> dict[str, str]:
+    """Return what each protocol says of itself, with the schemes of its URLs."""
+    said: dict[str, str] = {}
+    for scheme, each in browsers().items():
+        said[each.about] = f"{said[each.about]}, {scheme}" if each.about in said else scheme
+    return said
 
 
 def execute(options: Namespace) -> int:
@@ -64,8 +74,8 @@ def execute(options: Namespace) -> int:
     known = browsers()
     scheme = options.target.partition("://")[0]
     if scheme not in known:
-        examples = ", ".join(each.example for each in known.values())
-        raise Refused(f"`{options.target}` is of no protocol that can be browsed; write {examples}")
+        wanted = ", ".join(examples())
+        raise Refused(f"`{options.target}` is of no protocol that can be browsed; write {wanted}")
     browsed = known[scheme].browse(options.target, options.timeout)
     for line in printed(browsed, options.format):
         print(visible(line))
