@@ -6,7 +6,7 @@ encoding lie together as a run, so that a run is a numpy view of the picked byte
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -265,7 +265,7 @@ class Column:
         self._factors = len(picks)
         """Where the scale factors begin, behind the bytes of all values."""
         picks += [at for spot in spots for at in spot.factor_bytes()]
-        self._pick = np.array(picks, np.intp)
+        self._pick = pick_for(picks)
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
         self._spelled = b""
@@ -283,7 +283,7 @@ class Column:
 
     def decode(self, replies: Bytes, states: Words) -> None:
         """Take the replies of a poll, and a quality per block that is not zero if it failed."""
-        picked = replies[self._pick]
+        picked = self._pick(replies)
         spelled = states.tobytes() + picked.tobytes()
         if spelled != self._spelled:
             self._spelled = spelled
@@ -323,6 +323,35 @@ class Column:
         return values, quality
 
 
+Pick = Callable[[Bytes], Bytes]
+"""Lay bytes of the replies end to end."""
+
+
+def pick_for(picks: Sequence[int]) -> Pick:
+    """Return what picks these bytes.
+
+    Most registers lie side by side, so that words that are swapped are what an index would pick,
+    at a tenth of its cost and without its eight bytes for each.
+    """
+    index = np.array(picks, np.intp)
+    first = int(index.min(initial=0))
+    span = slice(first, first + len(index))
+    for width in (2, 4, 8):
+        if len(index) % width == 0 and np.array_equal(index - first, _swapped(width, len(index))):
+            return _words_swapped(span, width)
+    return lambda replies: replies[index]
+
+
+def _swapped(width: int, count: int) -> NDArray[np.intp]:
+    """Return where the bytes of ``count // width`` words lie, each from its end."""
+    return np.arange(count, dtype=np.intp).reshape(-1, width)[:, ::-1].ravel()
+
+
+def _words_swapped(span: slice, width: int) -> Pick:
+    wire, ours = np.dtype(f">u{width}"), np.dtype(f"<u{width}")
+    return lambda replies: replies[span].view(wire).astype(ours).view(np.uint8)
+
+
 class Layout:
     """What the replies of one scan mean, block by block."""
 
@@ -343,9 +372,9 @@ class Layout:
         )
         if self._last != (raw, states):
             self._last = (raw, states)
-            picked, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
+            received, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
             for column in self._columns:
-                column.decode(picked, words)
+                column.decode(received, words)
         return [self._batch(column, received_ns) for column in self._columns]
 
     def apart(self, times_ns: Sequence[int]) -> list[Batch]:

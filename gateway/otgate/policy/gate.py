@@ -11,7 +11,7 @@ from typing import overload
 
 import numpy as np
 
-from otgate.model import EVENT_KINDS, Batch, Device, Lane, Mask, ValueType
+from otgate.model import EVENT_KINDS, Batch, Device, Index, Lane, Mask, ValueType, Words
 from otgate.policy.crossing import Crossing, Judge
 from otgate.policy.language import Conduit, Policy, Strip, UnderTest
 from otgate.policy.pace import Pace
@@ -81,7 +81,9 @@ class Gate:
         if part is None:
             self.withheld += len(batch)
             return []
-        crossing = self._tested(self._allowed(part, batch))
+        crossing = self._allowed(part, batch)
+        if not part.is_clean(batch.quality):
+            crossing = self._tested(crossing)
         if not len(crossing):
             return []
         if part.steps is not None:
@@ -115,7 +117,7 @@ class Gate:
 
     def _tested(self, batch: Batch) -> Batch:
         """Return the samples without those under test, unless the conduit carries them."""
-        if not self._drops_tests or not np.bitwise_or.reduce(batch.quality) & UNDER_TEST:
+        if not self._drops_tests:
             return batch
         in_service = (batch.quality & UNDER_TEST) == 0
         self.under_test += len(batch) - int(np.count_nonzero(in_service))
@@ -145,10 +147,31 @@ class Part:
         self.pace = Pace(device.id, value_type, intervals_s, some) if any(intervals_s) else None
         self.lane = one_lane(self.events)
         """The lane of every point, or None where they differ."""
+        self._numbered: tuple[Index, Index] = (self.numbers, self.numbers)
+        """The slots that were numbered last, and their numbers."""
+        self._clean: Words | None = None
+        """A quality column without a sample under test."""
+
+    def is_clean(self, quality: Words) -> bool:
+        """Say whether no sample is under test; of the same column again without a look."""
+        if quality is self._clean:
+            return True
+        if np.bitwise_or.reduce(quality) & UNDER_TEST:
+            return False
+        self._clean = quality
+        return True
+
+    def numbers_of(self, slots: Index) -> Index:
+        """Return the catalog's numbers of ``slots``; the very same array for the same slots."""
+        before, numbers = self._numbered
+        if before is not slots:
+            numbers = self.numbers.take(slots)
+            self._numbered = slots, numbers
+        return numbers
 
     def by_lane(self, batch: Batch) -> list[tuple[Lane, Batch]]:
         """Split ``batch`` by lane and number its points as the catalog does."""
-        numbered = batch.renumbered(self.numbers.take(batch.index))
+        numbered = batch.renumbered(self.numbers_of(batch.index))
         if self.lane is not None:
             return [(self.lane, numbered)]
         events = self.events[batch.index]

@@ -73,8 +73,7 @@ def pack_batch(batch: Batch, device: int, seq: int, spooled_ns: int) -> bytes:
     if not _is_run(index, first, count):
         flags |= HAS_INDEX
         parts.append(_column(index, I4))
-    quality = batch.quality.tobytes()
-    if quality != bytes(len(quality)):
+    if np.count_nonzero(batch.quality):
         flags |= HAS_QUALITY
         parts.append(_column(batch.quality, U4))
     parts[0] = BATCH_HEAD.pack(
@@ -114,9 +113,9 @@ def _column(values: Values, dtype: np.dtype[Any]) -> Values:
 def _is_run(index: Values, first: int, count: int) -> bool:
     if count == 1:
         return True
-    if index.item(-1) - first != count - 1:
+    if index.item(-1) - first != count - 1 or first < 0:
         return False
-    return bool((index[1:] > index[:-1]).all())
+    return bool(index.tobytes() == neighbours(first, first + count).tobytes())
 
 
 def pack_gap(seq: int, count: int, from_ns: int, to_ns: int, reason: GapReason) -> bytes:

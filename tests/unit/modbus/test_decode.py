@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modbus_peers import device, point
 from otgate.model import Batch, Device, Point, ValueType
 from otgate.quality import Quality
-from otgate_modbus.decode import Layout
+from otgate_modbus.decode import Layout, pick_for
 from otgate_modbus.learned import Learned
 from otgate_modbus.planner import Ground
 from otgate_modbus.reading import readings_of
@@ -28,6 +30,39 @@ def decoded(asked: Point, payload: str, **settings: Any) -> tuple[Any, int]:
     layout = layout_of(device(asked, **settings))
     (batch,) = layout.decode([bytes.fromhex(payload)], (0,), 7)
     return batch.values.tolist()[0], int(batch.quality[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "order"),
+    [
+        *(("u16", 1, order) for order in ("ABCD", "BADC")),
+        *(
+            (kind, 2, order)
+            for kind in ("i32", "f32")
+            for order in ("ABCD", "BADC", "CDAB", "DCBA")
+        ),
+        *(("u64", 4, order) for order in ("ABCDEFGH", "GHEFCDAB", "BADCFEHG", "HGFEDCBA")),
+    ],
+)
+def test_points_side_by_side_are_what_each_is_alone(kind: str, size: int, order: str) -> None:
+    raw = bytes(range(1, 1 + 2 * size * 20))
+    row = [point(f"p{at}", f"hr {at * size}", kind, order=order) for at in range(20)]
+    (together,) = layout_of(device(*row)).decode([raw], (0,), 7)
+    alone = [
+        decoded(each, raw[at : at + 2 * size].hex())[0]
+        for each, at in zip(row, range(0, len(raw), 2 * size), strict=True)
+    ]
+    assert together.values.tolist() == alone
+
+
+@given(st.lists(st.integers(0, 63), min_size=1, max_size=24), st.sampled_from([1, 2, 4, 8]))
+def test_whatever_bytes_are_picked_are_those_that_were_asked_for(
+    some: list[int], width: int
+) -> None:
+    replies = np.arange(100, 164, dtype=np.uint8)
+    swapped = [at - at % width + width - 1 - at % width for at in range(some[0] % 8, 48)]
+    for picks in (some, swapped):
+        assert pick_for(picks)(replies).tolist() == replies[picks].tolist()
 
 
 def samples(batches: list[Batch]) -> dict[int, tuple[Any, int]]:

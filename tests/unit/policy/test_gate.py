@@ -109,6 +109,21 @@ def test_data_under_test_is_dropped_and_counted_unless_the_policy_passes_it() ->
     assert (out.values.tolist(), passing.under_test) == ([1.0, 2.0], 0)
 
 
+def test_a_sample_under_test_is_dropped_between_columns_that_are_clean() -> None:
+    held = gate(point("ia"), point("ib"))
+    clean, marked = batch([1.0, 2.0]), batch([3.0, 4.0], [0, Quality.TEST])
+    passed = [held.pass_(given, START) for given in (clean, marked, clean, marked)]
+    assert [len(out) for ((_, out),) in passed] == [2, 1, 2, 1]
+    assert held.under_test == 2
+
+
+def test_each_batch_is_numbered_by_its_own_points() -> None:
+    held = gate(point("z1", tags=HIDDEN), point("ia"), point("ib"), rules=[allow(), NO_FEEDERS])
+    one, other = batch([1.0], index=[1]), batch([2.0], index=[2])
+    passed = [held.pass_(given, START) for given in (one, other, one, one)]
+    assert [out.index.tolist() for ((_, out),) in passed] == [[0], [1], [0], [0]]
+
+
 def test_a_device_under_test_is_silent() -> None:
     held = gate(point("ia"), limits=Limits(min_interval_s=1))
     assert held.pass_(batch([1.0], Quality.TEST | Quality.INVALID), START) == []
