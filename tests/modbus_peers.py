@@ -123,6 +123,8 @@ class Server:
         self.answers: Answering = lambda asked, writer: writer.write(asked.honest())
         self.port = 0
         self.connections = 0
+        self.refuses = False
+        """Whether it closes whatever connects, as one does that has its client already."""
         self.hang_up: Callable[[], None] = lambda: None
         """Closes the newest connection."""
         self.stop: Callable[[], None] = lambda: None
@@ -137,6 +139,9 @@ class Server:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.hang_up = writer.close
+        if self.refuses:
+            writer.close()
+            return
         try:
             while True:
                 asked = Asked(await reader.readexactly(12))

@@ -10,6 +10,10 @@ IDLE_S = 1.5
 """A server that closes a connection which nothing was asked on for so long lost nothing by it."""
 
 
+SETTLE_S = 0.05
+"""Rest of a line before another unit is asked, after one that did not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manners:
     """What the devices of one link need, taken together."""
@@ -20,7 +24,7 @@ class Manners:
     unit_gap_s: float = 0.0
     """The same where the next request is for another unit."""
     late_window_s: float = 1.0
-    """How long a line without transaction ids has to be silent after a reply that did not come."""
+    """How long a unit without transaction ids is left alone after a reply that did not come."""
     ignore_transaction: bool = False
     trailing: bool = False
     echo: bool = False
@@ -48,31 +52,49 @@ class Rests:
         self._least_s = least_s
         self._loop = asyncio.get_running_loop()
         self._unit: int | None = None
-        self._window_s = 0.0
-        self.last_s = 0.0
-        """When something was last sent or received."""
+        self._last_s = self._stray_s = self._clear_s = 0.0
+        self._doubts: dict[int, float] = {}
+        """Units in quarantine, and since when."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether any unit may still answer what it was asked."""
+        window_s, now = self._manners.late_window_s, self._loop.time()
+        return any(
+            max(since_s, self._stray_s) + window_s > now for since_s in self._doubts.values()
+        )
 
     def stirred(self) -> None:
         """Note that something was sent or received."""
-        self.last_s = self._loop.time()
+        self._last_s = self._loop.time()
+
+    def strayed(self) -> None:
+        """Note that something was received that belongs to nobody: every quarantine starts anew."""
+        self._stray_s = self._loop.time()
 
     def asked(self, unit: int) -> None:
-        """Note a request, which ends a quarantine."""
-        self._unit, self._window_s = unit, 0.0
+        """Note a request, which ends the quarantine of its unit."""
+        self._unit = unit
+        self._doubts.pop(unit, None)
         self.stirred()
 
-    def quarantine(self) -> None:
-        """Ask for silence: a reply that did not come may still do."""
-        self._window_s = self._manners.late_window_s
-        self.stirred()
+    def quarantine(self, unit: int) -> None:
+        """Ask for silence before ``unit`` is asked again: its reply may still come.
+
+        Others are told from it by their number. They wait for no more than a moment.
+        """
+        self._last_s = self._doubts[unit] = self._loop.time()
+        self._clear_s = self._last_s + min(SETTLE_S, self._manners.late_window_s)
 
     def due_s(self, unit: int, spacing_s: float = 0.0) -> float:
         """Return when ``unit`` may be asked, if nothing stirs before."""
-        if self._unit is None:
-            return self.last_s + self._window_s
-        other = self._manners.unit_gap_s if unit != self._unit else 0.0
-        gap_s = max(self._least_s, self._manners.gap_s, other, spacing_s, self._window_s)
-        return self.last_s + gap_s
+        other = self._manners.unit_gap_s if self._unit not in {unit, None} else 0.0
+        gap_s = max(self._least_s, self._manners.gap_s, other, spacing_s)
+        due_s = self._last_s + gap_s if self._unit is not None else 0.0
+        if unit in self._doubts:
+            since_s = max(self._doubts[unit], self._stray_s)
+            due_s = max(due_s, since_s + self._manners.late_window_s)
+        return max(due_s, self._clear_s)
 
     async def over(self, unit: int, spacing_s: float = 0.0, until_s: float | None = None) -> bool:
         """Wait until ``unit`` may be asked; return at once, with False, if ``until_s`` is first."""

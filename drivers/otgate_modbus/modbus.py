@@ -10,6 +10,7 @@ from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Scan
+from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.learned import Of
 from otgate_modbus.manners import Manners
@@ -46,9 +47,13 @@ class Modbus:
         Raises:
             Mistakes: everything that is wrong with the point map or the settings.
         """
-        if mistakes := barred(settings_of(device.settings)):
+        settings = settings_of(device.settings)
+        if mistakes := barred(settings):
             raise Mistakes(mistakes)
-        return plan(device)
+        scans = plan(device)
+        if beyond := list(over_budget(settings, scans)):
+            raise Mistakes(beyond)
+        return scans
 
     def timing(self, device: Device) -> str:
         """Return in words what the times of the device's requests assume."""

@@ -1,8 +1,8 @@
 """Modbus RTU on a serial line or over TCP, one request at a time, shared by its units.
 
-A reply is known by its order alone, so nothing is sent while a reply to something else may still
-come: a request that was not answered puts the line in quarantine until it has been silent for the
-late window. Clauses: Modbus over Serial Line V1.02 ("SL").
+A reply is known by its unit and its order alone, so a unit is not asked while it may still answer
+something else: a request without a reply puts it in quarantine until nothing strayed over the line
+for the late window. Other units keep their turns. Clauses: Modbus over Serial Line V1.02 ("SL").
 """
 
 import asyncio
@@ -110,6 +110,8 @@ class RtuWire:
         for ask in self._codec.feed(data):
             ask.received_ns = received_ns
             self._wake()
+        if self._waiter is None or self._codec.spoilt:
+            self.rests.strayed()
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
@@ -232,11 +234,11 @@ class RtuWire:
             self._owed.clear()  # replies come in order: what was owed before never will
         elif not self._closed and (ask.answer is Missing.SILENT or not self._settled):
             self._owed.add(_key(ask))
-            self.rests.quarantine()
+            self.rests.quarantine(ask.unit)
 
     def _stalled(self) -> None:
         """Give up a reply that is spoilt, or that stopped in its midst."""
-        self._settled = self._codec.settled
+        self._settled = self._codec.settled and not self.rests.in_doubt
         self._codec.give_up()
         self._wake()
 

@@ -84,7 +84,7 @@ class Settings(BaseModel):
     reply_delay_s: Annotated[float, Field(gt=0, le=60)] | None = None
     """How long the device takes to answer, for `otgate plan` alone: round trip of a network."""
     late_reply_s: Annotated[float, Field(ge=0, le=60)] | None = None
-    """Silence asked of a line without transaction ids after a timeout; `timeout_s` if not given."""
+    """Quarantine of a unit after a timeout, where replies have no ids; `timeout_s` if not given."""
     requests_per_s: Annotated[float, Field(gt=0, le=1000)] | None = None
     """Most requests per second that this device is sent."""
     gap: Annotated[int, Field(ge=0, le=124)] = 16
@@ -119,7 +119,7 @@ class Settings(BaseModel):
 
     @property
     def late_window_s(self) -> float:
-        """How long a line has to be silent after a timeout."""
+        """How long a unit stays in quarantine after a timeout."""
         return self.timeout_s if self.late_reply_s is None else self.late_reply_s
 
     @property

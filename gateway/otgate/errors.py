@@ -36,7 +36,7 @@ def in_words(error: OSError) -> str:
     """
     if error.errno and error.errno > 0:  # what a resolver says is numbered below zero
         return os.strerror(error.errno)
-    return error.strerror or str(error)
+    return error.strerror or str(error) or "the other end closed the connection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from otgate.cli.command import Command
 SIM = """\
 Serve every Modbus, DNP3 and IEC 61850 device of a site on loopback ports, fed by a model of a
 substation. Prints where each device listens; --map writes the same for `otgate run SITE
---endpoints FILE`.
+--endpoints FILE`. A Modbus device is served on what its url says: TCP, RTU over TCP, UDP, TLS (with
+--cert and --key), or a serial line, which is a pseudo-terminal linked in --serial.
 
 While it runs, `otgate sim fault DEVICE KIND` spoils one device's replies. Kinds:
   Modbus  none, silent, exception, close, late, garbage, wrong-tid
@@ -44,6 +45,7 @@ def sim_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `otgate sim`."""
     parser.usage = (
         "otgate sim SITE [--map FILE] [--seed N] [--speed X] [--port-base N] [--control PATH]\n"
+        "           [--serial DIR] [--cert FILE --key FILE]\n"
         "       otgate sim fault DEVICE KIND [--for S] [--control PATH]\n"
         "       otgate sim burst DEVICE POINT COUNT [--start MS] [--step MS] [--control PATH]\n"
         "       otgate sim status [--control PATH]"
@@ -54,6 +56,9 @@ def sim_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of all noise (default: 1)")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per second")
     parser.add_argument("--port-base", type=int, default=0, metavar="N", help="first port")
+    parser.add_argument("--serial", type=Path, metavar="DIR", help="where serial lines are linked")
+    parser.add_argument("--cert", type=Path, metavar="FILE", help="what devices under TLS show")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="its private key")
     parser.add_argument("--control", type=Path, metavar="PATH", help="unix socket for faults")
     parser.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds of a fault")
     parser.add_argument("--start", dest="start_ms", type=int, metavar="MS", help="time of a burst")

@@ -6,6 +6,7 @@ connection is served one request at a time, in order, however the client sends t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any
 
 from pymodbus.constants import ExcCodes
@@ -147,16 +148,20 @@ class Connection(ServerRequestHandler):
 class Endpoint(ModbusTcpServer):
     """One listening port and the units behind it."""
 
-    def __init__(self, port: int, served: Mapping[int, Served]) -> None:
+    def __init__(
+        self, port: int, served: Mapping[int, Served], tls: SSLContext | None = None
+    ) -> None:
         self.served = served
         super().__init__(Bank(served), address=("127.0.0.1", port))
+        self.comm_params.sslctx = tls
+        self.init_setup_connect_listen("127.0.0.1", port)  # again: it has taken the context already
 
     def callback_new_connection(self) -> Connection:
         """Serve a client that has connected."""
         return Connection(self)
 
-    async def start(self) -> int:
-        """Listen, and return the port.
+    async def start(self) -> str:
+        """Listen; return where.
 
         Raises:
             OSError: the port is taken.
@@ -166,8 +171,8 @@ class Endpoint(ModbusTcpServer):
         except RuntimeError as refusal:
             raise OSError(f"port {self.comm_params.source_address} is taken") from refusal
         listening: Any = self.transport  # a server: asyncio's or uvloop's
-        port: int = listening.sockets[0].getsockname()[1]
-        return port
+        scheme = "tcp" if self.comm_params.sslctx is None else "tcps"
+        return f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""

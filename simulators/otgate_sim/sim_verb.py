@@ -8,6 +8,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import FAILED, OK, USAGE
@@ -19,9 +21,11 @@ from otgate_sim.dnp3.binding import DNP3
 from otgate_sim.dnp3.faults import Dnp3Fault
 from otgate_sim.faults import Fault
 from otgate_sim.iec61850.behaviour import IedFault
+from otgate_sim.modbus_endpoints import Shown
 from otgate_sim.simulation import Settings, Simulation
 
 FASTEST = 10_000.0
+SECURE = {"tcps", "mmss"}
 
 
 def execute(options: Namespace) -> int:
@@ -77,7 +81,13 @@ def serve(options: Namespace) -> int:
     if site is None:
         return FAILED
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-    settings = Settings(options.seed, options.speed, options.port_base)
+    settings = Settings(
+        options.seed,
+        options.speed,
+        options.port_base,
+        terminals=options.serial,
+        shown=Shown(options.cert, options.key) if options.cert and options.key else None,
+    )
     control = options.control or free_path(default_path())
     if options.parent is not None:
         die_with_parent(options.parent)
@@ -91,18 +101,30 @@ async def serving(simulation: Simulation, control: Path, map_file: Path | None) 
     """Serve until cancelled."""
     async with simulation.serving() as urls, listening(control, simulation.answer):
         if map_file is not None:
-            await asyncio.to_thread(write_map, map_file, urls)
+            await asyncio.to_thread(write_map, map_file, simulation.devices, urls)
         print(listed(simulation.devices, urls, control), flush=True)
         await asyncio.get_running_loop().create_future()
     return OK
 
 
-def write_map(path: Path, urls: Mapping[str, str]) -> None:
-    """Write where each device listens, whole or not at all."""
-    text = json.dumps({device: {"url": url} for device, url in urls.items()}, indent=1)
+def write_map(path: Path, devices: Sequence[Device], urls: Mapping[str, str]) -> None:
+    """Write how each device is reached, whole or not at all."""
+    of = {device.id: device for device in devices}
+    text = json.dumps({name: reached(of[name], url) for name, url in urls.items()}, indent=1)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path)
+
+
+def reached(device: Device, url: str) -> dict[str, Any]:
+    """Return what of a device's settings is different here: no way leads to the real one."""
+    settings = device.settings
+    found: dict[str, Any] = {"url": url}
+    if getattr(settings, "backup", None) is not None:
+        found["backup"] = None
+    if getattr(settings, "tls", None) is not None and urlsplit(url).scheme not in SECURE:
+        found["tls"] = None
+    return found
 
 
 def listed(devices: Sequence[Device], urls: Mapping[str, str], control: Path) -> str:

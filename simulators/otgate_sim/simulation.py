@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from otgate.errors import Refused
@@ -16,7 +17,8 @@ from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850.behaviour import Options as IedOptions
 from otgate_sim.iec61850.site import IEC61850, Ieds
 from otgate_sim.memory import Unit
-from otgate_sim.modbus import Endpoint, Served
+from otgate_sim.modbus import Served
+from otgate_sim.modbus_endpoints import Makers, Shown
 from otgate_sim.plant import Plant
 
 MODBUS = "modbus"
@@ -39,6 +41,10 @@ class Settings:
     port_base: int = 0
     """First port; 0 takes free ones."""
     late_s: float = LATE_S
+    terminals: Path | None = None
+    """Where serial lines are linked; None is a folder of their own."""
+    shown: Shown | None = None
+    """What devices under TLS show of themselves."""
     outstations: Mapping[str, Options] = field(default_factory=dict)
     """How DNP3 devices behave, by device; their addresses are the site's."""
     ieds: Mapping[str, IedOptions] = field(default_factory=dict)
@@ -92,18 +98,21 @@ class Simulation:
         """
         base, number = self.settings.port_base, 0
         async with AsyncExitStack() as stack:
+            makers = Makers(self.settings.terminals, self.settings.shown)
+            stack.enter_context(makers)
             for number, (devices, served) in enumerate(self.endpoints(), 1):
-                endpoint = Endpoint(base + number - 1 if base else 0, served)
+                port = base + number - 1 if base else 0
+                endpoint, query = await makers.made(devices[0].settings, served, port)
                 stack.push_async_callback(endpoint.stop)
-                port = await endpoint.start()
-                self.urls |= dict.fromkeys(devices, f"tcp://127.0.0.1:{port}")
+                url = await endpoint.start() + query
+                self.urls |= {device.id: url for device in devices}
             serving = self.dnp3.serving(base + number if base else 0)
             self.urls |= await stack.enter_async_context(serving)
             ieds = self.ieds.serving(base + number + len(self.of(DNP3)) if base else 0)
             self.urls |= await stack.enter_async_context(ieds)
             yield self.urls
 
-    def endpoints(self) -> Iterable[tuple[list[str], dict[int, Served]]]:
+    def endpoints(self) -> Iterable[tuple[list[Device], dict[int, Served]]]:
         """Return, for each distinct address of the site, its devices and what it serves."""
         shared: dict[str, list[Device]] = {}
         for device in self.of(MODBUS):
@@ -115,7 +124,7 @@ class Simulation:
                     device.id
                 ):
                     raise Refused(f"two devices are unit {device.settings.unit} of {url}")
-            yield [device.id for device in devices], served
+            yield devices, served
 
     def served(self, device: Device) -> Served:
         """Return a device's registers and the fault it shows."""

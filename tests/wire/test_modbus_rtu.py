@@ -18,8 +18,6 @@ from rtu_peers import (
     whole,
 )
 
-pytestmark = pytest.mark.both_loops
-
 FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
 TWO = (point("a", "hr 0"), point("b", "hr 100"))
 HONEST = {"a": (1000, 0), "b": (1100, 0)}
@@ -39,6 +37,7 @@ class Faulty:
             say(spoilt or asked.honest())
 
 
+@pytest.mark.both_loops
 async def test_a_serial_line_is_read() -> None:
     async with on_terminals() as server, reading(server, *TWO) as bench:
         assert await bench.scan() == HONEST
@@ -48,6 +47,7 @@ async def test_a_serial_line_is_read() -> None:
         ]
 
 
+@pytest.mark.both_loops
 async def test_a_terminal_server_is_read() -> None:
     async with over_tcp() as server, reading(server, *TWO) as bench:
         assert await bench.scan() == HONEST
@@ -118,6 +118,7 @@ async def misses(bench: Bench) -> None:
         await bench.scan()
 
 
+@pytest.mark.both_loops
 @pytest.mark.parametrize("after_s", [0.25, 0.3, 0.35])
 async def test_a_late_reply_is_not_the_next_answer(after_s: float) -> None:
     """The request is given up after 0.2 s; the late window is as long again."""
@@ -179,6 +180,51 @@ async def test_over_a_network_the_answer_of_another_unit_clears_the_connection()
         await misses(units[0])
         await units[1].scan()
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("after_s", [0.25, 0.3, 0.35])
+async def test_a_late_reply_of_one_unit_is_not_the_answer_of_another(after_s: float) -> None:
+    async with (
+        on_terminals() as server,
+        reading_units(server, TWO, (1, 2), timeout_s=0.2) as units,
+    ):
+
+        async def answer(asked: RtuAsked, say: Say) -> None:
+            if asked is server.asked[0]:
+                await asyncio.sleep(after_s)
+                say(asked.words(666))
+            else:
+                await asyncio.sleep(0.05)
+                say(asked.honest())
+
+        server.answers = answer
+        await misses(units[0])
+        for unit, number in ((units[1], 2), (units[0], 1)) * 2:
+            try:
+                samples = await unit.scan()
+            except TimeoutError:
+                continue
+            good = {point: value for point, (value, quality) in samples.items() if not quality}
+            assert good.items() <= {"a": number * 1000, "b": number * 1000 + 100}.items()
+        assert (await units[1].values(), await units[0].values()) == (
+            {"a": 2000, "b": 2100},
+            {"a": 1000, "b": 1100},
+        )
+
+
+async def test_a_unit_in_quarantine_does_not_hold_up_the_others() -> None:
+    async with (
+        on_terminals() as server,
+        reading_units(server, TWO[:1], (1, 2), timeout_s=0.1, late_reply_s=30) as units,
+    ):
+        server.dead.add(1)
+        await misses(units[0])
+        async with asyncio.timeout(5):
+            assert await units[1].values() == {"a": 2000}
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await units[0].scan()
+        assert [asked.unit for asked in server.asked] == [1, 2]
 
 
 async def test_units_of_a_line_are_told_apart() -> None:
@@ -244,6 +290,7 @@ async def test_bytes_behind_a_reply_are_tolerated_where_they_are_known() -> None
             assert await bench.scan() == HONEST
 
 
+@pytest.mark.both_loops
 async def test_a_port_that_is_pulled_out_loses_the_link() -> None:
     async with on_terminals() as server, reading(server, TWO[0]) as bench:
         await bench.scan()

@@ -101,6 +101,7 @@ class SerialPort:
         self._loop.remove_writer(self._descriptor)
         with contextlib.suppress(termios.error, OSError):
             termios.tcflush(self._descriptor, termios.TCIOFLUSH)
+            fcntl.ioctl(self._descriptor, termios.TIOCNXCL)
         os.close(self._descriptor)
 
     def flush(self) -> None:
