@@ -21,6 +21,7 @@ from otgate_modbus.encoding import Encoding, Form, wire_order
 from otgate_modbus.planner import Block
 from otgate_modbus.raw import Bytes, Numbers, Step, step_for
 from otgate_modbus.reading import Extent, Reading
+from otgate_modbus.rollover import Rolling, Rollovers
 from otgate_modbus.verdict import FAILED, GONE, UNSUPPORTED
 
 UNSPELLED = int(GONE | Quality.INCONSISTENT)
@@ -143,6 +144,9 @@ def wire_bytes(reading: Reading) -> Iterable[int]:
 class Run:
     """Neighbours in a column that share an encoding and hence a numpy type."""
 
+    rolling: Rolling | None = None
+    """Those of them that roll over."""
+
     def __init__(self, encoding: Encoding, spots: Sequence[Spot], column: ValueType) -> None:
         self.encoding = encoding
         self.count = len(spots)
@@ -180,6 +184,8 @@ class Run:
         if self._bounds is not None:
             beyond = (numbers < self._bounds[0]) | (numbers > self._bounds[1])
             _mark(np.flatnonzero(beyond), BEYOND, quality)
+        if self.rolling is not None:
+            numbers = self.rolling(numbers, quality)
         if self._scaled:
             values[:] = self._in_units(numbers)
         elif self._invert is not None:
@@ -299,6 +305,9 @@ class Column:
     def _decoded(self, picked: Bytes, states: Words) -> tuple[Values, Words]:
         quality = np.zeros(len(self.index), np.uint32)
         values = np.empty(len(self.index), self.value_type.dtype)
+        unread = self._unread(states) if states.any() else None
+        if unread is not None:
+            quality |= unread
         if self.value_type is ValueType.TEXT:
             values[:] = ""
         factors = picked[self._factors :].view("<i2")
@@ -311,16 +320,19 @@ class Column:
                 run.decode(matrix, values[rows], quality[rows])
         if self.value_type is ValueType.F64:
             _mark_unbounded(values, quality)
-        if states.any():
-            unread = states[self._blocks]
-            for row, block in self._besides:
-                unread[row] |= states[block]
+        if unread is not None:
             quality = np.where(unread, unread, quality)
         if not np.count_nonzero(quality):
             return values, self._good  # known again by identity
         gone = quality & NO_VALUE != 0
         values[gone] = PLACEHOLDERS[self.value_type]
         return values, quality
+
+    def _unread(self, states: Words) -> Words:
+        unread = states[self._blocks]
+        for row, block in self._besides:
+            unread[row] |= states[block]
+        return unread
 
 
 Pick = Callable[[Bytes], Bytes]
@@ -355,11 +367,17 @@ def _words_swapped(span: slice, width: int) -> Pick:
 class Layout:
     """What the replies of one scan mean, block by block."""
 
-    def __init__(self, device: str, readings: Sequence[Reading], blocks: Sequence[Block]) -> None:
+    def __init__(
+        self,
+        device: str,
+        readings: Sequence[Reading],
+        blocks: Sequence[Block],
+        rollovers: Rollovers | None = None,
+    ) -> None:
         self.blocks = tuple(blocks)
         self._device = device
         self._empty = [bytes(block.reply_size) for block in blocks]
-        self._columns = _columns(readings, blocks)
+        self._columns = _columns(readings, blocks, rollovers)
         self._last: tuple[bytes, Sequence[int]] | None = None
 
     def decode(
@@ -410,7 +428,9 @@ Kindred = tuple[ValueType, Encoding, bool]
 """What points of one run have in common; the last says whether they have scale factors."""
 
 
-def _columns(readings: Sequence[Reading], blocks: Sequence[Block]) -> list[Column]:
+def _columns(
+    readings: Sequence[Reading], blocks: Sequence[Block], rollovers: Rollovers | None
+) -> list[Column]:
     runs: dict[Kindred, list[Spot]] = defaultdict(list)
     for spot in _spots({reading.number: reading for reading in readings}, blocks):
         reading = spot.reading
@@ -418,8 +438,21 @@ def _columns(readings: Sequence[Reading], blocks: Sequence[Block]) -> list[Colum
     columns: dict[ValueType, list[tuple[Run, list[Spot]]]] = defaultdict(list)
     for (value_type, encoding, factored), spots in sorted(runs.items(), key=_widest_first):
         make = TextRun if encoding.form is Form.TEXT else FactoredRun if factored else Run
-        columns[value_type].append((make(encoding, spots, value_type), spots))
+        run = make(encoding, spots, value_type)
+        run.rolling = None if rollovers is None else _rolling(spots, rollovers)
+        columns[value_type].append((run, spots))
     return [Column(value_type, columns[value_type]) for value_type in sorted(columns)]
+
+
+def _rolling(spots: Sequence[Spot], rollovers: Rollovers) -> Rolling | None:
+    rows = [row for row, spot in enumerate(spots) if spot.reading.modulus]
+    if not rows:
+        return None
+    counters = [spots[row].reading for row in rows]
+    slots = rollovers.slots(
+        [counter.number for counter in counters], [counter.modulus for counter in counters]
+    )
+    return Rolling(rows, slots, rollovers)
 
 
 def _spots(by_number: Mapping[int, Reading], blocks: Sequence[Block]) -> Iterator[Spot]:

@@ -97,19 +97,17 @@ class Modbus:
         wire, number = await first_open(
             first.places, state, lambda place: self._open(place, first, manners)
         )
+        sessions: dict[str, ModbusSession] = {}
         try:
             await asyncio.sleep(manners.connect_delay_s)
-            sessions = {
-                device.id: self._session(link, device, settings[device.id], wire)
-                for device in link.devices
-            }
-            for device, session in sessions.items():
-                await self._prepared(session, link.plans[device])
-            yield {
-                device: kept(session, settings[device], wire)
-                for device, session in sessions.items()
-            }
+            for device in link.devices:
+                sessions[device.id] = self._session(link, device, settings[device.id], wire)
+            for name, session in sessions.items():
+                await self._prepared(session, link.plans[name])
+            yield {name: kept(session, settings[name], wire) for name, session in sessions.items()}
         finally:
+            for session in sessions.values():
+                session.close()
             self._transactions[first.places[number]] = wire.transaction
             wire.close()
             keep(state, len(first.places), number, good=wire.counts.replies > 0)

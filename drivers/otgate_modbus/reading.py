@@ -16,6 +16,7 @@ from otgate_modbus.address import (
     read_register,
 )
 from otgate_modbus.encoding import Encoding, Form, read_type, wire_order
+from otgate_modbus.rollover import read_modulus
 from otgate_modbus.settings import Settings
 
 
@@ -53,6 +54,8 @@ class Reading(NamedTuple):
     """Bits, where the form is BITS."""
     scaling: Scaling
     invert: bool
+    modulus: int = 0
+    """What a counter counts to before it starts again at zero; 0 where it does not."""
     codes: Collection[int] = ()
     """The only values that an enumeration with states may have."""
     others: tuple[Span, ...] = ()
@@ -133,6 +136,7 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
         width,
         _scaled(point, encoding),
         point.invert,
+        read_modulus(point, encoding),
         _codes(point, encoding, width),
         tuple(others),
         _factor(number, point, encoding, settings),
@@ -319,7 +323,7 @@ RANGE_TYPES = frozenset({"bits", "enum16", "flags16"})
 
 
 def _scaled(point: Point, encoding: Encoding) -> Scaling:
-    scaling = scaling_of(point, factored=True)
+    scaling = scaling_of(point, besides=("sf", "rollover"))
     if encoding.scalable or not scaling.linear:
         return scaling
     raise no_scale(point, f"a point of type {encoding.name}")

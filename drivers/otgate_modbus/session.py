@@ -15,6 +15,7 @@ from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
 from otgate_modbus.link import Poll
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.reading import readings_of
+from otgate_modbus.rollover import Rollovers
 from otgate_modbus.settings import Settings
 from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
 from otgate_modbus.timing import medium_of
@@ -57,6 +58,7 @@ class ModbusSession:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._bisection = Bisection(self._recalled(), settings.unit)
+        self._rollovers = Rollovers(device, state)
         self._sheets: dict[str, Sheet] = {}
         self._tempos: dict[str, Tempo] = {}
         self._limits: dict[str, float] = {}
@@ -87,11 +89,16 @@ class ModbusSession:
             probes = self._probing(sheet) if sheet.taught else ()
             try:
                 groups = await self._poll(sheet, probes, poll, emit)
+                self._rollovers.keep(self._loop.time())
                 await self._learn(sheet, groups, probes, poll)
             except LinkLost:
                 if self._bisection.abandon():
                     self._keep()
                 raise
+
+    def close(self) -> None:
+        """Write down what the next session goes on from."""
+        self._rollovers.keep_now()
 
     async def listen(self, emit: Emit) -> None:  # noqa: ARG002  nothing comes unasked
         """Wait until the connection ends; a Modbus server never speaks first.
@@ -224,7 +231,9 @@ class ModbusSession:
     def _sheet(self, scan: Scan) -> Sheet:
         sheet = self._sheets.get(scan.name)
         if sheet is None:
-            sheet = Sheet(self._device, self._settings, scan, self._bisection.learned)
+            sheet = Sheet(
+                self._device, self._settings, scan, self._bisection.learned, self._rollovers
+            )
             sheet.follow(self._tempo(scan))
             self._sheets[scan.name] = sheet
         return sheet

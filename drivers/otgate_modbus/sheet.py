@@ -11,6 +11,7 @@ from otgate_modbus.decode import Layout
 from otgate_modbus.learned import Learned, Parted, measure
 from otgate_modbus.planner import Block, Ground, block_for
 from otgate_modbus.reading import Extent, Reading, readings_of, spans_of
+from otgate_modbus.rollover import Rollovers
 from otgate_modbus.settings import Settings
 from otgate_modbus.trial import Recheck, across
 from otgate_modbus.verdict import FAILED, REFUSED, Course, verdict
@@ -70,9 +71,15 @@ class Group:
     Where the replies of a poll come too far apart for that, each goes with its own time.
     """
 
-    def __init__(self, device: str, readings: Sequence[Reading], lines: Sequence[Line]) -> None:
+    def __init__(
+        self,
+        device: str,
+        readings: Sequence[Reading],
+        lines: Sequence[Line],
+        rollovers: Rollovers | None = None,
+    ) -> None:
         self.lines = tuple(lines)
-        self._layout = Layout(device, readings, [line.block for line in lines])
+        self._layout = Layout(device, readings, [line.block for line in lines], rollovers)
         self._good = (0,) * len(self.lines)
         self.far = False
         """Whether the replies that were decoded last came too far apart to share a time."""
@@ -179,15 +186,23 @@ class Tempo:
 class Sheet:
     """The groups of one scan: one in all, or one per reply where replies come slowly."""
 
-    def __init__(self, device: Device, settings: Settings, scan: Scan, learned: Learned) -> None:
+    def __init__(
+        self,
+        device: Device,
+        settings: Settings,
+        scan: Scan,
+        learned: Learned,
+        rollovers: Rollovers | None = None,
+    ) -> None:
         self.scan = scan
+        self._rollovers = rollovers
         self._device = device
         self._settings = settings
         self._learned = learned
         readings = self._readings(scan.points)
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
-        self._whole = Group(device.id, readings, self._lines)
+        self._whole = Group(device.id, readings, self._lines, rollovers)
         self.groups = [self._whole]
         self.refused = [line for line in self._lines if line.block.refused]
         self.probes: deque[Line] = deque()
@@ -207,7 +222,7 @@ class Sheet:
     def regrouped(self, lines: Sequence[Line]) -> Group:
         """Return a group of these lines."""
         numbers = dict.fromkeys(number for line in lines for number in line.block.numbers)
-        return Group(self._device.id, self._readings(numbers), lines)
+        return Group(self._device.id, self._readings(numbers), lines, self._rollovers)
 
     def probing(self, *, due: bool) -> list[Line]:
         """Return the refused lines to try again in this poll.

@@ -124,6 +124,8 @@ class Point(msgspec.Struct, frozen=True):
     """Of the instrument transformers between what is measured and the device; times ``scale``."""
     sf: str = ""
     """Address of a register that holds the power of ten of the value: SunSpec's scale factor."""
+    rollover: str = ""
+    """What a counter counts to before it starts again at zero."""
     raw_lo: float | None = None
     raw_hi: float | None = None
     eu_lo: float | None = None

@@ -4,6 +4,7 @@ A scale is read as the decimal it was written as, so that everything becomes one
 372 at 0.1 is 372 / 10 = 37.2, which multiplying would not give.
 """
 
+from collections.abc import Collection
 from fractions import Fraction
 from functools import lru_cache
 from math import inf, isfinite, lcm
@@ -40,17 +41,17 @@ class Scaling(NamedTuple):
 PLAIN = Scaling()
 
 
-def scaling_of(point: Point, *, factored: bool = False) -> Scaling:
+def scaling_of(point: Point, besides: Collection[str] = ()) -> Scaling:
     """Return how a point's raw number becomes its value.
 
-    A driver that reads scale factors along with values says so by ``factored``.
+    A driver that does more than scaling names the columns of `MORE` that it heeds ``besides``.
 
     Raises:
         BadCell: bad-scale.
     """
-    if point.sf and not factored:
-        help_ = "empty the cell; a constant factor goes into `scale`"
-        raise BadCell("bad-scale", "sf", "this driver reads no scale factors", help_)
+    for column, (why, help_) in MORE.items():
+        if column not in besides and getattr(point, column):
+            raise BadCell("bad-scale", column, why, help_)
     return _scaling(
         point.scale,
         point.ratio,
@@ -58,6 +59,16 @@ def scaling_of(point: Point, *, factored: bool = False) -> Scaling:
         (point.raw_lo, point.raw_hi),
         (point.eu_lo, point.eu_hi),
     )
+
+
+MORE = {
+    "sf": (
+        "this driver reads no scale factors",
+        "empty the cell; a constant factor goes into `scale`",
+    ),
+    "rollover": ("this driver counts no rollovers", "empty the cell: counts are sent as they are"),
+}
+"""Columns that are about raw numbers and that only some drivers heed."""
 
 
 def quotient(ratio: float) -> Fraction:

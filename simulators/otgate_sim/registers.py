@@ -215,11 +215,17 @@ def fitted(point: Point, value: Value, lowest: int, highest: int) -> int:
     """Return the nearest raw integer that fits; a counter that is full starts again."""
     raw = value if type(value) is int and unscaled(point) else round(raw_of(point, value))
     if point.kind in WRAPS:
-        return raw % (highest + 1)
+        return raw % modulus_of(point, highest + 1)
     if point.raw_lo is not None and point.raw_hi is not None:
         low, high = sorted((point.raw_lo, point.raw_hi))
         lowest, highest = max(lowest, round(low)), min(highest, round(high))
     return min(highest, max(lowest, raw))
+
+
+def modulus_of(point: Point, full: int) -> int:
+    """Return what a counter counts to: what its rollover says, else all that its type holds."""
+    base, _, power = point.rollover.partition("^")
+    return int(base) ** int(power or 1) if base.strip().isdecimal() else full
 
 
 def unscaled(point: Point) -> bool:

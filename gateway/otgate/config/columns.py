@@ -209,6 +209,11 @@ COLUMNS: Mapping[str, Column] = {
     "sf": Column(
         "Address of a register that holds the value's power of ten (SunSpec).", intern, "hr 40083"
     ),
+    "rollover": Column(
+        "What a counter counts to before it starts again; it is counted on from there.",
+        text,
+        "2^32",
+    ),
     "raw_lo": Column("Raw value at the low end of the range.", number, "0"),
     "raw_hi": Column("Raw value at the high end of the range.", number, "4095"),
     "eu_lo": Column("Low end of the range in engineering units.", number, "0"),

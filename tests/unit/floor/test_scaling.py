@@ -88,7 +88,13 @@ def test_a_driver_that_reads_no_scale_factors_refuses_one() -> None:
     with pytest.raises(BadCell, match="no scale factors") as refused:
         scaling_of(point("a", "ai 0", sf="ai 1"))
     assert refused.value.column == "sf"
-    assert scaling_of(point("a", "hr 0", sf="hr 1"), factored=True) == PLAIN
+    assert scaling_of(point("a", "hr 0", sf="hr 1"), ("sf",)) == PLAIN
+
+
+def test_a_driver_that_counts_no_rollovers_refuses_one() -> None:
+    with pytest.raises(BadCell, match="no rollovers") as refused:
+        scaling_of(point("a", "ctr 0", rollover="2^32"), ("sf",))
+    assert refused.value.column == "rollover"
 
 
 @pytest.mark.parametrize(
