@@ -7,32 +7,29 @@ for ``b``; all else is read honestly. Time is virtual: the same misdeed always c
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from modbus_peers import LOOPBACK, Asked, device, point
+from modbus_peers import LOOPBACK, point
+from modbus_rogues import Plot, Rogue
 from otgate.driver import Link, Session
+from otgate.model import Device
 from otgate.quality import Quality
 from otgate.supervisor import Pace, State
-from otgate.testing.wire import answer, reset
-from otgate.together import cancelled
 from otgate_modbus import Modbus
 from puppet import START_NS, Running, now_s, running
 
 A, B = 0x11, 0x22
 """Addresses of the points, and what their registers hold."""
-STALE = 0x63
-"""What ``a`` held long ago: it must never be seen."""
 
 PERIOD_S, TIMEOUT_S = 1.0, 0.4
 PACE = Pace(first_s=0.0, least_s=0.3)
 """Every attempt comes 0.3 s after a connection was lost."""
-DEAF_S = 2.0
 READS = frozenset({1, 2, 3, 4})
+COUNTED = ("late", "mismatched", "retries", "stray", "malformed", "closed_idle")
 
 WORDS = {
     Quality.GOOD: "good",
@@ -42,124 +39,6 @@ WORDS = {
     Quality.INVALID | Quality.NOT_IMPLEMENTED | Quality.NO_VALUE: "absent",
 }
 """One word per quality, beside lost. `unread`: that poll brought nothing that could be used."""
-
-
-class Do(Enum):
-    """What a server does beside writing bytes."""
-
-    HONEST = auto()
-    HOLD = auto()
-    """Keep the honest answer back."""
-    HOLD_STALE = auto()
-    """Keep an answer back that is no longer true."""
-    TELL = auto()
-    """Send what was kept back."""
-    CLOSE = auto()
-    RESET = auto()
-    HALF_CLOSE = auto()
-    REFUSE = auto()
-    """Close, and accept no connection for two seconds."""
-
-
-Step = str | float | Do | bytes
-"""Bytes to write, spelled as in `otgate.testing.wire` or as they are; a rest in seconds; a deed."""
-Steps = Sequence[Step]
-Plot = Sequence[Steps]
-
-
-class Rogue:
-    """The server."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.heard = bytearray()
-        """Every byte that clients sent."""
-        self.asked: list[tuple[int, float, int]] = []
-        """Connection, time and function of each request."""
-        self.plot: list[Steps] = []
-        self.greeting: list[Steps] = []
-        """What happens to coming connections."""
-        self.functions = frozenset({3})
-        """Requests with these functions are plotted against."""
-        self._connections = 0
-        self._held: list[bytes] = []
-        self._finished: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        await cancelled(self._tasks)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self._connections += 1
-        try:
-            await self._talk(self._connections, reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client is gone, or the test over
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-
-    async def _talk(
-        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await self._do(self.greeting.pop(0) if self.greeting else (), b"", writer)
-        while True:
-            request = await reader.readexactly(12)
-            self.heard += request
-            self.asked.append((number, now_s(), request[7]))
-            plotted = self.plot and request[7] in self.functions
-            await self._do(self.plot.pop(0) if plotted else (Do.HONEST,), request, writer)
-
-    async def _do(self, steps: Steps, request: bytes, writer: asyncio.StreamWriter) -> None:
-        for step in steps:
-            if isinstance(step, float):
-                await asyncio.sleep(step)
-            elif isinstance(step, Do):
-                self._deed(step, request, writer)
-            else:
-                self._say(answer(step, request) if isinstance(step, str) else step, writer)
-
-    def _say(self, octets: bytes, writer: asyncio.StreamWriter) -> None:
-        if writer not in self._finished:
-            writer.write(octets)
-
-    def _deed(self, deed: Do, request: bytes, writer: asyncio.StreamWriter) -> None:
-        match deed:
-            case Do.HONEST:
-                self._say(Asked(request).honest(), writer)
-            case Do.HOLD:
-                self._held.append(Asked(request).honest())
-            case Do.HOLD_STALE:
-                self._held.append(Asked(request).words(STALE))
-            case Do.TELL:
-                self._say(b"".join(self._held), writer)
-                self._held.clear()
-            case Do.CLOSE:
-                writer.close()
-            case Do.RESET:
-                reset(writer)
-            case Do.HALF_CLOSE:
-                writer.write_eof()
-                self._finished.add(writer)
-            case Do.REFUSE:
-                writer.close()
-                self._tasks.add(asyncio.ensure_future(self._refuse()))
-
-    async def _refuse(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        await asyncio.sleep(DEAF_S)
-        await self.start()
 
 
 class Tapped(Modbus):
@@ -180,7 +59,7 @@ class Tapped(Modbus):
         sums = Counter[str]()
         for session in self.sessions:
             counts = session._wire.counts
-            sums.update({name: getattr(counts, name) for name in ("late", "mismatched", "retries")})
+            sums.update({name: getattr(counts, name) for name in COUNTED})
         return {name: count for name, count in sums.items() if count}
 
 
@@ -216,13 +95,7 @@ class Mode:
     """Whether requests for ``b`` are plotted against too."""
     period_s: float = PERIOD_S
     pipeline: int = 1
-
-    @property
-    def timed(self) -> bool:
-        """Whether its outcome hangs on a clock that runs smoothly, or is long in coming."""
-        steps = [step for steps in self.plot for step in steps]
-        waits = any(isinstance(step, float) for step in steps)
-        return waits or Do.HOLD_STALE in steps or self.period_s > PERIOD_S
+    scheme: str = "tcp"
 
 
 @dataclass
@@ -299,14 +172,15 @@ class Play:
 
 async def outcome_of(mode: Mode) -> Outcome:
     """Let a server read well for two polls, then do as plotted; return what came of it."""
-    rogue, driver, period_s = Rogue(), Tapped(), mode.period_s
+    rogue, driver, period_s = Rogue(mode.scheme), Tapped(), mode.period_s
     rogue.functions = frozenset({3, 4} if mode.both else {3})
     await rogue.start()
     points = (point("a", f"hr {A}"), point("b", f"ir {B}"))
-    settings = {"timeout_s": TIMEOUT_S, "scans": {"normal": period_s}, "pipeline": mode.pipeline}
-    target = device(*points, host=LOOPBACK, port=rogue.port, **settings)
+    url = f"{mode.scheme}://{LOOPBACK}:{rogue.port}"
+    settings = Modbus.settings(url=url, timeout_s=TIMEOUT_S, pipeline=mode.pipeline)
+    target = Device("f1", "modbus", "bay", points, {"normal": period_s}, settings)
     try:
-        async with running(driver, [target], pace=PACE) as run:
+        async with running(driver, [target], pace=replace(PACE, tick_s=period_s)) as run:
             play = Play(rogue, run, period_s)
             await play.well()
             play.begin(mode.plot, mode.greeting)
@@ -315,4 +189,4 @@ async def outcome_of(mode: Mode) -> Outcome:
             return play.outcome(driver.counts())
     finally:
         await rogue.stop()
-        assert {rogue.heard[at + 7] for at in range(0, len(rogue.heard), 12)} <= READS
+        assert {function for _, _, function in rogue.asked} <= READS
