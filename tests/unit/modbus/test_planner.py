@@ -264,7 +264,7 @@ def large(count: int) -> Device:
     return device(*spread, scans={"s0": 1.0, "s1": 2.0, "s2": 3.0})
 
 
-def test_ten_thousand_points_are_planned_in_less_than_a_second() -> None:
+def test_fifty_thousand_points_are_planned_in_a_second_or_two() -> None:
     before = time.process_time()
-    plan(large(10_000))
-    assert time.process_time() - before < 1.0
+    plan(large(50_000))
+    assert time.process_time() - before < 2.0
