@@ -10,13 +10,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from otgate_modbus.codec import Ask
 from otgate_modbus.learned import Cut, Learned, Measure, Parted, measure
-from otgate_modbus.planner import block_for, halves
+from otgate_modbus.planner import Block, block_for, halves
 from otgate_modbus.sheet import Group, Line, Sheet
 from otgate_modbus.trial import Finding, Outcome, Recheck, Trial
 from otgate_modbus.verdict import Course, verdict
 
 REQUESTS_PER_POLL = 16
 """Extra requests in one poll, beside those planned."""
+
+MOST_APART = 8
+"""Places that are read by themselves because they are not answered. More is a failing device."""
 
 Exchange = Callable[[Sequence[Ask]], Awaitable[bool]]
 """Send and wait; False once the poll has no time left for more."""
@@ -31,6 +34,8 @@ class Bisection:
         self._left = REQUESTS_PER_POLL
         self._trials: deque[Trial] = deque()
         self._rechecks: deque[Recheck] = deque()
+        self.may_doubt = True
+        """Whether what is not answered may be searched; False once that led nowhere."""
         self._tried: dict[Cut, Parted] = {}
         """The cuts that the trials under way are about, and those that they will explain."""
 
@@ -53,7 +58,17 @@ class Bisection:
             lines[at : at + 1] = parts
             if not going_on:
                 break
+        self._give_up_many()
         return sheet.regrouped(lines)
+
+    def _give_up_many(self) -> None:
+        """End a search that finds no answer to so much: the device fails, not some address."""
+        if len(self.learned.apart) > MOST_APART:
+            self.may_doubt = False
+            self.learned.apart.clear()
+            for cut in [cut for cut, parted in self.learned.search.items() if parted.mute]:
+                del self.learned.search[cut]
+                self.learned.cuts.discard(cut)
 
     @property
     def studying(self) -> bool:
@@ -92,7 +107,7 @@ class Bisection:
         self._tried |= mine
         for cut in _innermost(unexplained, mine):
             known = longest.get(measure(cut[0]), 0)
-            self._trials.append(Trial(cut, sheet.between(mine[cut]), known))
+            self._trials.append(Trial(cut, mine[cut], sheet.between(mine[cut]), known))
         return self._ended()
 
     async def _explain(self, exchange: Exchange) -> bool:
@@ -109,7 +124,7 @@ class Bisection:
             self._left -= 1
             line = Line(trial.block, self._unit)
             going_on = await exchange([line.ask])
-            trial.note(outcome(line))
+            trial.note(outcome(line, mute=trial.mute))
         return concluded and self._ended()
 
     def abandon(self) -> bool:
@@ -122,6 +137,23 @@ class Bisection:
         self._trials.clear()
         self._tried = {}
         return was
+
+    def searching(self, block: Block) -> bool:
+        """Say whether a read is part of one that was not answered and is being searched."""
+        return any(
+            parted.mute and parted.holds(block.table, block.start, block.stop)
+            for parted in self.learned.search.values()
+        )
+
+    def answered_again(self, lines: Iterable[Line]) -> bool:
+        """Take back what was read apart and has data now; True if there was any."""
+        found = {
+            line.block[:3]
+            for line in lines
+            if line.block.apart and isinstance(line.ask.answer, bytes)
+        }
+        self.learned.apart -= found
+        return bool(found)
 
     def doubt(self, rechecks: Iterable[Recheck]) -> None:
         """Take lessons that are to be tried again, in the polls to come."""
@@ -152,20 +184,27 @@ class Bisection:
             self.learned.cuts.discard(lesson)
 
     def _parted(self, sheet: Sheet, line: Line) -> list[Line]:
-        """Split a line in two; a line that cannot be split is refused."""
+        """Split a line in two; a line that cannot be split is refused, or read apart."""
         members = sheet.members(line.block)
         parts = halves(members)
         if parts is None:
-            self.learned.refused |= {member[:3] for member in members}
-            refused = Line(line.block._replace(refused=True), self._unit)
-            refused.ask.answer = line.ask.answer
-            return [refused]
+            places = {member[:3] for member in members}
+            (self.learned.apart if line.mute else self.learned.refused).update(places)
+            block = line.block._replace(refused=not line.mute, apart=line.mute)
+            alone = Line(block, self._unit)
+            alone.ask.answer = line.ask.answer
+            return [alone]
         blocks = [block_for(part) for part in parts]
         cut = (blocks[1].table, blocks[1].start)
         self.learned.cuts.add(cut)
         whole = line.block
-        self.learned.search[cut] = Parted(sheet.scan.name, whole.table, whole.start, whole.stop)
-        return [Line(block, self._unit) for block in blocks]
+        self.learned.search[cut] = Parted(
+            sheet.scan.name, whole.table, whole.start, whole.stop, line.mute
+        )
+        lines = [Line(block, self._unit) for block in blocks]
+        for each in lines:
+            each.doubted = line.mute
+        return lines
 
     def _explained(self, parted: Parted) -> bool:
         size = self.learned.sizes.get(measure(parted.table))
@@ -173,7 +212,7 @@ class Bisection:
             return True
         return any(
             parted.holds(table, start, start + length)
-            for table, start, length in self.learned.refused
+            for table, start, length in self.learned.refused | self.learned.apart
         )
 
     def _conclude(self, trial: Trial) -> None:
@@ -204,11 +243,14 @@ def _contested(lines: Sequence[Line]) -> int | None:
     return next((at for at, line in enumerate(lines) if line.contested), None)
 
 
-def outcome(line: Line) -> Outcome:
-    """Say whether a line was answered with data, was refused, or neither."""
+def outcome(line: Line, *, mute: bool = False) -> Outcome:
+    """Say whether a line was answered with data, was refused, or neither.
+
+    Where a search is about a ``mute`` read no answer is taken for a refusal.
+    """
     if isinstance(line.ask.answer, bytes):
         return Outcome.ANSWERED
-    refused = verdict(line.ask.answer).course is Course.SPLIT
+    refused = verdict(line.ask.answer).course is Course.SPLIT or (mute and line.mute)
     return Outcome.REFUSED if refused else Outcome.NOTHING
 
 
@@ -217,7 +259,7 @@ def _decided(searches: Iterable[Parted], lines: Iterable[Line]) -> bool:
     open_ = [
         line.block
         for line in lines
-        if not line.block.refused and outcome(line) is not Outcome.ANSWERED
+        if not line.block.alone and outcome(line) is not Outcome.ANSWERED
     ]
     return not any(
         parted.holds(block.table, block.start, block.stop) for parted in searches for block in open_

@@ -13,7 +13,8 @@ from otgate_modbus.address import BIT_TABLES, SPELLED, TABLES, Table
 
 KEY = "splits"
 DEVICE_KEY = "device"
-KEYS = (KEY, pipelining.KEY)
+SILENCE_KEY = "silent"
+KEYS = (KEY, SILENCE_KEY, pipelining.KEY)
 """Everything that is learned of a device."""
 FORM = 1
 """Of what is kept; another one was written by another release."""
@@ -46,6 +47,8 @@ class Parted(NamedTuple):
     table: Table
     start: int
     stop: int
+    mute: bool = False
+    """Whether it was not answered, rather than refused."""
 
     def holds(self, table: Table, start: int, stop: int) -> bool:
         """Say whether a stretch lies within it."""
@@ -62,18 +65,27 @@ class Learned:
     """The longest read that the device takes, where that is less than it should."""
     search: dict[Cut, Parted] = field(default_factory=dict)
     """The cuts of searches that have not ended, and the read that each parted."""
+    apart: set[Place] = field(default_factory=set)
+    """What is not answered and costs whatever is read with it: it is asked by itself, and last."""
 
     def __bool__(self) -> bool:
-        return bool(self.cuts or self.refused or self.sizes or self.search)
+        return bool(self.cuts or self.refused or self.sizes or self.search or self.apart)
 
     def copy(self) -> "Learned":
         """Return one that later lessons leave as it is."""
-        return Learned(set(self.cuts), set(self.refused), dict(self.sizes), dict(self.search))
+        return Learned(
+            set(self.cuts),
+            set(self.refused),
+            dict(self.sizes),
+            dict(self.search),
+            set(self.apart),
+        )
 
     def keep_only(self, places: Collection[Place]) -> None:
         """Forget what speaks of points that are no longer at ``places``."""
         begins = {place[:2] for place in places}
         self.refused.intersection_update(places)
+        self.apart.intersection_update(places)
         self.cuts.intersection_update(begins)
         self.search = {cut: parted for cut, parted in self.search.items() if cut in self.cuts}
 
@@ -108,9 +120,10 @@ def recall(state: DeviceState, device: str = "") -> Learned:
         return Learned()
     return Learned(
         {(table, start) for table, (start,) in _rows(kept.get("cuts"), 1)},
-        {(table, start, length) for table, (start, length) in _rows(kept.get("refused"), 2)},
+        _places(kept.get("refused")),
         dict(_sizes(kept.get("sizes"))),
         dict(_searches(kept.get("search"))),
+        _places(kept.get("apart")),
     )
 
 
@@ -121,12 +134,11 @@ def keep(state: DeviceState, learned: Learned) -> None:
         {
             "form": FORM,
             "cuts": [[SPELLED[table], start] for table, start in sorted(learned.cuts)],
-            "refused": [
-                [SPELLED[table], start, length] for table, start, length in sorted(learned.refused)
-            ],
+            "refused": _place_rows(learned.refused),
+            "apart": _place_rows(learned.apart),
             "sizes": {str(of): size for of, size in sorted(learned.sizes.items())},
             "search": [
-                [SPELLED[table], start, parted.scan, parted.start, parted.stop]
+                [SPELLED[table], start, parted.scan, parted.start, parted.stop, parted.mute]
                 for (table, start), parted in sorted(learned.search.items())
             ],
         },
@@ -148,6 +160,8 @@ def news(before: Learned, after: Learned) -> Iterator[tuple[str, dict[str, Any]]
     for event, places in (
         ("addresses_refused", after.refused - before.refused),
         ("addresses_readable_again", before.refused - after.refused),
+        ("addresses_unanswered", after.apart - before.apart),
+        ("addresses_answered_again", before.apart - after.apart),
     ):
         if places:
             yield event, {"addresses": spelled(places), "count": len(places)}
@@ -174,6 +188,14 @@ def _rows(rows: Any, numbers: int) -> Iterator[tuple[Table, list[int]]]:
                     yield TABLES[table], rest
 
 
+def _places(rows: Any) -> set[Place]:
+    return {(table, start, length) for table, (start, length) in _rows(rows, 2)}
+
+
+def _place_rows(places: Iterable[Place]) -> list[list[Any]]:
+    return [[SPELLED[table], start, length] for table, start, length in sorted(places)]
+
+
 def _sizes(sizes: Any) -> Iterator[tuple[Measure, int]]:
     for of in Measure:
         size = sizes.get(of) if isinstance(sizes, dict) else None
@@ -184,5 +206,6 @@ def _sizes(sizes: Any) -> Iterator[tuple[Measure, int]]:
 def _searches(rows: Any) -> Iterator[tuple[Cut, Parted]]:
     for row in rows if isinstance(rows, list) else ():
         match row:
-            case [str(table), int(at), str(scan), int(start), int(stop)] if table in TABLES:
-                yield (TABLES[table], at), Parted(scan, TABLES[table], start, stop)
+            case [str(table), int(at), str(scan), int(start), int(stop), bool(mute)]:
+                if table in TABLES:
+                    yield (TABLES[table], at), Parted(scan, TABLES[table], start, stop, mute)

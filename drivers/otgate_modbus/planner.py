@@ -37,18 +37,25 @@ class Block(NamedTuple):
     used: int
     refused: bool = False
     """Whether the device is known to refuse it: then it is not sent with every scan."""
+    apart: bool = False
+    """Whether it costs what is read with it, so that nothing is."""
 
     @property
     def stop(self) -> int:
         """First address behind it."""
         return self.start + self.length
 
+    @property
+    def alone(self) -> bool:
+        """Whether it holds one place that nothing else is read with."""
+        return self.refused or self.apart
+
     def holds(self, span: Extent) -> bool:
         """Say whether a span of one of its points was packed here.
 
-        A refused block holds nothing but the very span that the device refuses.
+        A block that stands alone holds nothing but the very span that the device refuses.
         """
-        if self.refused:
+        if self.alone:
             return self[:3] == span[:3]
         within = self.start <= span.start and span.stop <= self.stop
         return self.table is span.table and within
@@ -122,7 +129,8 @@ class Ground:
     def __init__(self, settings: Settings, learned: Learned | None = None) -> None:
         self.settings = settings
         self.learned = learned or Learned()
-        self.walls = walls_of(settings, self.learned.refused)
+        self._alone = self.learned.refused | self.learned.apart
+        self.walls = walls_of(settings, self._alone)
         self.most = {table: self._most(table) for table in Table}
         """How long a read of each table may be."""
 
@@ -151,11 +159,11 @@ class Ground:
         """
         blocks: list[Block] = []
         members: list[Extent] = []
-        refused: dict[Place, list[Extent]] = {}
+        alone: dict[Place, list[Extent]] = {}
         stop = 0
         for span in spans_of(readings):
-            if self.learned.refused and span[:3] in self.learned.refused:
-                refused.setdefault(span[:3], []).append(span)
+            if self._alone and span[:3] in self._alone:
+                alone.setdefault(span[:3], []).append(span)
                 continue
             if members and not self.joins(members[0], stop, span):
                 blocks.append(block_for(members))
@@ -164,8 +172,12 @@ class Ground:
             members.append(span)
         if members:
             blocks.append(block_for(members))
-        blocks.extend(block_for(same)._replace(refused=True) for same in refused.values())
+        blocks.extend(self._by_itself(place, same) for place, same in alone.items())
         return blocks
+
+    def _by_itself(self, place: Place, same: Sequence[Extent]) -> Block:
+        refused = place in self.learned.refused
+        return block_for(same)._replace(refused=refused, apart=not refused)
 
 
 def block_for(members: Sequence[Extent]) -> Block:

@@ -11,6 +11,7 @@ from otgate.errors import LinkLost
 from otgate.model import Device, Scan
 from otgate_modbus.bisection import Bisection, Exchange
 from otgate_modbus.codec import Ask, Missing
+from otgate_modbus.doubts import SILENT_POLLS, Doubts
 from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
 from otgate_modbus.link import Poll
 from otgate_modbus.pipelining import Pipelining
@@ -21,9 +22,6 @@ from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
 from otgate_modbus.timing import medium_of
 from otgate_modbus.verdict import verdict
 from otgate_modbus.wires import AnyWire
-
-SILENT_POLLS = 3
-"""After this many a poll begins with its smallest read alone."""
 
 OF_PERIOD = 0.9
 """Share of a scan's period that a poll may take."""
@@ -64,7 +62,7 @@ class ModbusSession:
         self._limits: dict[str, float] = {}
         self._pipelining = pipelining
         self._probe_at: dict[str, float] = {}
-        self._silent = 0
+        self._doubts = Doubts(state, self._bisection)
         self._told = self._bisection.learned.copy()
         """What was known when it was last said."""
 
@@ -84,7 +82,8 @@ class ModbusSession:
             sheet = self._sheet(scan)
             poll = self._begun(scan, sheet)
             self._bisection.begin()
-            if self._silent >= SILENT_POLLS:
+            self._doubts.begin()
+            if self._doubts.knocking:
                 await self._knock(sheet, poll)
             probes = self._probing(sheet) if sheet.taught else ()
             try:
@@ -123,18 +122,22 @@ class ModbusSession:
                 self._emit(group, emit)
             else:
                 unheard.append(group)
-        if len(unheard) == len(groups):
+        if not self._doubts.alive:
             raise self._no_answer([line for group in groups for line in group.lines], poll)
-        self._silent = 0
+        if len(unheard) < len(groups):
+            self._doubts.answered()
         for group in unheard:
             self._emit(group, emit)
         return groups
 
     async def _read(self, sheet: Sheet, group: Group, probes: Sequence[Line], poll: Poll) -> Group:
         await self._wire.exchange(group.begin(probes), poll, poll.depth)
-        if group.sound or not group.contested:
+        if group.sound:
+            self._doubts.alive = True
             return group
-
+        self._doubts.mark(group)
+        if not group.contested:
+            return group
         return await self._bisection.narrow(sheet, group, self._more(poll))
 
     def _more(self, poll: Poll) -> Exchange:
@@ -145,12 +148,13 @@ class ModbusSession:
         return more
 
     async def _knock(self, sheet: Sheet, poll: Poll) -> None:
-        """Ask a device that has been silent for its smallest block before the rest."""
-        line = sheet.knock(self._silent - SILENT_POLLS)
+        """Ask a device that has been silent for one point before the rest."""
+        line = sheet.knock(self._doubts.silent - SILENT_POLLS)
         line.ask.answer = Missing.NOT_ASKED
         await self._wire.exchange([line.ask], poll)
         if not line.heard:
             raise self._no_answer([line], poll)
+        self._doubts.alive = True
 
     def _emit(self, group: Group, emit: Emit) -> None:
         for batch in group.batches(self._clock()):
@@ -171,6 +175,8 @@ class ModbusSession:
         if readmitted and sheet.probes:
             self._probe_at[sheet.scan.name] = self._loop.time()
         explained = await self._study(sheet, groups, poll)
+        if sheet.apart and self._bisection.answered_again(sheet.apart):
+            narrowed = True
         if narrowed or readmitted or explained:
             self._keep()
             self._sheets.clear()
@@ -260,7 +266,7 @@ class ModbusSession:
 
     def _no_answer(self, lines: Sequence[Line], poll: Poll) -> NoAnswer:
         """Count a poll without answer and say why, from the first line that was asked."""
-        self._silent += 1
+        self._doubts.unanswered()
         asked = (line for line in lines if line.ask.answer is not Missing.NOT_ASKED)
         answer = next((line.ask.answer for line in asked), Missing.SILENT)
         within = f" within {poll.timeout_s:g} s" if answer is Missing.SILENT else ""

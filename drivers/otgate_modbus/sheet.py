@@ -24,16 +24,33 @@ APART_AFTER, TOGETHER_AFTER = 10, 5
 
 PROBES_PER_POLL = 4
 
+MUTE = frozenset({Missing.SILENT, 0x04})
+"""Answers that a device may give to a read that it would rather refuse: AP V1.1b3 §7."""
+
+MOST_WAITED = 64
+"""Polls for which what is never answered, and is asked by itself, is left alone."""
+
 
 class Line:
-    """A block with its request and how often in a row it met silence."""
+    """A block with its request and how often in a row it met silence, or had no data."""
 
-    __slots__ = ("ask", "block", "silent")
+    __slots__ = ("ask", "block", "doubted", "silent", "troubles", "wait")
 
     def __init__(self, block: Block, unit: int) -> None:
         self.block = block
         self.ask = Ask(unit, int(block.table), block.start, block.length)
         self.silent = 0
+        self.troubles = 0
+        """Polls in a row in which it was silent or failed."""
+        self.wait = 0
+        """Polls for which it is not asked."""
+        self.doubted = False
+        """Whether it is to be parted although the device has not refused it."""
+
+    @property
+    def mute(self) -> bool:
+        """Whether the device said nothing to it, or that it failed."""
+        return self.ask.answer in MUTE
 
     @property
     def heard(self) -> bool:
@@ -46,7 +63,10 @@ class Line:
     @property
     def contested(self) -> bool:
         """Whether some of its points are refused and it is not yet known which."""
-        return not self.block.refused and verdict(self.ask.answer).course is Course.SPLIT
+        if self.block.refused:
+            return False
+        refused = verdict(self.ask.answer).course is Course.SPLIT
+        return refused or (self.doubted and self.mute)
 
     @property
     def quality(self) -> int:
@@ -59,10 +79,20 @@ class Line:
 
     def note_silence(self) -> None:
         """Count a poll's silence, so that a block that never answers is asked last."""
+        if self.ask.answer is not Missing.NOT_ASKED:
+            self.troubles = self.troubles + 1 if self.mute else 0
         if self.ask.answer is Missing.SILENT:
             self.silent += 1
+            if self.block.apart:
+                self.wait = min(MOST_WAITED, 1 << min(self.silent, 16)) - 1
         elif self.ask.answer is not Missing.NOT_ASKED:
             self.silent = 0
+
+    def rests(self) -> bool:
+        """Count down the polls for which it is not asked; say whether this is one."""
+        resting = self.wait > 0
+        self.wait -= resting
+        return resting
 
 
 class Group:
@@ -108,7 +138,7 @@ class Group:
         """Start a poll: return what to send, refused lines only where they are probed."""
         for line in self.lines:
             line.ask.answer = Missing.NOT_ASKED
-        asked = [line for line in self.lines if not line.block.refused]
+        asked = [line for line in self.lines if not line.block.refused and not line.rests()]
         if any(line.silent for line in asked):
             asked.sort(key=lambda line: line.silent)
         probed = [line for line in self.lines if line in probes] if probes else []
@@ -202,11 +232,23 @@ class Sheet:
         readings = self._readings(scan.points)
         blocks = Ground(settings, learned).pack(readings)
         self._lines = [Line(block, settings.unit) for block in blocks]
+        self._ask_last()
         self._whole = Group(device.id, readings, self._lines, rollovers)
         self.groups = [self._whole]
         self.refused = [line for line in self._lines if line.block.refused]
+        self.apart = [line for line in self._lines if line.block.apart]
         self.probes: deque[Line] = deque()
         """Refused lines to be tried again in the coming polls."""
+
+    def _ask_last(self) -> None:
+        """Leave what may not be answered to the end of a poll."""
+        mute = [parted for parted in self._learned.search.values() if parted.mute]
+        for line in self._lines:
+            block = line.block
+            if block.apart or any(
+                parted.holds(block.table, block.start, block.stop) for parted in mute
+            ):
+                line.silent = 1
 
     def follow(self, tempo: Tempo) -> None:
         """Emit each reply when it is there where they come far apart, else all together."""
@@ -236,12 +278,15 @@ class Sheet:
         return [self.probes.popleft() for _ in range(min(count, len(self.probes)))]
 
     def knock(self, turn: int) -> Line:
-        """Return a cheap question that shows whether the device is there.
+        """Return a cheap question that shows whether the device is there: a single point.
 
-        The smallest at first, later others in turn: one that never answers must not decide.
+        Of the smallest read at first, later of others in turn: one that never answers must not
+        decide.
         """
         asked = [line for line in self._lines if not line.block.refused] or self._lines
-        return sorted(asked, key=lambda line: line.ask.size)[turn % len(asked)]
+        line = sorted(asked, key=lambda line: line.ask.size)[turn % len(asked)]
+        smallest = min(self.members(line.block), key=lambda span: span.length)
+        return Line(block_for([smallest]), self._settings.unit)
 
     def members(self, block: Block) -> list[Extent]:
         """Return what a block was packed from, sorted by place."""
@@ -284,7 +329,8 @@ class Sheet:
     @property
     def taught(self) -> bool:
         """Whether lessons shaped it that are to be tried again."""
-        return bool(self.refused or self._learned.cuts or self._learned.sizes)
+        learned = self._learned
+        return bool(self.refused or learned.cuts or learned.sizes)
 
     def _readings(self, numbers: Iterable[int]) -> list[Reading]:
         """Read rows of the point map again: they are many and seldom wanted."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from otgate_modbus.learned import Cut, Measure, measure
+from otgate_modbus.learned import Cut, Measure, Parted, measure
 from otgate_modbus.planner import Block, block_for
 from otgate_modbus.reading import Extent
 
@@ -48,10 +48,12 @@ class Recheck(NamedTuple):
 class Trial:
     """The requests that find out, one after another. ``block`` is the next, None at the end."""
 
-    def __init__(self, cut: Cut, members: Sequence[Extent], longest: int) -> None:
-        """Take the refused read's points, sorted by place, and the longest answered read."""
+    def __init__(self, cut: Cut, parted: Parted, members: Sequence[Extent], longest: int) -> None:
+        """Take what the parted read covers, sorted by place, and the longest answered read."""
         at = next(at for at, member in enumerate(members) if member.start >= cut[1])
         self.cut = cut
+        self.mute = parted.mute
+        """Whether no answer counts as a refusal."""
         self.measure: Measure = measure(cut[0])
         self.finding: Finding | None = None
         self._tries = TRIES

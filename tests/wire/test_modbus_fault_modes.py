@@ -57,7 +57,7 @@ QUIET = {
     "silence about all for three polls": Mode(
         [SILENCE] * 6,
         Outcome(
-            "33 44 33|34",
+            "33 44 33|334",  # the new connection begins with a knock
             "unread/unread, lost/lost, good/good",
             f"{FAILING}, lost: {NO_ANSWER}",
             3,

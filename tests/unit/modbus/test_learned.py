@@ -27,7 +27,7 @@ def test_what_is_kept_is_recalled() -> None:
             {"cuts": 3}, {"cuts": [["hr"]]}, {"cuts": [["zz", 1]]}, {"cuts": [["hr", "1"]]},
             {"cuts": [["hr", True]]}, {"refused": [["hr", 1]]}, {"refused": [[1, 2, 3]]},
             {"sizes": 5}, {"sizes": {"registers": "40"}}, {"sizes": {"registers": 0}},
-            {"sizes": {"octets": 5}}, {"search": {}}, {"search": [["hr", 5, 3, 0, 9]]},
+            {"sizes": {"octets": 5}}, {"search": {}}, {"search": [["hr", 5, 3, 0, 9, False]]},
         )),
     ],
 )  # fmt: skip

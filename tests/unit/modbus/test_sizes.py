@@ -12,7 +12,7 @@ from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus.address import Table
 from otgate_modbus.bisection import REQUESTS_PER_POLL
-from otgate_modbus.learned import Learned, Measure, recall
+from otgate_modbus.learned import Learned, Measure, Parted, recall
 from otgate_modbus.reading import Reading, readings_of
 from otgate_modbus.session import PROBE_AGAIN_S
 from otgate_modbus.trial import TRIES, Finding, Outcome, Trial
@@ -200,6 +200,8 @@ async def test_a_connection_lost_over_a_search_leaves_reads_that_are_answered() 
 
 # The trial alone
 
+WHOLE = Parted("normal", Table.HR, 0, 100)
+
 
 def members(*addresses: str) -> list[Reading]:
     points = [point(f"p{at}", address) for at, address in enumerate(addresses)]
@@ -220,7 +222,7 @@ def judged(trial: Trial, most: int, hole: Sequence[int] = ()) -> tuple[Finding |
 
 @pytest.mark.parametrize("most", range(50, 100))
 def test_a_trial_finds_any_size_in_nine_requests(most: int) -> None:
-    trial = Trial((Table.HR, 50), members(*(f"hr {at}" for at in range(100))), 50)
+    trial = Trial((Table.HR, 50), WHOLE, members(*(f"hr {at}" for at in range(100))), 50)
     finding, asked = judged(trial, most)
     assert (finding, trial.size) == (Finding.SIZE, most)
     assert asked <= 9
@@ -229,22 +231,22 @@ def test_a_trial_finds_any_size_in_nine_requests(most: int) -> None:
 @pytest.mark.parametrize("other", ["hr 1", "hr 15"])
 def test_a_border_wider_than_any_answered_read_is_taken_for_a_hole(other: str) -> None:
     pair = members("hr 0", other)
-    trial = Trial(pair[1][:2], pair, 1)
+    trial = Trial(pair[1][:2], WHOLE, pair, 1)
     assert judged(trial, 1)[0] is Finding.HOLE
 
 
 def test_as_long_a_read_as_was_answered_elsewhere_is_not_too_long() -> None:
-    trial = Trial((Table.HR, 1), members("hr 0", "hr 1"), 2)
+    trial = Trial((Table.HR, 1), WHOLE, members("hr 0", "hr 1"), 2)
     assert judged(trial, 125, [0])[0] is Finding.HOLE
 
 
 def test_a_refusal_that_passed_teaches_no_size() -> None:
-    trial = Trial((Table.HR, 50), members(*(f"hr {at}" for at in range(100))), 50)
+    trial = Trial((Table.HR, 50), WHOLE, members(*(f"hr {at}" for at in range(100))), 50)
     assert judged(trial, 125)[0] is Finding.UNKNOWN
 
 
 def test_a_trial_that_is_not_answered_ends() -> None:
-    trial = Trial((Table.HR, 50), members(*(f"hr {at}" for at in range(100))), 50)
+    trial = Trial((Table.HR, 50), WHOLE, members(*(f"hr {at}" for at in range(100))), 50)
     for _ in range(TRIES):
         assert trial.finding is None
         trial.note(Outcome.NOTHING)

@@ -1,0 +1,153 @@
+"""Reads that are not answered, by silence or exception 4, of a device that answers others."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+import pytest
+
+from modbus_peers import Asked, Bench, Server, point, serving, session
+from otgate.model import Point
+from otgate.quality import Quality
+from otgate.testing.contract import Remembered
+from otgate_modbus.address import Table
+from otgate_modbus.bisection import MOST_APART
+from otgate_modbus.doubts import SILENT_POLLS, TROUBLED_POLLS
+from otgate_modbus.learned import Learned, Measure, recall
+
+FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
+SILENCE = 0
+
+
+def registers(addresses: Iterable[int]) -> list[Point]:
+    return [point(f"r{at}", f"hr {at}") for at in addresses]
+
+
+def mute(server: Server, *lacking: int, most: int = 125, code: int = SILENCE) -> None:
+    """Say nothing, or that it failed, to long reads of registers and to what is lacking."""
+
+    def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        span = range(asked.address, asked.address + asked.count)
+        if asked.function == 3 and (asked.count > most or not set(span).isdisjoint(lacking)):
+            if code:
+                writer.write(asked.refusal(code))
+        else:
+            writer.write(asked.honest())
+
+    server.answers = answer
+
+
+async def good_after(bench: Bench, polls: int) -> set[str]:
+    """Poll so often; return what was good in the last one. Silence asked first costs a poll."""
+    samples: dict[str, tuple[object, int]] = {}
+    for _ in range(polls):
+        with suppress(TimeoutError):
+            samples = await bench.scan()
+    return {point_id for point_id, (_, quality) in samples.items() if not quality}
+
+
+OTHER = point("other", "ir 0")
+QUICK = {"timeout_s": 0.06}
+
+
+async def test_a_read_that_is_silent_for_being_long_is_shortened() -> None:
+    points = registers(range(50))
+    async with serving() as server, session(*points, OTHER, port=server.port, **QUICK) as bench:
+        mute(server, most=20)
+        assert await good_after(bench, TROUBLED_POLLS - 1) == {"other"}
+        assert len(await good_after(bench, 30)) == 51
+        assert recall(bench.state) == Learned(sizes={Measure.REGISTERS: 20})
+
+
+async def test_a_failure_upon_long_reads_is_their_length() -> None:
+    async with serving() as server, session(*registers(range(100)), port=server.port) as bench:
+        mute(server, most=40, code=4)
+        assert await good_after(bench, TROUBLED_POLLS - 1) == set()
+        assert len(await good_after(bench, 3)) == 100
+        assert recall(bench.state) == Learned(sizes={Measure.REGISTERS: 40})
+
+
+@pytest.mark.parametrize(("code", "polls"), [(4, 6), (SILENCE, 20)])
+async def test_one_register_that_is_not_answered_costs_one_point(code: int, polls: int) -> None:
+    points = registers(range(30))
+    async with serving() as server, session(*points, OTHER, port=server.port, **QUICK) as bench:
+        mute(server, 17, code=code)
+        assert len(await good_after(bench, polls)) == 30
+        samples = await bench.scan()
+        assert samples["r17"] == (0, FAILED)
+        assert recall(bench.state) == Learned(apart={(Table.HR, 17, 1)})
+
+
+async def test_it_is_joined_again_once_it_is_answered() -> None:
+    async with serving() as server, session(*registers(range(30)), port=server.port) as bench:
+        mute(server, 17, code=4)
+        await good_after(bench, 6)
+        mute(server)
+        assert len(await good_after(bench, 2)) == 30
+        server.places()
+        await bench.scan()
+        assert server.places() == [(3, 0, 30)]
+        assert not recall(bench.state)
+
+
+async def test_what_is_always_silent_is_asked_ever_more_seldom() -> None:
+    points = registers(range(4))
+    async with serving() as server, session(*points, OTHER, port=server.port, **QUICK) as bench:
+        mute(server, 2)
+        await good_after(bench, 12)
+        server.places()
+        await good_after(bench, 30)
+        asked = [place for place in server.places() if place == (3, 2, 1)]
+        assert 1 <= len(asked) <= 8  # each twice: the retry
+
+
+async def test_a_device_with_one_long_read_is_not_lost_over_it() -> None:
+    """Three silent polls lose the link; the next one begins with a knock, which is answered."""
+    state, points = Remembered(), registers(range(50))
+    async with serving() as server:
+        mute(server, most=20)
+        async with session(*points, port=server.port, state=state, **QUICK) as bench:
+            for _ in range(SILENT_POLLS):
+                with pytest.raises(TimeoutError):
+                    await bench.scan()
+        async with session(*points, port=server.port, state=state, **QUICK) as bench:
+            server.places()
+            assert await good_after(bench, 1) == set()
+            assert server.places()[0] == (3, 0, 1)
+            assert len(await good_after(bench, 30)) == 50
+    assert recall(state) == Learned(sizes={Measure.REGISTERS: 20})
+
+
+async def test_a_dead_device_teaches_nothing() -> None:
+    points = registers(range(50))
+    async with serving() as server, session(*points, OTHER, port=server.port, **QUICK) as bench:
+        server.answers = lambda asked, writer: None
+        for _ in range(8):
+            with pytest.raises(TimeoutError):
+                await bench.scan()
+        mute(server)
+        assert len(await good_after(bench, 2)) == 51
+        server.places()
+        await bench.scan()
+        assert server.places() == [(3, 0, 50), (4, 0, 1)]
+        assert not recall(bench.state)
+
+
+async def test_a_device_that_fails_as_a_whole_is_left_as_it_is() -> None:
+    points = registers(range(60))
+    async with serving() as server, session(*points, OTHER, port=server.port) as bench:
+        mute(server, *range(60), code=4)
+        await good_after(bench, 15)
+        server.places()
+        assert await good_after(bench, 3) == {"other"}
+        assert server.places() == [(3, 0, 60), (4, 0, 1)] * 3
+        mute(server)
+        assert len(await good_after(bench, 1)) == 61
+
+
+async def test_as_many_places_are_read_apart_as_are_worth_it() -> None:
+    lacking = range(0, 60, 60 // MOST_APART)[:MOST_APART]
+    async with serving() as server, session(*registers(range(60)), port=server.port) as bench:
+        mute(server, *lacking, code=4)
+        assert len(await good_after(bench, 20)) == 60 - MOST_APART
+        assert {place[1] for place in recall(bench.state).apart} == set(lacking)
