@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from otgate_modbus.codec import Ask
-from otgate_modbus.learned import Cut, Learned, Measure, Parted, measure
+from otgate_modbus.learned import Cut, Learned, Measure, Parted, Place, measure
 from otgate_modbus.planner import Block, block_for, halves
 from otgate_modbus.sheet import Group, Line, Sheet
 from otgate_modbus.trial import Finding, Outcome, Recheck, Trial
@@ -154,6 +154,28 @@ class Bisection:
         }
         self.learned.apart -= found
         return bool(found)
+
+    def closes(self, sheet: Sheet, place: Place) -> bool:
+        """Take notice that the device closes the connection upon a read; True if it was planned.
+
+        Half its length is tried next; a single place is left out, and was no matter of length.
+        """
+        line = next((line for line in sheet.lines if line.block[:3] == place), None)
+        if line is None:
+            return False
+        learned, of = self.learned, measure(place[0])
+        if line.block.refused:
+            learned.closing.add(place)
+        elif halves(sheet.members(line.block)) is not None:
+            learned.sizes[of] = max(1, place[2] // 2)
+            learned.closing.add(of)
+        else:
+            learned.refused.add(place)
+            learned.closing.add(place)
+            if of in learned.closing:
+                learned.closing.discard(of)
+                learned.sizes.pop(of, None)
+        return True
 
     def doubt(self, rechecks: Iterable[Recheck]) -> None:
         """Take lessons that are to be tried again, in the polls to come."""

@@ -4,18 +4,29 @@ Some devices are silent upon a read that is too long, or that runs over an addre
 report a failure (exception 4). Once that has gone on for some polls such a read is searched like a
 refused one. Silence says so only of a device that is known to be there: by what else it answers
 in the same poll, or by its answer to a knock.
+
+Others close the connection upon such a read. What was under way when it ended is kept; where the
+same read ends several connections in a row, and a knock is answered, shorter reads are tried.
 """
 
+from collections.abc import Sequence
+
 from otgate.driver import DeviceState
+from otgate_modbus.address import SPELLED, TABLES
 from otgate_modbus.bisection import Bisection
-from otgate_modbus.learned import SILENCE_KEY
-from otgate_modbus.sheet import Group
+from otgate_modbus.codec import Missing
+from otgate_modbus.learned import CLOSED_KEY, SILENCE_KEY, Place
+from otgate_modbus.sheet import Group, Line, Sheet
 
 SILENT_POLLS = 3
 """After this many without any answer a poll begins with a knock: one point alone."""
 
 TROUBLED_POLLS = 3
 """After this many a read that is not answered is doubted."""
+
+
+CLOSED = 3
+"""Connections in a row that the same read ended before it is not sent again."""
 
 
 class Doubts:
@@ -28,11 +39,20 @@ class Doubts:
         """Polls in a row without any answer."""
         self.alive = False
         """Whether the device has answered anything in this poll."""
+        self._closed = _closed(state.get(CLOSED_KEY))
+        """The read that ended the last connections, and how many."""
 
     @property
     def knocking(self) -> bool:
         """Whether a poll begins with a knock."""
-        return self.silent >= SILENT_POLLS
+        return self.silent >= SILENT_POLLS or self._suspect is not None
+
+    @property
+    def _suspect(self) -> Place | None:
+        """The read that has ended too many connections."""
+        if self._closed is None or self._closed[1] < CLOSED:
+            return None
+        return self._closed[0]
 
     def begin(self) -> None:
         """Begin a poll."""
@@ -50,6 +70,36 @@ class Doubts:
             self._state.put(SILENCE_KEY, None)
         self.silent = 0
 
+    def lost(self, lines: Sequence[Line]) -> None:
+        """Note which read was under way when the connection ended in a poll."""
+        place = next((line.block[:3] for line in lines if line.ask.answer is Missing.SILENT), None)
+        place = place or (None if self.alive else self._suspect)
+        if place is not None:
+            again = self._closed is not None and self._closed[0] == place
+            count = self._closed[1] + 1 if again and self._closed is not None else 1
+            self._closed = (place, count)
+            self._state.put(CLOSED_KEY, [SPELLED[place[0]], *place[1:], count])
+
+    @property
+    def turn(self) -> int:
+        """How many knocks in a row there were: each asks for something else."""
+        closed = 0 if self._closed is None else self._closed[1] - CLOSED
+        return max(0, self.silent - SILENT_POLLS, closed)
+
+    def sound(self) -> None:
+        """Note that everything was answered."""
+        if self._closed is not None:
+            self._closed = None
+            self._state.put(CLOSED_KEY, None)
+
+    def learn(self, sheet: Sheet) -> bool:
+        """Learn from connections that one read of ``sheet`` ended; True if it is planned anew."""
+        place = self._suspect
+        if place is None or not self._bisection.closes(sheet, place):
+            return False
+        self.sound()
+        return True
+
     def mark(self, group: Group) -> None:
         """Doubt the lines that were not answered again, if the device is there."""
         self.alive = self.alive or group.heard
@@ -60,3 +110,11 @@ class Doubts:
                 again = self.knocking or line.troubles + 1 >= TROUBLED_POLLS
                 doubted = again and self._bisection.may_doubt
                 line.doubted = doubted or self._bisection.searching(line.block)
+
+
+def _closed(kept: object) -> tuple[Place, int] | None:
+    """Read what was kept of the last connections."""
+    match kept:
+        case [str(table), int(start), int(length), int(count)] if table in TABLES:
+            return (TABLES[table], start, length), count
+    return None

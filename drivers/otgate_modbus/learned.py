@@ -14,7 +14,8 @@ from otgate_modbus.address import BIT_TABLES, SPELLED, TABLES, Table
 KEY = "splits"
 DEVICE_KEY = "device"
 SILENCE_KEY = "silent"
-KEYS = (KEY, SILENCE_KEY, pipelining.KEY)
+CLOSED_KEY = "closed"
+KEYS = (KEY, SILENCE_KEY, CLOSED_KEY, pipelining.KEY)
 """Everything that is learned of a device."""
 FORM = 1
 """Of what is kept; another one was written by another release."""
@@ -67,6 +68,8 @@ class Learned:
     """The cuts of searches that have not ended, and the read that each parted."""
     apart: set[Place] = field(default_factory=set)
     """What is not answered and costs whatever is read with it: it is asked by itself, and last."""
+    closing: set[Place | Measure] = field(default_factory=set)
+    """Refused places and sizes beyond which the device closes the connection: not tried again."""
 
     def __bool__(self) -> bool:
         return bool(self.cuts or self.refused or self.sizes or self.search or self.apart)
@@ -79,6 +82,7 @@ class Learned:
             dict(self.sizes),
             dict(self.search),
             set(self.apart),
+            set(self.closing),
         )
 
     def keep_only(self, places: Collection[Place]) -> None:
@@ -124,6 +128,7 @@ def recall(state: DeviceState, device: str = "") -> Learned:
         dict(_sizes(kept.get("sizes"))),
         dict(_searches(kept.get("search"))),
         _places(kept.get("apart")),
+        {*_places(kept.get("closing")), *_measures(kept.get("closing"))},
     )
 
 
@@ -136,6 +141,8 @@ def keep(state: DeviceState, learned: Learned) -> None:
             "cuts": [[SPELLED[table], start] for table, start in sorted(learned.cuts)],
             "refused": _place_rows(learned.refused),
             "apart": _place_rows(learned.apart),
+            "closing": _place_rows(each for each in learned.closing if isinstance(each, tuple))
+            + sorted(str(each) for each in learned.closing if isinstance(each, Measure)),
             "sizes": {str(of): size for of, size in sorted(learned.sizes.items())},
             "search": [
                 [SPELLED[table], start, parted.scan, parted.start, parted.stop, parted.mute]
@@ -190,6 +197,10 @@ def _rows(rows: Any, numbers: int) -> Iterator[tuple[Table, list[int]]]:
 
 def _places(rows: Any) -> set[Place]:
     return {(table, start, length) for table, (start, length) in _rows(rows, 2)}
+
+
+def _measures(rows: Any) -> set[Measure]:
+    return {of for of in Measure if isinstance(rows, list) and of in rows}
 
 
 def _place_rows(places: Iterable[Place]) -> list[list[Any]]:

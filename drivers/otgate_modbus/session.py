@@ -11,7 +11,7 @@ from otgate.errors import LinkLost
 from otgate.model import Device, Scan
 from otgate_modbus.bisection import Bisection, Exchange
 from otgate_modbus.codec import Ask, Missing
-from otgate_modbus.doubts import SILENT_POLLS, Doubts
+from otgate_modbus.doubts import Doubts
 from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
 from otgate_modbus.link import Poll
 from otgate_modbus.pipelining import Pipelining
@@ -83,14 +83,16 @@ class ModbusSession:
             poll = self._begun(scan, sheet)
             self._bisection.begin()
             self._doubts.begin()
-            if self._doubts.knocking:
-                await self._knock(sheet, poll)
-            probes = self._probing(sheet) if sheet.taught else ()
             try:
+                if self._doubts.knocking:
+                    await self._knock(sheet, poll)
+                    sheet = self._shortened(sheet)
+                probes = self._probing(sheet) if sheet.taught else ()
                 groups = await self._poll(sheet, probes, poll, emit)
                 self._rollovers.keep(self._loop.time())
                 await self._learn(sheet, groups, probes, poll)
             except LinkLost:
+                self._doubts.lost(sheet.lines)
                 if self._bisection.abandon():
                     self._keep()
                 raise
@@ -149,12 +151,20 @@ class ModbusSession:
 
     async def _knock(self, sheet: Sheet, poll: Poll) -> None:
         """Ask a device that has been silent for one point before the rest."""
-        line = sheet.knock(self._doubts.silent - SILENT_POLLS)
+        line = sheet.knock(self._doubts.turn)
         line.ask.answer = Missing.NOT_ASKED
         await self._wire.exchange([line.ask], poll)
         if not line.heard:
             raise self._no_answer([line], poll)
         self._doubts.alive = True
+
+    def _shortened(self, sheet: Sheet) -> Sheet:
+        """Return the sheet without what has ended the last connections."""
+        if not self._doubts.learn(sheet):
+            return sheet
+        self._keep()
+        self._sheets.clear()
+        return self._sheet(sheet.scan)
 
     def _emit(self, group: Group, emit: Emit) -> None:
         for batch in group.batches(self._clock()):
@@ -166,6 +176,8 @@ class ModbusSession:
         """Keep what this poll taught; the next one is planned anew if that was anything."""
         sound = not poll.retried and all(group.sound for group in groups)
         self._pipelining.note(sound=sound, held=poll.held)
+        if sound:
+            self._doubts.sound()
         narrowed = any(
             read is not planned for read, planned in zip(groups, sheet.groups, strict=True)
         )

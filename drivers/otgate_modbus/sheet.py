@@ -273,7 +273,8 @@ class Sheet:
         """
         alone = len(self.refused) == len(self._lines)
         if (due or alone) and not self.probes:
-            self.probes.extend(self.refused)
+            closing = self._learned.closing
+            self.probes.extend(line for line in self.refused if line.block[:3] not in closing)
         count = 1 if alone else PROBES_PER_POLL
         return [self.probes.popleft() for _ in range(min(count, len(self.probes)))]
 
@@ -285,8 +286,8 @@ class Sheet:
         """
         asked = [line for line in self._lines if not line.block.refused] or self._lines
         line = sorted(asked, key=lambda line: line.ask.size)[turn % len(asked)]
-        smallest = min(self.members(line.block), key=lambda span: span.length)
-        return Line(block_for([smallest]), self._settings.unit)
+        spans = sorted(self.members(line.block), key=lambda span: span.length)
+        return Line(block_for([spans[turn % len(spans)]]), self._settings.unit)
 
     def members(self, block: Block) -> list[Extent]:
         """Return what a block was packed from, sorted by place."""
@@ -315,7 +316,8 @@ class Sheet:
         sizes = self._learned.sizes
         free = Ground(self._settings, replace(self._learned, sizes={})) if sizes else None
         longer = free.pack(self._readings(self.scan.points)) if free is not None else ()
-        for of, size in sizes.items():
+        for of in sizes.keys() - self._learned.closing:
+            size = sizes[of]
             mine = (block for block in longer if measure(block.table) is of)
             block = next((block for block in mine if block.length > size), None)
             if block is not None:

@@ -7,13 +7,15 @@ from contextlib import suppress
 import pytest
 
 from modbus_peers import Asked, Bench, Server, point, serving, session
+from otgate.errors import LinkLost
 from otgate.model import Point
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus.address import Table
 from otgate_modbus.bisection import MOST_APART
-from otgate_modbus.doubts import SILENT_POLLS, TROUBLED_POLLS
+from otgate_modbus.doubts import CLOSED, SILENT_POLLS, TROUBLED_POLLS
 from otgate_modbus.learned import Learned, Measure, recall
+from otgate_modbus.session import PROBE_AGAIN_S
 
 FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
 SILENCE = 0
@@ -151,3 +153,72 @@ async def test_as_many_places_are_read_apart_as_are_worth_it() -> None:
         mute(server, *lacking, code=4)
         assert len(await good_after(bench, 20)) == 60 - MOST_APART
         assert {place[1] for place in recall(bench.state).apart} == set(lacking)
+
+
+# Devices that close the connection
+
+
+def closing(server: Server, *lacking: int, most: int = 125) -> None:
+    """Close the connection upon long reads and upon what is lacking."""
+
+    def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        span = range(asked.address, asked.address + asked.count)
+        if asked.count > most or not set(span).isdisjoint(lacking):
+            writer.close()
+        else:
+            writer.write(asked.honest())
+
+    server.answers = answer
+
+
+async def connections(server: Server, count: int, state: Remembered, *points: Point) -> set[str]:
+    """Poll once on each of so many connections; return what was good on the last."""
+    good: set[str] = set()
+    for _ in range(count):
+        async with session(*points, port=server.port, state=state) as bench:
+            with suppress(LinkLost):
+                good = await good_after(bench, 1)
+    return good
+
+
+async def test_a_device_that_closes_upon_long_reads_is_read_in_shorter_ones() -> None:
+    state, points = Remembered(), registers(range(100))
+    async with serving() as server:
+        closing(server, most=40)
+        assert await connections(server, CLOSED, state, *points) == set()
+        assert not recall(state)
+        assert len(await connections(server, CLOSED + 1, state, *points)) == 100
+        assert recall(state).sizes == {Measure.REGISTERS: 25}
+        server.places()
+        await connections(server, 1, state, *points)
+        assert server.places() == [(3, at, 25) for at in (0, 25, 50, 75)]
+
+
+async def test_a_register_upon_which_a_device_closes_is_left_out() -> None:
+    state, points = Remembered(), registers(range(4))
+    async with serving() as server:
+        closing(server, 2)
+        assert await connections(server, 3 * CLOSED + 1, state, *points) == {"r0", "r1", "r3"}
+        assert recall(state) == Learned(refused={(Table.HR, 2, 1)}, closing={(Table.HR, 2, 1)})
+
+
+async def test_what_closes_a_connection_is_not_tried_every_hour() -> None:
+    state, points = Remembered(), registers(range(4))
+    async with serving() as server:
+        closing(server, 2)
+        await connections(server, 3 * CLOSED + 4, state, *points)
+        async with session(*points, port=server.port, state=state) as bench:
+            await bench.scan()
+            bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+            assert await good_after(bench, 1) == {"r0", "r1", "r3"}
+
+
+async def test_a_cable_that_was_pulled_three_times_teaches_nothing() -> None:
+    state, points = Remembered(), registers(range(100))
+    async with serving() as server:
+        for _ in range(3):
+            closing(server, 0)
+            await connections(server, CLOSED - 1, state, *points)
+            closing(server)
+            assert len(await connections(server, 1, state, *points)) == 100
+        assert not recall(state)

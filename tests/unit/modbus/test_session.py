@@ -12,7 +12,7 @@ from otgate.model import Device, Point
 from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus import Modbus
-from otgate_modbus.session import SILENT_POLLS
+from otgate_modbus.doubts import SILENT_POLLS
 from otgate_modbus.sheet import APART_AFTER, SPREAD_NS, TOGETHER_AFTER, Tempo
 
 pytestmark = pytest.mark.both_loops
