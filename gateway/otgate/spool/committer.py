@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from threading import Event, Thread
+from threading import Thread
 
 from otgate.model import Lane
+from otgate.spool.bell import Bell
 from otgate.spool.entry import Entry
 from otgate.spool.frame import pack_live
 from otgate.spool.inbox import Inbox
@@ -77,7 +78,7 @@ class Committer:
         """What has left the buffer since the start."""
         self.ticket = 0
         """The newest ticket; its frames are in an inbox before it is set."""
-        self.awake = Event()
+        self.bell = Bell()
         self.live: tuple[int, Mapping[str, str]] | None = None
         self._logs = logs
         self._lane_logs = {lane: logs[Log(lane)] for lane in (Lane.EVENT, Lane.DATA)}
@@ -128,7 +129,7 @@ class Committer:
     def stop(self, patience_s: float) -> None:
         """Write, sync and end the thread; a disk that hangs is left behind."""
         self._stopping = True
-        self.awake.set()
+        self.bell.ring()
         if self._thread is None:
             self._finish()
         else:
@@ -141,13 +142,13 @@ class Committer:
     def wait(self, waiter: Waiter) -> None:
         """Ask for a commit now."""
         self._waiters.append(waiter)
-        self.awake.set()
+        self.bell.ring()
 
     def _run(self) -> None:
         while not self._stopping:
-            self.awake.wait(self._patience_s())
+            self.bell.wait(self._patience_s())
             self._gather()
-            self.awake.clear()
+            self.bell.quiet()
             self.cycle()
             self._gather_until_s = time.monotonic() + self._pace.gather_s
         self._finish()
@@ -188,7 +189,7 @@ class Committer:
     def _write(self) -> None:
         ticket = self.ticket
         for lane, (log, inbox) in zip(self._lane_logs, self._lanes, strict=True):
-            if log.advance(inbox.drained):
+            if (log.at_rest and inbox.empty) or log.advance(inbox.drained):
                 self._written[lane] = ticket
         live = self._logs[Log.LIVE]
         if self.live is not None or live.due_s < float("inf"):

@@ -40,6 +40,11 @@ class Inbox:
         self.dropped: Dropped | None = None
         self._lock = Lock()
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits here; asked in this order, since a gap moves to the frames."""
+        return self.dropped is None and not self.pending
+
     def put_after_gap(self, entry: Entry) -> None:
         """Append ``entry`` behind the gap, which it ends."""
         with self._lock:

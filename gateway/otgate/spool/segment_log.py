@@ -78,6 +78,12 @@ class SegmentLog:
         return not self.queue and not self.undurable
 
     @property
+    def at_rest(self) -> bool:
+        """Whether all that was taken is written, and it is too early to look for the file again."""
+        healthy = self._active is not None and self.error is None
+        return healthy and not self.queue and time.monotonic() < self._look_at_s
+
+    @property
     def due_s(self) -> float:
         """When a segment may be begun, where one has to be; monotonic seconds."""
         return self._retry_at_s if self._active is None else float("inf")

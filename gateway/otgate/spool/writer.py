@@ -169,8 +169,7 @@ class SpoolWriter:
                 inbox.put_after_gap((seq, count, body))
         inbox.next_seq = seq + count
         committer.ticket += 1
-        if not committer.awake.is_set():
-            committer.awake.set()
+        committer.bell.ring()
         return committer.ticket
 
     def _append_split(self, lane: Lane, batch: Batch, inbox: Inbox) -> int:
@@ -187,7 +186,7 @@ class SpoolWriter:
     def live(self, states: Mapping[str, str]) -> None:
         """Record that the field side is alive and what it knows of its devices; not synced."""
         self._committer.live = (self._clock(), dict(states))
-        self._committer.awake.set()
+        self._committer.bell.ring()
 
     def wait_durable(
         self, ticket: int, done: Callable[[], None], lanes: Collection[Lane] = tuple(Lane)
