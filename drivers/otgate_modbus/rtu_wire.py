@@ -166,9 +166,14 @@ class RtuWire:
         """Ask once, and once more where the poll has its retry left and the line is clear."""
         if await self._is_clear(ask, poll):
             await self._once(ask, poll)
-        again = not poll.retried and (
-            ask.answer is Missing.MISMATCHED
-            or (ask.answer is Missing.SILENT and (self._closed or not self._is_network))
+        in_time = self._loop.time() + GRAIN_S < poll.deadline
+        again = (
+            in_time
+            and not poll.retried
+            and (
+                ask.answer is Missing.MISMATCHED
+                or (ask.answer is Missing.SILENT and (self._closed or not self._is_network))
+            )
         )
         if again and await self._is_clear(ask, poll):
             poll.retried = True
@@ -231,7 +236,7 @@ class RtuWire:
         self._idle_from_s = self._loop.time()
         self.rests.stirred()
         if not isinstance(ask.answer, Missing):
-            self._owed.clear()  # replies come in order: what was owed before never will
+            self._owed = {key for key in self._owed if key[0] != ask.unit}  # a unit keeps to order
         elif not self._closed and (ask.answer is Missing.SILENT or not self._settled):
             self._owed.add(_key(ask))
             self.rests.quarantine(ask.unit)

@@ -171,15 +171,16 @@ async def test_over_a_network_nothing_alike_is_asked_again_on_the_same_connectio
         assert server.connections == 2
 
 
-async def test_over_a_network_the_answer_of_another_unit_clears_the_connection() -> None:
+async def test_over_a_network_a_silent_unit_is_asked_again_on_a_new_connection() -> None:
     settings = {"timeout_s": 0.1, "late_reply_s": 0.01}
     async with over_tcp() as server, reading_units(server, TWO[:1], (1, 2), **settings) as units:
         server.dead.add(1)
         await misses(units[0])
         await units[1].scan()
-        await misses(units[0])
-        await units[1].scan()
         assert server.connections == 1
+        await misses(units[0])
+        assert server.connections == 2
+        await units[1].scan()
 
 
 @pytest.mark.parametrize("after_s", [0.25, 0.3, 0.35])
@@ -307,3 +308,25 @@ async def test_a_terminal_server_that_hangs_up_in_a_reply_loses_the_link_at_once
         with pytest.raises(LinkLost):
             async with asyncio.timeout(5):
                 await bench.scan()
+
+
+async def test_over_a_network_one_unit_answers_for_itself_alone() -> None:
+    """A gateway that has a line per unit: unit 1 is late, unit 2 answers meanwhile."""
+    settings = {"timeout_s": 0.2, "late_reply_s": 0.01}
+    async with over_tcp() as server, reading_units(server, TWO, (1, 2), **settings) as units:
+        told = asyncio.Event()
+
+        async def answer(asked: RtuAsked, say: Say) -> None:
+            if asked is server.asked[0]:
+                await told.wait()
+                say(asked.words(666))
+                await asyncio.sleep(0.05)
+            elif asked.unit == 1:
+                told.set()
+                await asyncio.sleep(0.05)
+            say(asked.honest())
+
+        server.answers = answer
+        await misses(units[0])
+        assert await units[1].values() == {"a": 2000, "b": 2100}
+        assert await units[0].scan() == HONEST
