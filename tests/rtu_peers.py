@@ -68,6 +68,8 @@ class RtuServer:
         self.asked: list[RtuAsked] = []
         self.dead: set[int] = set()
         self.answers: Answering = lambda asked, say: say(asked.honest())
+        self.identity = b""
+        """The answer to 43/14, from its MEI type on; none is a refusal."""
         self.url = ""
         self.connections = 0
         self.hang_up: Callable[[], None] = lambda: None
@@ -86,8 +88,11 @@ class RtuServer:
 
     def take(self, data: bytes, say: Say) -> None:
         self._held += data
-        while len(self._held) >= 8:
-            frame, self._held = self._held[:8], self._held[8:]
+        while len(self._held) >= (size := 7 if self._held[1:2] == b"\x2b" else 8):
+            frame, self._held = self._held[:size], self._held[size:]
+            if size == 7:
+                say(whole(frame[:2] + self.identity if self.identity else frame[:1] + b"\xab\x01"))
+                continue
             if crc(frame[:6]) != frame[6:]:
                 self.noise += frame
                 continue

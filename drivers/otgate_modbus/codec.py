@@ -92,7 +92,7 @@ class Identify(Ask):
         self.unit = unit
         self.function = IDENTIFY
         self.body = bytes((unit, IDENTIFY, IDENTIFICATION, category, first))
-        self.size = 0
+        self.size = LONGEST - 3
         self.answer = Missing.NOT_ASKED
         self.received_ns = 0
 

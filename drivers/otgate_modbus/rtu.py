@@ -7,7 +7,15 @@ Application Protocol V1.1b3 ("AP") and Modbus over Serial Line V1.02 ("SL").
 
 from struct import Struct
 
-from otgate_modbus.codec import EXCEPTION, Answer, Ask, Counts, Missing
+from otgate_modbus.codec import (
+    EXCEPTION,
+    IDENTIFICATION,
+    IDENTIFY,
+    Answer,
+    Ask,
+    Counts,
+    Missing,
+)
 
 CRC = Struct("<H")
 """The low byte goes first: SL §2.5.1.2."""
@@ -16,6 +24,12 @@ OVERHEAD = 5
 """Unit, function, byte count and CRC around the data of a reply; an exception in all: AP §7."""
 
 REQUEST_SIZE = 8
+
+IDENTIFICATION_HEAD, OBJECT_HEAD = 8, 2
+"""Bytes before the objects of an identification, the unit included, and before each: AP §6.21."""
+
+LONGEST_FRAME = 256
+"""Bytes of a frame, unit and CRC included: SL §2.5.1."""
 
 
 def _row(low: int) -> int:
@@ -140,14 +154,36 @@ def _begins(held: bytes, ask: Ask) -> bool:
     return held[:2] in starts or held == starts[0][:1]
 
 
+def _extent(ask: Ask, held: bytes) -> int | None:
+    """Return how long a reply to ``ask`` is, as far as ``held`` tells; None where it is none."""
+    if held[1:2] == bytes((ask.function | EXCEPTION,)):
+        return OVERHEAD
+    if ask.function == IDENTIFY:
+        return _identification_extent(held)
+    return OVERHEAD + ask.size if held[2:3] in {b"", bytes((ask.size,))} else None
+
+
+def _identification_extent(held: bytes) -> int | None:
+    """Walk the objects that have arrived; each says how long it is: AP §6.21."""
+    if held[2:3] not in {b"", bytes((IDENTIFICATION,))}:
+        return None
+    end = IDENTIFICATION_HEAD
+    for _ in range(held[end - 1] if len(held) >= end else 0):
+        if len(held) < end + OBJECT_HEAD:
+            return end + OBJECT_HEAD + CRC.size
+        end += OBJECT_HEAD + held[end + 1]
+    return end + CRC.size if end + CRC.size <= LONGEST_FRAME else None
+
+
 def _answer(ask: Ask, held: bytes, *, trailing: bool) -> Answer:
     """Judge what was received so far: SILENT is not all yet, MISMATCHED no reply to ``ask``."""
-    refused = held[1:2] == bytes((ask.function | EXCEPTION,))
-    if not _begins(held, ask) or (not refused and held[2:3] not in {b"", bytes((ask.size,))}):
+    end = _extent(ask, held) if _begins(held, ask) else None
+    if end is None:
         return Missing.MISMATCHED
-    end = OVERHEAD if refused else OVERHEAD + ask.size
     if len(held) < end:
         return Missing.SILENT
     if crc16(held[:end]) or (len(held) > end and not trailing):
         return Missing.MISMATCHED
-    return held[2] if refused else held[3 : end - 2]
+    if held[1] & EXCEPTION:
+        return held[2]
+    return held[2 if ask.function == IDENTIFY else 3 : end - CRC.size]

@@ -205,6 +205,7 @@ async def test_a_device_that_goes_away_in_the_midst_is_said() -> None:
         ("tcps://h?unit=1", "needs, &ca=FILE&cert=FILE&key=FILE"),
         ("tcps://h?unit=1&ca=a&cert=b", "needs, &ca=FILE"),
         ("tcp://h?ca=a&cert=b&key=c", "tcps:// alone takes"),
+        ("tcp://h?server_name=h", "tcps:// alone takes"),
         ("rtu+tcp://h?unit=1", "has no port of its own"),
         ("serial:///dev/null?baud=x&unit=1", "baud"),
     ],
@@ -323,12 +324,14 @@ async def test_a_device_on_a_serial_line_is_browsed(
 ) -> None:
     async with line() as server:
         on_a_line(server, image(encoded(1, COMMON), encoded(103, INVERTER), at=0))
+        server.identity = b"\x0e\x01\x82\x00\x00\x01\x00\x04Ours"
         joint = "&" if "?" in server.url else "?"
         url = f"{server.url}{joint}unit=1"
         found = await asyncio.to_thread(ModbusBrowser().browse, url, 2.0)
     assert rows_of(found.table)["m103_a"] == "43.21 A Amps"
     assert found.device is not None
     assert found.device.settings["url"] == server.url
+    assert found.document["identity"] == {"vendor": "Ours"}
     assert not server.noise
 
 

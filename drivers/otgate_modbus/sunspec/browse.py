@@ -24,10 +24,10 @@ class ModbusBrowser:
     example = EXAMPLE
     about = (
         "of a SunSpec device its models and points with their values; of another what it says\n"
-        "that it is (function 43/14, where replies have ids). The URL is a device entry's, with\n"
-        "unit=N behind it; tcps:// takes ca=FILE, cert=FILE and key=FILE too. One request at a\n"
-        "time; max_registers=N keeps them small, gap_ms=N rests between them. Points that the\n"
-        "device does not implement now are left out of the point map; all=1 keeps them."
+        "that it is (function 43/14). The URL is a device entry's, with unit=N behind it; tcps://\n"
+        "takes ca=FILE, cert=FILE and key=FILE too. One request at a time; max_registers=N keeps\n"
+        "them small, gap_ms=N rests between them. Points that the device does not implement now\n"
+        "are left out of the point map; all=1 keeps them."
     )
 
     def browse(self, url: str, timeout_s: float) -> Browsed:

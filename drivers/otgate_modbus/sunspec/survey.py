@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from otgate.endpoint.tls import TlsFiles
 from otgate.errors import Refused
 from otgate_modbus.codec import Answer, Ask, Identify, Missing
-from otgate_modbus.endpoint import Endpoint, Framing, Tcp, Udp, endpoint
+from otgate_modbus.endpoint import Endpoint, Tcp, endpoint
 from otgate_modbus.identification import Category, identified
 from otgate_modbus.link import Poll
 from otgate_modbus.manners import Manners
@@ -61,7 +61,7 @@ def target(url: str) -> Target:
     except ValueError as wrong:
         raise Refused(f"{wrong}; then ?unit=N, {', '.join(BOUNDS)}") from wrong
     secure = isinstance(place, Tcp) and place.tls
-    if secure != (len(files) == len(CERTIFICATES)) or (files and not secure):
+    if secure != (len(files) == len(CERTIFICATES)) or (not secure and (files or name)):
         raise Refused(f"`{url}`: tcps:// alone takes, and needs, &ca=FILE&cert=FILE&key=FILE")
     tls = _certified(files, name) if secure else None
     return Target(rest, place, **numbers, tls=tls)
@@ -145,7 +145,7 @@ class Reader:
         """
         answer = await self.ask(Ask(self._unit, HOLDING, at, count))
         if isinstance(answer, bytes):
-            return [int.from_bytes(answer[each : each + 2]) for each in range(0, len(answer), 2)]
+            return unpacked(answer)
         if answer in REFUSALS:
             return None
         if isinstance(answer, Missing):
@@ -155,12 +155,13 @@ class Reader:
     async def sought(self, at: int, count: int) -> Words | None:
         """Read registers that may not exist, of a device that may not say so."""
         answer = await self.ask(Ask(self._unit, HOLDING, at, count))
-        if not isinstance(answer, bytes):
-            return None
-        return [int.from_bytes(answer[each : each + 2]) for each in range(0, len(answer), 2)]
+        return unpacked(answer) if isinstance(answer, bytes) else None
 
     async def registers(self, at: int, count: int) -> list[int | None]:
-        """Read any number of registers; None stands for each that the device refuses."""
+        """Read any number of registers; None stands for each that the device refuses.
+
+        They come in several replies, so that a wide value may be of two moments.
+        """
         found: list[int | None] = []
         while len(found) < count:
             here = min(self.most, count - len(found))
@@ -181,6 +182,11 @@ class Reader:
         return halves
 
 
+def unpacked(data: bytes) -> Words:
+    """Return the registers of a reply."""
+    return [int.from_bytes(data[at : at + 2]) for at in range(0, len(data), 2)]
+
+
 async def surveyed(where: Target, timeout_s: float) -> Survey:
     """Read a device once.
 
@@ -197,15 +203,9 @@ async def surveyed(where: Target, timeout_s: float) -> Survey:
         wire.close()
 
 
-def numbered(place: Endpoint) -> bool:
-    """Whether replies have ids. Where not, lengths have to be known; an identification's is not."""
-    framed = isinstance(place, Tcp) and place.framing is Framing.MBAP
-    return framed or isinstance(place, Udp)
-
-
 async def _read(reader: Reader, where: Target) -> Survey:
     base = await found_at(reader.sought)
-    survey = Survey(where, await identified(reader.identify) if numbered(where.place) else {})
+    survey = Survey(where, await identified(reader.identify))
     if not reader.heard:
         raise Refused(reader.silent)
     if base is not None:

@@ -5,6 +5,7 @@ import pytest
 from otgate.errors import LinkLost
 from otgate_modbus.codec import Answer, Ask, Codec, Identify, Missing
 from otgate_modbus.identification import Category, Stream, identified
+from otgate_modbus.rtu import RtuCodec, framed
 
 
 def reply(*objects: tuple[int, bytes], more: tuple[int, int] = (0, 0)) -> bytes:
@@ -109,3 +110,43 @@ def test_a_reply_that_contradicts_itself_gives_nothing(broken: bytes) -> None:
     stream = Stream()
     stream.take(broken)
     assert (stream.objects, stream.next) == ({}, None)
+
+
+def fed(*chunks: bytes) -> tuple[Ask, RtuCodec]:
+    codec, ask = RtuCodec(), Identify(1, 1, 0)
+    assert codec.request(ask).hex(" ") == "01 2b 0e 01 00 70 77"
+    for chunk in chunks:
+        codec.feed(chunk)
+    return ask, codec
+
+
+WHOLE = framed(b"\x01\x2b" + reply((0, b"Ours"), (1, b""), (2, b"3.1")))
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+def test_on_a_line_the_objects_say_where_the_reply_ends(cut: int) -> None:
+    ask, _ = fed(WHOLE[:cut])
+    assert ask.answer is Missing.NOT_ASKED
+    ask, _ = fed(WHOLE[:cut], WHOLE[cut:])
+    assert ask.answer == WHOLE[2:-2]
+
+
+def test_a_refusal_on_a_line_is_one() -> None:
+    ask, _ = fed(framed(b"\x01\xab\x01"))
+    assert ask.answer == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        WHOLE[:-1] + bytes((WHOLE[-1] ^ 1,)),
+        WHOLE + b"\0",
+        framed(b"\x01\x2b\x0d" + reply((0, b"Ours"))[1:]),
+        framed(b"\x02\x2b" + reply((0, b"Ours"))),
+        framed(b"\x01\x2b" + reply(*[(0, b"x" * 200)] * 2)),
+    ],
+)
+def test_noise_on_a_line_is_no_identification(bad: bytes) -> None:
+    ask, codec = fed(bad)
+    assert ask.answer is Missing.NOT_ASKED
+    assert codec.spoilt
