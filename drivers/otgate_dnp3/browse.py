@@ -55,7 +55,8 @@ class Dnp3Browser:
 
 def imported(where: "Target", survey: Survey) -> ImportedDevice:
     """Return the device entry and its points."""
-    endpoint = f"tcp://{where.host}:{where.port}"
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    endpoint = f"tcp://{host}:{where.port}"
     return ImportedDevice(
         id=f"rtu{where.outstation}",
         driver="dnp3",

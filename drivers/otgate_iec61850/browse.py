@@ -98,7 +98,7 @@ class MmsBrowser:
         if not model.values:
             raise Refused("the server has no value that this gateway reads")
         points = points_of(model)
-        device = imported(f"tcp://{host}:{port}", points) if points else None
+        device = imported(url, points) if points else None
         return Browsed("\n".join(as_table(model)), as_document(model), device)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import yaml
 
 from otgate.cli import main
 from otgate.config.written import point_map
@@ -97,6 +98,20 @@ async def test_the_point_map_is_one_that_check_takes(
     monkeypatch.chdir(tmp_path)
     assert main(["check", "site.yaml"]) == 0
     assert "1 device, 203 points" in capsys.readouterr().out
+
+
+async def test_a_whole_site_is_written_that_check_takes(tmp_path: Path) -> None:
+    made = rtu()
+    async with listening(made) as endpoint:
+        url = f"dnp3://127.0.0.1:{endpoint.port}?outstation=10&master=1"
+        asked = ["browse", url, "--output", str(tmp_path), "--site", "sub7"]
+        assert await asyncio.to_thread(main, asked) == 0
+    assert await asyncio.to_thread(main, ["check", str(tmp_path / "site.yaml")]) == 0
+    entry = yaml.safe_load((tmp_path / "site.yaml").read_text())["devices"][0]
+    assert entry["id"] == "rtu10"
+    assert entry["dnp3"] == {
+        "url": f"tcp://127.0.0.1:{endpoint.port}", "outstation": 10, "master": 1,
+    }  # fmt: skip
 
 
 async def test_silence_and_a_closed_port_are_said() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ied_served import BLOCK, Ied, ied
 from mms_served import DOMAIN
@@ -77,6 +78,17 @@ async def test_its_point_map_is_one_that_check_takes(
     )
     assert await asyncio.to_thread(main, ["check", str(tmp_path / "site.yaml")]) == 0
     assert text.count("\n") == 6
+
+
+async def test_a_whole_site_is_written_that_check_takes(tmp_path: Path) -> None:
+    async with ied() as served:
+        url = f"mms://127.0.0.1:{served.port}"
+        asked = ["browse", url, "--output", str(tmp_path), "--id", "q1", "--site", "sub7"]
+        assert await asyncio.to_thread(main, asked) == 0
+    assert await asyncio.to_thread(main, ["check", str(tmp_path / "site.yaml")]) == 0
+    entry = yaml.safe_load((tmp_path / "site.yaml").read_text())["devices"][0]
+    assert (entry["id"], entry["points"]) == ("q1", "points/q1.csv")
+    assert entry["iec61850"] == {"url": url}
 
 
 def test_what_cannot_be_browsed_is_said(capsys: pytest.CaptureFixture[str]) -> None:
