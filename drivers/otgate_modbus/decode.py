@@ -6,32 +6,26 @@ encoding lie together as a run, so that a run is a numpy view of the picked byte
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otgate.model import Batch, Index, Origin, Values, ValueType, Words
 from otgate.quality import Quality
-from otgate_modbus.address import BIT_TABLES
-from otgate_modbus.encoding import Encoding, Form, wire_order
+from otgate_modbus.encoding import Encoding, Form
+from otgate_modbus.factors import Factors
 from otgate_modbus.planner import Block
 from otgate_modbus.raw import Bytes, Numbers, Step, step_for
-from otgate_modbus.reading import Extent, Reading
+from otgate_modbus.reading import Reading
 from otgate_modbus.rollover import Rolling, Rollovers
+from otgate_modbus.spots import Spot, spots_of
 from otgate_modbus.verdict import FAILED, GONE, UNSUPPORTED
 
 UNSPELLED = int(GONE | Quality.INCONSISTENT)
 """A BCD digit above nine, a modulus register above 9999, text that is none."""
-
-MAX_FACTOR = 10
-"""Powers of ten that a scale factor may be, up and down: SunSpec Information Model, type sunssf."""
-
-NO_FACTOR = -0x8000
-"""The scale factor that says there is none, and with it no value: the same."""
 
 BEYOND = int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
 BOUNDLESS = int(GONE | Quality.OVERFLOW)
@@ -54,91 +48,6 @@ PLACEHOLDERS = {
 
 NO_VALUES: Values = np.zeros(0)
 NO_WORDS: Words = np.zeros(0, np.uint32)
-
-
-class Home(NamedTuple):
-    """A block, and where its reply begins and ends in the replies laid end to end."""
-
-    number: int
-    start: int
-    stop: int
-    block: Block
-
-    def offset_of(self, span: Extent) -> int:
-        """Return where the first register of a span lies."""
-        return self.start + 2 * (span.start - self.block.start)
-
-
-class Spot:
-    """Where a reading lies: its block, and its first byte in the replies laid end to end."""
-
-    __slots__ = ("home", "offset", "reading", "shift")
-
-    others: Sequence[Home] = ()
-    """Further blocks without which it has no value."""
-
-    def __init__(self, reading: Reading, home: Home) -> None:
-        self.reading = reading
-        self.home = home
-        ahead = reading.start - home.block.start
-        if reading.table in BIT_TABLES:
-            self.offset, self.shift = home.start + ahead // 8, ahead % 8
-        else:
-            self.offset, self.shift = home.offset_of(reading), reading.shift
-
-    def bytes_of(self) -> list[int]:
-        """Return where each byte lies, least significant first."""
-        encoding = self.reading.encoding
-        if self.reading.table in BIT_TABLES:  # the lowest address is the lowest bit: V1.1b3 §6.1
-            return [self.offset, min(self.offset + 1, self.home.stop - 1)]
-        if encoding.half >= 0:
-            return [self.offset + encoding.half]
-        if encoding.form is Form.BITS:
-            return [self.offset + 1, self.offset]
-        return [self.at(byte) for byte in wire_bytes(self.reading)]
-
-    def at(self, byte: int) -> int:
-        """Return where a byte of the value's registers lies."""
-        return self.offset + byte
-
-    def factor_bytes(self) -> list[int]:
-        """Return where the scale factor lies, least significant byte first."""
-        return []
-
-
-class ScatteredSpot(Spot):
-    """Where a reading lies that needs registers of several places, perhaps of several blocks."""
-
-    __slots__ = ("others", "registers", "scale")
-
-    def __init__(self, reading: Reading, homes: Sequence[Home]) -> None:
-        found = [next(home for home in homes if home.block.holds(span)) for span in reading.spans]
-        super().__init__(reading, found[0])
-        self.others = [home for home in dict.fromkeys(found) if home is not self.home]
-        offsets = [
-            home.offset_of(span) + 2 * register
-            for home, span in zip(found, reading.spans, strict=True)
-            for register in range(span.length)
-        ]
-        self.scale = None if reading.factor is None else offsets.pop()
-        self.registers = offsets
-
-    def at(self, byte: int) -> int:
-        """Return where a byte of the value's registers lies."""
-        return self.registers[byte // 2] + byte % 2
-
-    def factor_bytes(self) -> list[int]:
-        """Return where the scale factor lies, least significant byte first."""
-        return [] if self.scale is None else [self.scale + 1, self.scale]
-
-
-def wire_bytes(reading: Reading) -> Iterable[int]:
-    """Return which bytes of a value's registers make it up, least significant first."""
-    size = reading.encoding.size
-    if reading.encoding.form is Form.TEXT:
-        order = wire_order(reading.order, 2)
-        return ((at & ~1) + order[at & 1] for at in range(size))
-    return reversed(wire_order(reading.order, size))
 
 
 class Run:
@@ -211,25 +120,18 @@ class Run:
 class FactoredRun(Run):
     """Numbers that come with a register that says their power of ten."""
 
-    up: Numbers
-    down: Numbers
-    """What the numbers are multiplied and divided by: one of the two is 1."""
-
-    def take(self, factors: Numbers, quality: Words) -> None:
-        """Take the scale factors of a poll, before the numbers they are for."""
-        quality[factors == NO_FACTOR] |= np.uint32(MISSING)
-        known = np.abs(factors.astype(np.int32)) <= MAX_FACTOR
-        quality[~known & (factors != NO_FACTOR)] |= np.uint32(UNSPELLED)
-        power = np.where(known, factors, 0).astype(np.float64)
-        self.up, self.down = 10.0 ** np.maximum(power, 0.0), 10.0 ** np.maximum(-power, 0.0)
+    def __init__(self, encoding: Encoding, spots: Sequence[Spot], column: ValueType) -> None:
+        super().__init__(encoding, spots, column)
+        self.factors = Factors([spot.factor_apart for spot in spots])
 
     def _in_units(self, numbers: Numbers) -> Numbers:
         """Divide once, by a whole power of ten, so that 372 at -1 is 37.2."""
         times, plus, over = self._times, self._plus, self._over
-        numbers = numbers * (self.up if times is None else times * self.up)
+        up, down = self.factors.up, self.factors.down
+        numbers = numbers * (up if times is None else times * up)
         if plus is not None:
-            numbers = numbers + plus * self.down
-        return numbers / (self.down if over is None else over * self.down)
+            numbers = numbers + plus * down
+        return numbers / (down if over is None else over * down)
 
 
 class TextRun(Run):
@@ -275,6 +177,8 @@ class Column:
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
         self._spelled = b""
+        self.torn = False
+        """Whether the next poll has to be decoded even if it says the same."""
         self._good: Words = np.zeros(len(spots), np.uint32)
         self._good.flags.writeable = False
         self.last: tuple[Values, Words] = (NO_VALUES, NO_WORDS)
@@ -291,8 +195,9 @@ class Column:
         """Take the replies of a poll, and a quality per block that is not zero if it failed."""
         picked = self._pick(replies)
         spelled = states.tobytes() + picked.tobytes()
-        if spelled != self._spelled:
+        if spelled != self._spelled or self.torn:
             self._spelled = spelled
+            self.torn = False
             self.last = self._decoded(picked, states)
 
     @cached_property
@@ -314,7 +219,8 @@ class Column:
         with np.errstate(all="ignore"):
             for run, rows, span in self._runs:
                 if isinstance(run, FactoredRun):
-                    run.take(factors[: run.count], quality[rows])
+                    run.factors.take(factors[: run.count], quality[rows])
+                    self.torn |= run.factors.torn
                     factors = factors[run.count :]
                 matrix = picked[span].reshape(-1, run.encoding.size)
                 run.decode(matrix, values[rows], quality[rows])
@@ -388,7 +294,7 @@ class Layout:
             empty if reply is None else reply
             for reply, empty in zip(replies, self._empty, strict=True)
         )
-        if self._last != (raw, states):
+        if self._last != (raw, states) or any(column.torn for column in self._columns):
             self._last = (raw, states)
             received, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
             for column in self._columns:
@@ -432,7 +338,7 @@ def _columns(
     readings: Sequence[Reading], blocks: Sequence[Block], rollovers: Rollovers | None
 ) -> list[Column]:
     runs: dict[Kindred, list[Spot]] = defaultdict(list)
-    for spot in _spots({reading.number: reading for reading in readings}, blocks):
+    for spot in spots_of({reading.number: reading for reading in readings}, blocks):
         reading = spot.reading
         runs[reading.value_type, reading.encoding, reading.factor is not None].append(spot)
     columns: dict[ValueType, list[tuple[Run, list[Spot]]]] = defaultdict(list)
@@ -453,21 +359,6 @@ def _rolling(spots: Sequence[Spot], rollovers: Rollovers) -> Rolling | None:
         [counter.number for counter in counters], [counter.modulus for counter in counters]
     )
     return Rolling(rows, slots, rollovers)
-
-
-def _spots(by_number: Mapping[int, Reading], blocks: Sequence[Block]) -> Iterator[Spot]:
-    scattered: dict[int, list[Home]] = defaultdict(list)
-    base = 0
-    for at, block in enumerate(blocks):
-        home = Home(at, base, base + block.reply_size, block)
-        base = home.stop
-        for number in block.numbers:
-            if by_number[number].scattered:
-                scattered[number].append(home)
-            else:
-                yield Spot(by_number[number], home)
-    for number, homes in scattered.items():
-        yield ScatteredSpot(by_number[number], homes)
 
 
 def _widest_first(run: tuple[Kindred, list[Spot]]) -> tuple[int, str]:

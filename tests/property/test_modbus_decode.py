@@ -84,11 +84,105 @@ def read(points: list[Point], memory: bytes) -> dict[int, Any]:
     }
 
 
-@given(st.integers(0, 9999_9999), st.sampled_from(["bcd32", "mod10000"]))
-def test_decimal_registers_read_back(value: int, name: str) -> None:
-    groups = [value // 10_000, value % 10_000]
-    words = [int(str(group), 16) for group in groups] if name == "bcd32" else groups
-    assert read([point("a", "hr 0", name)], struct.pack(">2H", *words)) == {0: value}
+DECIMALS = {
+    "bcd16": 1,
+    "bcd32": 2,
+    "bcd64": 4,
+    "mod10000(2)": 2,
+    "mod10000(3)": 3,
+    "mod10000(4)": 4,
+}
+
+
+def orders_of(registers: int) -> tuple[str, ...]:
+    return EIGHT_ORDERS if registers == 4 else WORD_ORDERS
+
+
+def in_words(words: list[int], order: str) -> bytes:
+    """Arrange registers, most significant first, as an order of words and bytes says."""
+    swap, reverse = order[:2] in {"BA", "DC", "HG"}, order[0] in "CDGH"
+    if order in {"CDABGHEF", "DCBAHGFE"}:  # pairs of words stay, the words in them change places
+        words, reverse = [words[at] for at in (1, 0, 3, 2)], False
+    words = words[::-1] if reverse else words
+    packed = [struct.pack("<H" if swap else ">H", word) for word in words]
+    return b"".join(packed)
+
+
+@given(st.data())
+def test_decimal_registers_read_back_in_every_order(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(DECIMALS)))
+    registers = DECIMALS[name]
+    order = data.draw(st.sampled_from(orders_of(registers)))
+    value = data.draw(st.integers(0, 10 ** (4 * registers) - 1))
+    groups = [value // 10_000**at % 10_000 for at in reversed(range(registers))]
+    words = [int(str(group), 16) for group in groups] if name.startswith("bcd") else groups
+    memory = in_words(words, order)
+    assert read([point("a", "hr 0", name, order=order)], memory) == {0: value}
+
+
+CODES = {
+    "enum16": ">H", "enum32": ">I", "flags16": ">H", "flags32": ">I", "flags64": ">Q",
+    "time32": ">I", "time64": ">q",
+}  # fmt: skip
+
+
+@given(st.data())
+def test_codes_flags_and_times_read_back_in_every_order(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(CODES)))
+    size = struct.calcsize(CODES[name])
+    order = data.draw(st.sampled_from(orders_of(size // 2)))
+    value = data.draw(integers(8 * size, signed=name == "time64"))
+    memory = laid(struct.pack(CODES[name], value), order)
+    assert read([point("a", "hr 0", name, order=order)], memory) == {0: value}
+
+
+characters = st.characters(codec="utf-16-be", exclude_characters="\0", exclude_categories=["Cs"])
+
+
+@given(
+    st.sampled_from(["string", "latin1", "chars"]),
+    st.sampled_from(WORD_ORDERS),
+    st.text(characters.filter(lambda each: ord(each) < 0x10000), max_size=12),
+    st.sampled_from([b"\0", b" "]),
+)
+def test_texts_read_back_in_every_layout(name: str, order: str, text: str, pad: bytes) -> None:
+    codec = {"string": "utf-8", "latin1": "latin-1", "chars": "utf-16-be"}[name]
+    raw = text.encode(codec, "ignore")
+    text = raw.decode(codec).rstrip(" ")
+    raw += (b"\0" + pad if name == "chars" else pad) * 3
+    size = len(raw) // 2 if name == "chars" else len(raw)
+    raw += b"\0" * (len(raw) % 2)
+    if order in {"BADC", "DCBA"}:
+        raw = b"".join(raw[at : at + 2][::-1] for at in range(0, len(raw), 2))
+    assert read([point("a", "hr 0", f"{name}({size})", order=order)], raw) == {0: text}
+
+
+@given(spelled(), st.data())
+def test_words_read_back_from_wherever_they_lie(
+    cell: tuple[str, str, bytes, Any], data: st.DataObject
+) -> None:
+    name, order, raw, value = cell
+    count = len(raw) // 2
+    places = data.draw(st.lists(st.integers(0, 300), min_size=count, max_size=count, unique=True))
+    memory = bytearray(602)
+    for at, place in enumerate(places):
+        memory[2 * place : 2 * place + 2] = raw[2 * at : 2 * at + 2]
+    address = "hr " + "+".join(map(str, places))
+    assert read([point("a", address, name, order=order)], bytes(memory)) == {0: value}
+
+
+@given(st.integers(-32768, 32767), st.integers(-10, 10), st.integers(1, 300))
+def test_a_scale_factor_gives_the_decimal_that_a_person_writes(
+    raw: int, factor: int, place: int
+) -> None:
+    memory = struct.pack(">h", raw) + bytes(2 * place - 2) + struct.pack(">h", factor)
+    got = read([point("a", "hr 0", "i16", sf=f"hr {place}")], memory)
+    assert got == {0: float(f"{raw}e{factor}")}
+
+
+def test_a_scale_factor_costs_big_integers_their_exactness_and_says_so_by_its_type() -> None:
+    got = read([point("a", "hr 0", "u64", sf="hr 4")], struct.pack(">QH", 2**53 + 1, 0))
+    assert got == {0: float(2**53)}
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 15), st.integers(0, 15))

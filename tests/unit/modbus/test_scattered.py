@@ -113,6 +113,49 @@ def test_a_value_that_is_not_implemented_stays_so_under_a_scale_factor() -> None
     assert got[1] == NOT_IMPLEMENTED
 
 
+class Two:
+    """A device whose value is in one reply and whose scale factor is in another."""
+
+    def __init__(self) -> None:
+        asked = device(point("a", "hr 0", sf="hr 200"))
+        readings = readings_of(asked, asked.settings, [0], [])
+        self.layout = Layout("f1", readings, Ground(asked.settings).pack(readings))
+
+    def shows(self, raw: int, factor: int, states: tuple[int, ...] = (0, 0)) -> tuple[float, int]:
+        replies = [struct.pack(">H", raw), struct.pack(">h", factor)]
+        (batch,) = self.layout.decode(replies, states, 1)
+        return batch.values.tolist()[0], int(batch.quality[0])
+
+
+TORN = Quality.QUESTIONABLE | Quality.INCONSISTENT
+
+
+def test_a_factor_that_changed_in_another_reply_may_not_be_the_values() -> None:
+    two = Two()
+    assert two.shows(5, 0) == (5.0, GOOD)
+    assert two.shows(5, 1) == (50.0, TORN)
+    assert two.shows(5, 1) == (50.0, GOOD)
+    assert two.shows(6, 1) == (60.0, GOOD)
+
+
+def test_a_first_factor_and_one_after_a_failure_are_compared_with_what_was_read() -> None:
+    two = Two()
+    assert two.shows(5, 3) == (5000.0, GOOD)
+    two.shows(0, 0, (int(FAILED), int(FAILED)))
+    assert two.shows(5, 3) == (5000.0, GOOD)
+    assert two.shows(5, 2) == (500.0, TORN)
+
+
+def test_a_factor_that_changed_in_the_same_reply_is_the_values() -> None:
+    points = [point("a", "hr 0", sf="hr 1")]
+    asked = device(*points)
+    readings = readings_of(asked, asked.settings, [0], [])
+    layout = Layout("f1", readings, Ground(asked.settings).pack(readings))
+    for factor, value in ((0, 5.0), (1, 50.0)):
+        (batch,) = layout.decode([struct.pack(">2H", 5, factor)], (0,), 1)
+        assert (batch.values.tolist(), batch.quality.tolist()) == ([value], [GOOD])
+
+
 def test_many_points_share_a_scale_factor_that_is_a_point_too() -> None:
     points = [point(f"p{at}", f"hr {at}", "i16", sf="hr 7") for at in range(3)]
     points += [point("sf", "hr 7", "i16"), point("plain", "hr 4", "i16", scale=0.1)]
