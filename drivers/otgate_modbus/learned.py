@@ -15,7 +15,8 @@ KEY = "splits"
 DEVICE_KEY = "device"
 SILENCE_KEY = "silent"
 CLOSED_KEY = "closed"
-KEYS = (KEY, SILENCE_KEY, CLOSED_KEY, pipelining.KEY)
+TRIED_KEY = "tried"
+KEYS = (KEY, SILENCE_KEY, CLOSED_KEY, TRIED_KEY, pipelining.KEY)
 """Everything that is learned of a device."""
 FORM = 1
 """Of what is kept; another one was written by another release."""

@@ -16,6 +16,7 @@ from otgate_modbus.learned import Learned, Measure, keep, measure, news, recall
 from otgate_modbus.link import Poll
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.reading import readings_of
+from otgate_modbus.retrial import Retrial
 from otgate_modbus.rollover import Rollovers
 from otgate_modbus.settings import Settings
 from otgate_modbus.sheet import Group, Line, Sheet, Tempo, spread
@@ -25,10 +26,6 @@ from otgate_modbus.wires import AnyWire
 
 OF_PERIOD = 0.9
 """Share of a scan's period that a poll may take."""
-
-PROBE_AGAIN_S = 3600.0
-"""How long a refusal is believed."""
-
 
 log = structlog.get_logger()
 
@@ -61,7 +58,7 @@ class ModbusSession:
         self._tempos: dict[str, Tempo] = {}
         self._limits: dict[str, float] = {}
         self._pipelining = pipelining
-        self._probe_at: dict[str, float] = {}
+        self._retrial = Retrial(state, clock)
         self._doubts = Doubts(state, self._bisection)
         self._told = self._bisection.learned.copy()
         """What was known when it was last said."""
@@ -185,7 +182,7 @@ class ModbusSession:
         for line in readmitted:
             self._bisection.readmit(line)
         if readmitted and sheet.probes:
-            self._probe_at[sheet.scan.name] = self._loop.time()
+            self._retrial.at_once(sheet.scan.name)
         explained = await self._study(sheet, groups, poll)
         if sheet.apart and self._bisection.answered_again(sheet.apart):
             narrowed = True
@@ -234,17 +231,10 @@ class ModbusSession:
 
     def _probing(self, sheet: Sheet) -> list[Line]:
         """Return refused lines to try again, and take up again what else was learned, if due."""
-        due = self._probe_due(sheet.scan)
+        due = self._retrial.due(sheet.scan.name)
         if due:
             self._bisection.doubt(sheet.rechecks())
         return sheet.probing(due=due) if sheet.refused else []
-
-    def _probe_due(self, scan: Scan) -> bool:
-        now = self._loop.time()
-        due = now >= self._probe_at.setdefault(scan.name, now + PROBE_AGAIN_S)
-        if due:
-            self._probe_at[scan.name] = now + PROBE_AGAIN_S
-        return due
 
     def _sheet(self, scan: Scan) -> Sheet:
         sheet = self._sheets.get(scan.name)

@@ -58,8 +58,8 @@ async def test_reads_alone_are_heard_while_the_driver_learns_and_probes_anew() -
                 await bench.scan()
             assert (await bench.scan())["r9"][1]
             refused.clear()
-            for name in bench.session._probe_at:
-                bench.session._probe_at[name] = 0.0  # the hour is over
+            for name in bench.session._retrial.due_s:
+                bench.session._retrial.at_once(name)  # the hour is over
             for _ in range(14):
                 await bench.scan()
             assert (await bench.scan())["r9"] == (9, 0)

@@ -12,7 +12,6 @@ from otgate.testing.contract import Remembered
 from otgate_modbus.address import Table
 from otgate_modbus.bisection import REQUESTS_PER_POLL
 from otgate_modbus.learned import Learned, recall
-from otgate_modbus.session import PROBE_AGAIN_S
 
 pytestmark = pytest.mark.both_loops
 
@@ -128,7 +127,7 @@ async def test_a_refused_point_is_tried_again_after_an_hour() -> None:
         await bench.scan()
         lacking(server)
         assert of_quality(await bench.scan(), REFUSED) == {"r2"}
-        bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+        bench.session._retrial.at_once("normal")
         assert of_quality(await bench.scan(), 0) == {"r0", "r1", "r2", "r3"}
         server.places()
         await bench.scan()
@@ -141,7 +140,7 @@ async def test_a_point_that_is_still_refused_waits_another_hour() -> None:
         lacking(server, 2)
         await bench.scan()
         await bench.scan()
-        bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+        bench.session._retrial.at_once("normal")
         for probed in (True, False):
             server.places()
             assert of_quality(await bench.scan(), REFUSED) == {"r2"}

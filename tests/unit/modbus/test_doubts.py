@@ -15,7 +15,6 @@ from otgate_modbus.address import Table
 from otgate_modbus.bisection import MOST_APART
 from otgate_modbus.doubts import CLOSED, SILENT_POLLS, TROUBLED_POLLS
 from otgate_modbus.learned import Learned, Measure, recall
-from otgate_modbus.session import PROBE_AGAIN_S
 
 FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
 SILENCE = 0
@@ -209,7 +208,7 @@ async def test_what_closes_a_connection_is_not_tried_every_hour() -> None:
         await connections(server, 3 * CLOSED + 4, state, *points)
         async with session(*points, port=server.port, state=state) as bench:
             await bench.scan()
-            bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+            bench.session._retrial.at_once("normal")
             assert await good_after(bench, 1) == {"r0", "r1", "r3"}
 
 

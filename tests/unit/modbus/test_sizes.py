@@ -14,7 +14,6 @@ from otgate_modbus.address import Table
 from otgate_modbus.bisection import REQUESTS_PER_POLL
 from otgate_modbus.learned import Learned, Measure, Parted, recall
 from otgate_modbus.reading import Reading, readings_of
-from otgate_modbus.session import PROBE_AGAIN_S
 from otgate_modbus.trial import TRIES, Finding, Outcome, Trial
 
 REFUSED = Quality.INVALID | Quality.ILLEGAL_ADDRESS | Quality.NO_VALUE
@@ -161,7 +160,7 @@ async def test_a_size_is_tried_again_after_an_hour() -> None:
         for takes, polls in ((40, [40, 40, 20, 100]), (125, [40, 40, 20, 100])):
             await bench.scan()
             taking(server, takes)
-            bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+            bench.session._retrial.at_once("normal")
             assert await lengths_of_next_poll(server, bench) == polls
         assert await lengths_of_next_poll(server, bench) == [100]
         assert not recall(bench.state)
@@ -174,7 +173,7 @@ async def test_a_cut_is_tried_again_after_an_hour() -> None:
         await bench.scan()
         await bench.scan()
         taking(server, 125)
-        bench.session._probe_at["normal"] -= PROBE_AGAIN_S + 1
+        bench.session._retrial.at_once("normal")
         assert await lengths_of_next_poll(server, bench) == [10, 10, 7]
         assert await lengths_of_next_poll(server, bench) == [25]
 
