@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from otgate.driver import DeviceState
-from otgate_modbus import pipelining
+from otgate_modbus import pipelining, rollover
 from otgate_modbus.address import BIT_TABLES, SPELLED, TABLES, Table
 
 KEY = "splits"
@@ -16,8 +16,8 @@ DEVICE_KEY = "device"
 SILENCE_KEY = "silent"
 CLOSED_KEY = "closed"
 TRIED_KEY = "tried"
-KEYS = (KEY, SILENCE_KEY, CLOSED_KEY, TRIED_KEY, pipelining.KEY)
-"""Everything that is learned of a device."""
+KEYS = (KEY, SILENCE_KEY, CLOSED_KEY, TRIED_KEY, pipelining.KEY, rollover.KEY)
+"""Everything that is kept of a device."""
 FORM = 1
 """Of what is kept; another one was written by another release."""
 

@@ -115,7 +115,7 @@ class States:
                 kept.texts = {key: json.dumps(value) for key, value in found.items()}
             except FileNotFoundError:
                 continue
-            except (OSError, ValueError, AttributeError) as error:
+            except (OSError, ValueError, AttributeError, RecursionError) as error:
                 log.warning("device_state_unreadable", device=device, error=str(error))
 
 

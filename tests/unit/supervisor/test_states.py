@@ -52,7 +52,7 @@ async def test_the_same_value_again_is_not_written_again(tmp_path: Path) -> None
     assert not states.of["a"].unsaved
 
 
-@pytest.mark.parametrize("content", ["{", "[1, 2]", "\x00\x00", ""])
+@pytest.mark.parametrize("content", ["{", "[1, 2]", "\x00\x00", "", "[" * 100_000])
 async def test_a_damaged_file_is_an_empty_state_and_said(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with capture_logs() as logs:
