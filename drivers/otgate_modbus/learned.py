@@ -118,11 +118,16 @@ class Of:
 def recall(state: DeviceState, device: str = "") -> Learned:
     """Read what earlier runs learned; what is not understood is forgotten, and logged."""
     kept = state.get(KEY)
-    if kept is None:
-        return Learned()
-    if not isinstance(kept, dict) or kept.get("form") != FORM:
+    learned = Learned() if kept is None else understood(kept)
+    if learned is None:
         log.warning("learned_not_understood", device=device, form=_form(kept), known=FORM)
-        return Learned()
+    return learned or Learned()
+
+
+def understood(kept: object) -> Learned | None:
+    """Read what was kept, or return None where another release wrote it; a bad row is left out."""
+    if not isinstance(kept, dict) or kept.get("form") != FORM:
+        return None
     return Learned(
         {(table, start) for table, (start,) in _rows(kept.get("cuts"), 1)},
         _places(kept.get("refused")),
@@ -173,6 +178,21 @@ def news(before: Learned, after: Learned) -> Iterator[tuple[str, dict[str, Any]]
     ):
         if places:
             yield event, {"addresses": spelled(places), "count": len(places)}
+
+
+def told(learned: Learned) -> Iterator[str]:
+    """Say what is known, for a person."""
+    for of, size in sorted(learned.sizes.items()):
+        yield f"takes at most {size} {of} in one read"
+    if learned.refused:
+        yield f"refuses {spelled(learned.refused)}"
+    if learned.apart:
+        yield f"does not answer to {spelled(learned.apart)}"
+    if learned.cuts:
+        begins = {(table, start, 1) for table, start in learned.cuts}
+        yield f"takes no read that runs on to {spelled(begins)}"
+    if learned.search:
+        yield "is still being searched"
 
 
 def spelled(places: Iterable[Place], most: int = 8) -> str:

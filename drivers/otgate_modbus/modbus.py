@@ -5,14 +5,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from otgate.driver import Link, Session
+from otgate.driver import DeviceState, Link, Session
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Scan
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, endpoint
-from otgate_modbus.learned import Of
+from otgate_modbus.learned import KEY, Of, told, understood
 from otgate_modbus.manners import Manners
 from otgate_modbus.pipelining import Pipelining
 from otgate_modbus.planner import plan
@@ -62,6 +62,12 @@ class Modbus:
     def limit_s(self, device: Device, scan: Scan) -> float:
         """Return the deadline of one poll."""
         return limit_s(settings_of(device.settings), scan)
+
+    def learned(self, device: Device, state: DeviceState) -> Sequence[str]:
+        """Return what the device has taught, in words: what its state says of this very device."""
+        kept = of_this(state, settings_of(device.settings)).get(KEY)
+        known = None if kept is None else understood(kept)
+        return () if known is None else tuple(told(known))
 
     def sharing(self, devices: Sequence[Device]) -> Mapping[str, Sequence[Mistake]]:
         """Return what devices of one link say differently of it, by device."""
@@ -119,7 +125,7 @@ class Modbus:
     def _session(
         self, link: Link, device: Device, settings: Settings, wire: AnyWire
     ) -> ModbusSession:
-        state = Of(link.state[device.id], f"{settings.url} unit {settings.unit}")
+        state = of_this(link.state[device.id], settings)
         pipelining = Pipelining(settings.pipeline, state, alone=len(link.devices) == 1)
         return ModbusSession(device, settings, wire, state, self._clock, pipelining)
 
@@ -128,3 +134,8 @@ class Modbus:
             for scan in scans:
                 session.prepare(scan)
                 await asyncio.sleep(0)
+
+
+def of_this(state: DeviceState, settings: Settings) -> Of:
+    """Return the part of a state that was learned of the device at this address."""
+    return Of(state, f"{settings.url} unit {settings.unit}")

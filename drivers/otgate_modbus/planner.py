@@ -289,11 +289,14 @@ def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Groun
         period_s,
         tuple(reading.number for reading in readings),
         tuple(reading.value_type for reading in readings),
-        tuple(_request(block, ground.settings, medium) for block in ground.pack(readings)),
+        tuple(
+            _request(block, ground.settings, medium, 0.0 if at else medium.switch_s)
+            for at, block in enumerate(ground.pack(readings))
+        ),
     )
 
 
-def _request(block: Block, settings: Settings, medium: Medium) -> Request:
+def _request(block: Block, settings: Settings, medium: Medium, ahead_s: float) -> Request:
     what = "bit" if block.table in BIT_TABLES else "register"
     first, last = (written(block.table, at, settings.base) for at in (block.start, block.stop - 1))
     where = first if block.length == 1 else f"{first} to {last}"
@@ -302,4 +305,4 @@ def _request(block: Block, settings: Settings, medium: Medium) -> Request:
     text = f"unit {settings.unit}, function {function}: {block.length} {what}{many}, {where}"
     data = block.reply_size
     wasted = block.length - block.used
-    return Request(text, block.used, wasted, medium.wire_bytes(data), medium.busy_s(data))
+    return Request(text, block.used, wasted, medium.wire_bytes(data), ahead_s + medium.busy_s(data))

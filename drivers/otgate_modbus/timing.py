@@ -37,6 +37,8 @@ class Medium:
     rest_s: float = 0.0
     """Between a reply and the next request."""
     byte_s: float = 0.0
+    switch_s: float = 0.0
+    """More rest before a poll of another unit of the link."""
     words: str = ""
 
     def wire_bytes(self, data: int) -> int:
@@ -52,7 +54,8 @@ def network(settings: Settings, frames: tuple[int, int] = MBAP_FRAMES) -> Medium
     """Return a network as a medium: bytes take no time there."""
     delay_s, words = _delay(settings, NETWORK_S)
     rest_s = max(settings.quirks.request_gap_s, settings.spacing_s)
-    return Medium(frames, delay_s, rest_s, words=f"{words} from request to reply{_resting(rest_s)}")
+    words = f"{words} from request to reply{_resting(rest_s, settings)}"
+    return Medium(frames, delay_s, rest_s, 0.0, _switching(rest_s, settings), words)
 
 
 def line(settings: Settings, baud: int, parity: str, stop_bits: int) -> Medium:
@@ -63,9 +66,11 @@ def line(settings: Settings, baud: int, parity: str, stop_bits: int) -> Medium:
     rest_s = max(settings.quirks.request_gap_s, settings.spacing_s)
     words = (
         f"{baud} baud, {bits} bits a character, {1000 * silence_s:.3g} ms between frames, "
-        f"{words} from a request to the start of its reply{_resting(rest_s)}"
+        f"{words} from a request to the start of its reply{_resting(rest_s, settings)}"
     )
-    return Medium(RTU_FRAMES, delay_s, silence_s + max(silence_s, rest_s), bits / baud, words)
+    rest_s = max(silence_s, rest_s)
+    switch_s = _switching(rest_s, settings)
+    return Medium(RTU_FRAMES, delay_s, silence_s + rest_s, bits / baud, switch_s, words)
 
 
 def _delay(settings: Settings, usual_s: float) -> tuple[float, str]:
@@ -75,8 +80,15 @@ def _delay(settings: Settings, usual_s: float) -> tuple[float, str]:
     return settings.reply_delay_s, f"{1000 * settings.reply_delay_s:g} ms (`reply_delay_s`)"
 
 
-def _resting(rest_s: float) -> str:
-    return f", {1000 * rest_s:g} ms of rest after each" if rest_s else ""
+def _switching(rest_s: float, settings: Settings) -> float:
+    """Return what a change of units costs beyond the usual rest."""
+    return max(0.0, settings.quirks.unit_gap_s - rest_s)
+
+
+def _resting(rest_s: float, settings: Settings) -> str:
+    other_s = settings.quirks.unit_gap_s
+    rests = f", {1000 * rest_s:g} ms of rest after each" if rest_s else ""
+    return rests + (f", {1000 * other_s:g} ms before another unit" if other_s else "")
 
 
 def medium_of(settings: Settings) -> Medium:

@@ -125,6 +125,14 @@ class Timed(Protocol):
         """Return how long one poll of ``scan`` may take before it is given up."""
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """An optional power: says what devices have taught while they were polled."""
+
+    def learned(self, device: Device, state: DeviceState) -> Sequence[str]:
+        """Return what ``state`` says of the device's limits, each in words."""
+
+
 def installed() -> dict[str, Driver]:
     """Return an instance of every driver installed on this machine, by name."""
     return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}

@@ -9,7 +9,7 @@ from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.loading import loaded
 from otgate.cli.places import site_argument
 from otgate.config.site import Site
-from otgate.driver import Driver, Timed, installed
+from otgate.driver import Driver, Learning, Timed, installed
 from otgate.load import link_loads, percent, seconds
 from otgate.model import Device, Scan
 
@@ -22,6 +22,9 @@ no network.
 arithmetic: on a serial line from its speed, on a network from a round trip, with the device's own
 delay as the last lines say. A scan that cannot keep its period gets a warning here and in
 `otgate check`.
+
+Beside what is planned stands what a field side has learned of the device, if its state is there:
+the longest read that it takes, and what it refuses or does not answer.
 
   otgate plan site.yaml
   otgate plan site.yaml --requests
@@ -72,6 +75,8 @@ def lines(site: Site, device: Device, options: Namespace) -> Iterator[str]:
     requests, octets = load(scans)
     yield f"  load: {requests:.3g} requests/s, {octets:.4g} bytes/s on the wire"
     yield f"  housekeeping writes: {'; '.join(housekeeping(device)) or 'none'}"
+    if known := learned(site, device):
+        yield f"  learned: {'; '.join(known)}"
 
 
 def link_lines(site: Site) -> Iterator[str]:
@@ -140,6 +145,28 @@ def whole_json(site: Site) -> list[dict[str, Any]]:
     ]
 
 
+class State(dict[str, Any]):
+    """What a field side has kept of a device, to be read."""
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep nothing: the field side owns the file."""
+
+
+def learned(site: Site, device: Device) -> list[str]:
+    """Return what a field side has learned of the device, where its state can be read."""
+    driver = installed()[device.driver]
+    if not isinstance(driver, Learning):
+        return []
+    path = site.state_directory / "devices" / f"{device.id}.json"
+    try:
+        kept = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        return [f"unknown, {path} cannot be read: {error}"]
+    return list(driver.learned(device, State(kept))) if isinstance(kept, dict) else []
+
+
 def as_json(site: Site, device: Device) -> dict[str, Any]:
     """Describe one device's plan for a program."""
     requests, octets = load(site.plans[device.id])
@@ -150,6 +177,7 @@ def as_json(site: Site, device: Device) -> dict[str, Any]:
         "requests_per_s": requests,
         "bytes_per_s": octets,
         "housekeeping": housekeeping(device),
+        "learned": learned(site, device),
         "scans": [
             {
                 "name": scan.name,

@@ -70,3 +70,46 @@ def test_a_site_with_errors_has_no_plan(site: Path, capsys: pytest.CaptureFixtur
     captured = capsys.readouterr()
     assert not captured.out
     assert "bad-address" in captured.err
+
+
+def keep(site: Path, text: str) -> None:
+    (site / "state/devices").mkdir(parents=True)
+    (site / "state/devices/f1.json").write_text(text)
+
+
+def test_what_a_device_has_taught_is_shown(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = {
+        "form": 1,
+        "cuts": [["hr", 15]],
+        "refused": [["hr", 37, 1], ["ir", 4, 2]],
+        "apart": [["hr", 50, 1]],
+        "sizes": {"registers": 40},
+    }
+    keep(site, json.dumps({"device": "tcp://10.0.0.5:502 unit 1", "splits": splits}))
+    assert main(["plan", str(site)]) == 0
+    assert (
+        "  learned: takes at most 40 registers in one read; refuses hr 37, ir 4-5; "
+        "does not answer to hr 50; takes no read that runs on to hr 15\n"
+    ) in capsys.readouterr().out
+    assert main(["plan", str(site), "--format", "json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert len(first["learned"]) == 4
+    assert second["learned"] == []
+
+
+def test_what_another_device_has_taught_is_not(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = {"form": 1, "sizes": {"registers": 40}}
+    keep(site, json.dumps({"device": "tcp://10.0.0.99:502 unit 1", "splits": splits}))
+    assert main(["plan", str(site)]) == 0
+    assert "learned" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "\0"])
+def test_a_state_that_cannot_be_read_is_said(
+    site: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    keep(site, text)
+    assert main(["plan", str(site)]) == 0
+    assert "learned: unknown, " in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """How long a read keeps a link busy: worked examples."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,24 @@ def test_what_is_assumed_is_said(medium: Any) -> None:
 def test_a_plan_tells_how_long_each_request_takes() -> None:
     (scan,) = Modbus().plan(device(point("a", "hr 0"), point("b", "hr 100"), reply_delay_s=0.02))
     assert [request.takes_s for request in scan.requests] == [0.02, 0.02]
+
+
+def test_a_serial_url_says_how_fast_the_line_is() -> None:
+    asked = device(point("a", "hr 0"), point("b", "hr 100"), reply_delay_s=0.05)
+    url = "serial:///dev/ttyUSB0?baud=4800&parity=none&stop=2"
+    serial = replace(asked, settings=Settings(url=url, reply_delay_s=0.05))
+    (scan,) = Modbus().plan(serial)
+    exchange_s = (8 + 7 + 7) * 11 / 4800 + 0.05
+    assert [request.takes_s for request in scan.requests] == pytest.approx([exchange_s] * 2)
+    assert Modbus().timing(serial).startswith("4800 baud, 11 bits a character, 8.02 ms between")
+
+
+def test_a_change_of_units_costs_its_gap_once_a_poll() -> None:
+    quirks = {"unit_gap_s": 0.1, "request_gap_s": 0.02}
+    asked = device(point("a", "hr 0"), point("b", "hr 100"), reply_delay_s=0.05, quirks=quirks)
+    (scan,) = Modbus().plan(asked)
+    assert [request.takes_s for request in scan.requests] == pytest.approx([0.15, 0.07])
+    assert "100 ms before another unit" in Modbus().timing(asked)
 
 
 @pytest.mark.parametrize(("period_s", "limit_s"), [(10.0, 1.5), (1.0, 0.9)])
