@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 LETTERS = string.ascii_lowercase + string.digits + "_-"
@@ -141,7 +142,7 @@ class Search:
     """
 
     def __init__(self, terms: Iterable[Term], most: int = 1) -> None:
-        self.terms = sorted(terms, key=lambda term: not term.wanted)
+        self.terms = list(merged(terms))
         self.automata = [Automaton(term.globs) for term in self.terms]
         self.most = most
         spoken = {letter for automaton in self.automata for letter in automaton.moves}
@@ -197,6 +198,16 @@ class Search:
                 return None
             standing.append(after)
         return State(part, letters, tuple(standing))
+
+
+def merged(terms: Iterable[Term]) -> Iterator[Term]:
+    """Return ``terms`` with one for all that a part must not match, after those it has to."""
+    given = sorted(terms)
+    yield from (term for term in given if term.wanted)
+    for part in Part:
+        refused = [term.globs for term in given if term.part is part and not term.wanted]
+        if refused:
+            yield Term(part, tuple(chain.from_iterable(refused)), wanted=False)
 
 
 def lost(term: Term, automaton: Automaton, states: int) -> bool:
