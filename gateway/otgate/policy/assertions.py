@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from otgate.policy.finding import Finding, Where
 from otgate.policy.language import Policy
-from otgate.policy.prover import Prover, Undecided, Witness, refutations
+from otgate.policy.prover import Prover, Undecided, Witness, refutations, space_of
 from otgate.policy.wording import either, path, rules_of, such, why_undecided
 
 
@@ -12,7 +12,7 @@ def unproved(policy: Policy) -> Iterator[Finding]:
     """Find every assertion and conduit for which a point could cross that never may."""
     if not policy.assertions:
         return
-    prover = Prover(policy)
+    prover = Prover(policy, space_of(policy))
     for number, assertion in enumerate(policy.assertions):
         for answer in refutations(prover, assertion):
             where: Where = ("assertions", number, "never")

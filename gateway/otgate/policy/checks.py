@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from otgate.model import Device, Sensitivity, ValueType
 from otgate.policy.assertions import unproved
 from otgate.policy.finding import Finding, Weight, Where, nearest
-from otgate.policy.language import Effect, Limits, Match, Policy
+from otgate.policy.language import Assertion, Effect, Limits, Match, Policy
 from otgate.policy.reach import (
     blocked_rules,
     contradictions,
@@ -66,9 +66,13 @@ def unknown_words(policy: Policy) -> Iterator[Finding]:
         yield from unknown("conduit", rule.conduits or (), policy.conduits, (*where, "conduits"))
         yield from unknown_in_match(policy, rule.match, (*where, "match"))
     for number, assertion in enumerate(policy.assertions):
-        where = ("assertions", number)
-        yield from unknown("conduit", assertion.on or (), policy.conduits, (*where, "on"))
-        yield from unknown_in_match(policy, assertion.never, (*where, "never"))
+        yield from unknown_in_assertion(policy, assertion, ("assertions", number))
+
+
+def unknown_in_assertion(policy: Policy, assertion: Assertion, where: Where) -> Iterator[Finding]:
+    """Find conduits, zones and tags in one assertion that the policy does not declare."""
+    yield from unknown("conduit", assertion.on or (), policy.conduits, (*where, "on"))
+    yield from unknown_in_match(policy, assertion.never, (*where, "never"))
 
 
 def unknown_in_match(policy: Policy, match: Match, where: Where) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ What crosses a conduit is inside its guards, in the union of what its allows mat
 what each deny matches; `otgate.policy.solver` says whether that has points of a kind in common.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from otgate.model import Device, Point
@@ -42,17 +42,27 @@ Answer = Witness | Undecided | None
 class Prover:
     """Answers questions about one policy."""
 
-    def __init__(self, policy: Policy, space: Space | None = None) -> None:
+    def __init__(self, policy: Policy, space: Space) -> None:
         self.policy = policy
-        self.space = space or space_of(policy)
-        self.crossing = {
-            conduit.id: self._crossing(conduit) for conduit in policy.conduits.values()
-        }
+        self.space = space
 
-    def witness(self, conduit: Conduit, *asked: Union) -> Answer:
-        """Return points that cross ``conduit`` and are in every union ``asked`` for."""
+    def witness(self, conduit: Conduit, *asked: Union, without: Collection[Rule] = ()) -> Answer:
+        """Return points that cross ``conduit`` and are in every union ``asked`` for.
+
+        ``without`` are denies that are thought away.
+        """
+        allowed = [
+            region
+            for rule in self.rules(conduit, Effect.ALLOW)
+            for region in self.space.matched(rule.match)
+        ]
+        refused = self.undenied(conduit, without)
+        return self.answer(conduit, [*asked, *refused, allowed])
+
+    def answer(self, conduit: Conduit, unions: Sequence[Union]) -> Answer:
+        """Return points inside the guards of ``conduit`` that are in all of ``unions``."""
         try:
-            found = common(self.inside(conduit), [*asked, *self.crossing[conduit.id]])
+            found = common(self.inside(conduit), unions)
         except Tangled as tangled:
             return Undecided(conduit, tangled.globs)
         except Intricate:
@@ -65,22 +75,14 @@ class Prover:
         admitted = self.space.admitted(conduit)
         return admitted._replace(off=self.space.tagless(unheard).off)
 
-    def denied(self, conduit: Conduit) -> list[Rule]:
-        """Return the rules that deny on ``conduit``."""
-        return [rule for rule in self._rules(conduit) if rule.effect is Effect.DENY]
+    def undenied(self, conduit: Conduit, without: Collection[Rule] = ()) -> list[Union]:
+        """Return the unions that are all that no deny matches on ``conduit``."""
+        denies = self.rules(conduit, Effect.DENY)
+        return [self.space.unmatched(rule.match) for rule in denies if rule not in without]
 
-    def allowed(self, conduit: Conduit) -> list[Rule]:
-        """Return the rules that allow on ``conduit``."""
-        return [rule for rule in self._rules(conduit) if rule.effect is Effect.ALLOW]
-
-    def _rules(self, conduit: Conduit) -> Iterator[Rule]:
-        return (rule for rule in self.policy.rules if applies(rule, conduit))
-
-    def _crossing(self, conduit: Conduit) -> list[Union]:
-        matched, unmatched = self.space.matched, self.space.unmatched
-        denials = [unmatched(rule.match) for rule in self.denied(conduit)]
-        allowed = [r for rule in self.allowed(conduit) for r in matched(rule.match)]
-        return [*denials, allowed]
+    def rules(self, conduit: Conduit, effect: Effect) -> list[Rule]:
+        """Return the rules of that effect which speak of ``conduit``."""
+        return [one for one in self.policy.rules if one.effect is effect and applies(one, conduit)]
 
     def _shown(self, conduit: Conduit, region: Region) -> Witness:
         device, point = example(self.space, region)
@@ -132,7 +134,11 @@ def lowest(bits: int) -> int:
 def refutations(prover: Prover, assertion: Assertion) -> list[Witness | Undecided]:
     """Return what stands against ``assertion``, at most one answer per conduit; [] is a proof."""
     never = prover.space.matched(assertion.never)
-    conduits = prover.policy.conduits.values()
-    asked = [one for one in conduits if assertion.on is None or one.id in assertion.on]
-    answers = [prover.witness(conduit, never) for conduit in asked]
+    answers = [prover.witness(conduit, never) for conduit in spoken_of(prover.policy, assertion)]
     return [answer for answer in answers if answer is not None]
+
+
+def spoken_of(policy: Policy, assertion: Assertion) -> list[Conduit]:
+    """Return the conduits that ``assertion`` speaks of."""
+    conduits = policy.conduits.values()
+    return [one for one in conduits if assertion.on is None or one.id in assertion.on]

@@ -14,9 +14,9 @@ from otgate.policy.decide import (
     names_hold,
     traits,
 )
-from otgate.policy.finding import Finding, Weight
+from otgate.policy.finding import Finding, Weight, Where
 from otgate.policy.globs import Tangled, named
-from otgate.policy.language import Conduit, Effect, Match, Policy, Rule
+from otgate.policy.language import Assertion, Conduit, Effect, Match, Policy, Rule
 from otgate.policy.region import terms
 
 
@@ -31,13 +31,18 @@ def contradictions(policy: Policy) -> Iterator[Finding]:
                 "take the attribute out, or correct it",
             )
     for number, assertion in enumerate(policy.assertions):
-        for key, why in impossible(assertion.never):
-            yield Finding(
-                "impossible-match",
-                ("assertions", number, "never", key),
-                f"the assertion speaks of no point: {why}",
-                "correct it; as it is, it would hold for nothing",
-            )
+        yield from pointless(assertion, ("assertions", number))
+
+
+def pointless(assertion: Assertion, where: Where) -> Iterator[Finding]:
+    """Find what keeps an assertion from speaking of any conceivable point."""
+    for key, why in impossible(assertion.never):
+        yield Finding(
+            "impossible-match",
+            (*where, "never", key),
+            f"the assertion speaks of no point: {why}",
+            "correct it; as it is, it would hold for nothing",
+        )
 
 
 def impossible(match: Match) -> Iterator[tuple[str, str]]:

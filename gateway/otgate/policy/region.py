@@ -6,6 +6,7 @@ that are not, and terms on the name. Sets of words are whole numbers, a bit for 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from otgate.model import Kind, Sensitivity
@@ -66,9 +67,12 @@ class Space:
         self.zone_bits = {zone: 1 << place for place, zone in enumerate(self.zones)}
         self.tag_bits = {tag: 1 << place for place, tag in enumerate(self.tags)}
         self.everything = Region(ALL_KINDS, (1 << len(self.zones)) - 1, ALL_LEVELS)
+        self.matched = cache(self._matched)
+        """The points that a match holds for."""
+        self.unmatched = cache(self._unmatched)
+        """The points that a match does not hold for, the plainest first."""
 
-    def matched(self, match: Match) -> Union:
-        """Return the points that ``match`` holds for."""
+    def _matched(self, match: Match) -> Union:
         common = self.everything._replace(
             kinds=kind_bits(match.kind),
             zones=self._zones(match.zone),
@@ -81,8 +85,7 @@ class Space:
         each = [common if tag is None else self._with(common, tag) for tag in given]
         return [region for region in each if region.meet(self.everything)]
 
-    def unmatched(self, match: Match) -> Union:
-        """Return the points that ``match`` does not hold for, the plainest first."""
+    def _unmatched(self, match: Match) -> Union:
         every = self.everything
         none_of_any = [] if match.tags_any is None else [self.tagless(match.tags_any)]
         outside = (

@@ -6,30 +6,41 @@ from typing import Any
 from otgate.policy.decide import Verdict
 from otgate.policy.globs import Term
 from otgate.policy.prover import Undecided, Witness
-from otgate.policy.region import ALL_KINDS, ALL_LEVELS, KINDS, LEVELS, words
+from otgate.policy.region import KINDS, LEVELS, words
 
+KIND_NAMES = tuple(map(str, KINDS))
 LEVEL_NAMES = tuple(level.name.lower() for level in LEVELS)
 
 
 def such(witness: Witness) -> str:
     """Describe all points of a witness by what they have to be; what is free is left out."""
-    return "; ".join(traits_of(witness)) or "any point"
+    return "; ".join(traits_of(witness)) or "any kind, any name"
 
 
 def traits_of(witness: Witness) -> Iterator[str]:
     """Say each attribute that is not free."""
+    said = attributes(witness)
+    for key in ("kind", "zone", "sensitivity"):
+        if key in said:
+            yield f"{key} {either(said[key])}"
+    if "tags_all" in said:
+        yield f"tags {', '.join(said['tags_all'])}"
+    if "tags_none" in said:
+        yield f"without tags {', '.join(said['tags_none'])}"
+    yield from sorted(map(term_words, witness.region.names), reverse=True)
+
+
+def attributes(witness: Witness) -> dict[str, list[str]]:
+    """Return what is not free besides the name, in the words of a match."""
     space, region, free = witness.space, witness.region, witness.free
-    if region.kinds != free.kinds:
-        yield f"kind {either(words(KINDS, region.kinds))}"
-    if region.zones != free.zones:
-        yield f"zone {either(words(space.zones, region.zones))}"
-    if region.levels != free.levels:
-        yield f"sensitivity {either(words(LEVEL_NAMES, region.levels))}"
-    if region.on:
-        yield f"tags {', '.join(words(space.tags, region.on))}"
-    if off := region.off & ~free.off:
-        yield f"without tags {', '.join(words(space.tags, off))}"
-    yield from sorted(map(term_words, region.names), reverse=True)
+    said = {
+        "kind": words(KIND_NAMES, region.kinds) if region.kinds != free.kinds else [],
+        "zone": words(space.zones, region.zones) if region.zones != free.zones else [],
+        "sensitivity": words(LEVEL_NAMES, region.levels) if region.levels != free.levels else [],
+        "tags_all": words(space.tags, region.on),
+        "tags_none": words(space.tags, region.off & ~free.off),
+    }
+    return {key: value for key, value in said.items() if value}
 
 
 def term_words(term: Term) -> str:
@@ -75,7 +86,7 @@ def witness_json(witness: Witness) -> dict[str, Any]:
     """Describe a witness for a program; an attribute that is left out is free."""
     seen = witness.verdict.seen
     return {
-        "points": region_json(witness),
+        "points": {**attributes(witness), **names_json(witness.region.names)},
         "example": {
             "point": path(witness.verdict),
             "kind": str(seen.kind),
@@ -85,20 +96,6 @@ def witness_json(witness: Witness) -> dict[str, Any]:
         },
         "allowed_by": rules_of(witness),
     }
-
-
-def region_json(witness: Witness) -> dict[str, Any]:
-    """Describe all points of a witness in the words of a match."""
-    space, region = witness.space, witness.region
-    said: dict[str, Any] = {
-        "kind": words(KINDS, region.kinds) if region.kinds != ALL_KINDS else [],
-        "zone": words(space.zones, region.zones),
-        "sensitivity": words(LEVEL_NAMES, region.levels) if region.levels != ALL_LEVELS else [],
-        "tags_all": words(space.tags, region.on),
-        "tags_none": words(space.tags, region.off & ~witness.free.off),
-        **names_json(region.names),
-    }
-    return {key: value for key, value in said.items() if value}
 
 
 def names_json(names: frozenset[Term]) -> dict[str, list[list[str]]]:

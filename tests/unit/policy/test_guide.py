@@ -1,4 +1,5 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -43,5 +44,5 @@ def test_the_guide_shows_what_is_printed(
     command: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    main(command.split())
+    main(shlex.split(command))
     assert capsys.readouterr().out == shown

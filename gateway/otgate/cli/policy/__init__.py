@@ -3,16 +3,18 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import acl, coverage, evidence, explain, matrix
+from otgate.cli.policy import acl, coverage, evidence, explain, matrix, prove
 
 DESCRIPTION = """\
 Ask a site's policy. Needs no device and no network.
 
   otgate policy explain site.yaml f3/ia
+  otgate policy prove site.yaml 'never tags_any=protection on analytics'
 """
 
 VERBS = (
     explain.COMMAND,
+    prove.COMMAND,
     matrix.COMMAND,
     coverage.COMMAND,
     evidence.COMMAND,
@@ -32,4 +34,4 @@ def execute(options: Namespace) -> int:
     return code
 
 
-COMMAND = Command("policy", "ask the policy about a point", arguments, execute, DESCRIPTION)
+COMMAND = Command("policy", "ask the policy, prove it, compare it", arguments, execute, DESCRIPTION)
