@@ -37,10 +37,10 @@ class Load:
     broker: int
     folder: Path
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, int]]:
         """Yield the start and the count of each read of a device."""
-        for first in range(0, self.fleet.registers, BLOCK):
-            yield first, min(BLOCK, self.fleet.registers - first)
+        for first in range(0, self.fleet.registers, size):
+            yield first, min(size, self.fleet.registers - first)
 
     def write(self, name: str, text: str) -> Path:
         """Write one file of a peer's configuration."""
@@ -129,11 +129,15 @@ def modpoll() -> Installed:
     return Installed(pypi_versions(programs, "modpoll", "pymodbus", "paho-mqtt"), start)
 
 
+MODPOLL_BLOCK = 123
+"""It takes no more in a read."""
+
+
 def modpoll_lines(load: Load) -> Iterator[str]:
     """Yield its CSV; its one link carries the devices as unit ids."""
     for device in range(load.fleet.devices):
         yield f"device,d{device},{device + 1}\n"
-        for first, count in load.blocks():
+        for first, count in load.blocks(MODPOLL_BLOCK):
             yield f"poll,input_register,{first},{count},BE_BE\n"
             for at in range(first, first + count):
                 yield f"ref,p{at},{at},uint16,r\n"
@@ -385,7 +389,7 @@ PEERS = (
     ),
     Peer(
         "modpoll",
-        "one link, a unit id a device; polls of 125; --rate 1 --interval 0; a message a device",
+        "one link, a unit id a device; polls of 123, its most; --rate 1; a message a device",
         ("modpoll/+/data",),
         b'"p',
         modpoll,
