@@ -97,18 +97,59 @@ def spans_of(readings: Sequence[Reading]) -> list[Extent]:
     return sorted([*ordered, *more], key=lambda span: span[:4]) if more else ordered
 
 
+Key = tuple[int, object, str, tuple[int, ...]]
+
+
+class Recent:
+    """The point maps read last: devices of a kind share theirs, and each link opens them again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._read: dict[Key, tuple[Sequence[Point], list[Reading], list[Mistake]]] = {}
+
+    def of(
+        self, points: Sequence[Point], settings: Settings, numbers: tuple[int, ...]
+    ) -> tuple[list[Reading], list[Mistake]]:
+        """Return the readings of some points, and what cannot be read."""
+        key = (id(points), settings.base, settings.order, numbers)
+        found = self._read.pop(key, None)
+        if found is None:  # with `points`, so that nothing else can come to have its id
+            found = (points, *_read(points, settings, numbers))
+            self._held += len(numbers)
+        self._read[key] = found
+        while self._held > self._most:
+            oldest = next(iter(self._read))
+            self._held -= len(oldest[-1])
+            del self._read[oldest]
+        return found[1:]
+
+
+RECENT = Recent(8_192)
+"""About 3 MB."""
+
+
 def readings_of(
     device: Device, settings: Settings, numbers: Iterable[int], mistakes: list[Mistake]
 ) -> list[Reading]:
     """Read the given points of a device; what cannot be read lands in ``mistakes``."""
-    readings = []
+    readings, wrong = RECENT.of(device.points, settings, tuple(numbers))
+    mistakes.extend(wrong)
+    return list(readings)
+
+
+def _read(
+    points: Sequence[Point], settings: Settings, numbers: Iterable[int]
+) -> tuple[list[Reading], list[Mistake]]:
+    readings: list[Reading] = []
+    mistakes: list[Mistake] = []
     for number in numbers:
-        point = device.points[number]
+        point = points[number]
         try:
             readings.append(read_point(number, point, settings))
         except BadCell as bad:
             mistakes.append(bad.mistake(point.id))
-    return readings
+    return readings, mistakes
 
 
 def read_point(number: int, point: Point, settings: Settings) -> Reading:

@@ -218,7 +218,7 @@ def running(folder: Path, fleet: Fleet, server: Server, broker: Mosquitto) -> It
         Process(field_log, "run", site, "--field") as field_side,
         Process(bus_log, "bus", site / "bus" / "analytics.yaml") as bus_side,
     ):
-        wait_until(lambda: heard.samples > 0, field_log, bus_log, limit_s=120)
+        wait_until(lambda: heard.samples > 0, field_log, bus_log, limit_s=600)
         yield Running(fleet, site, server, broker, heard, field_side, bus_side)
 
 

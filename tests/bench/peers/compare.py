@@ -23,7 +23,7 @@ from bench.fleet_site import Fleet
 from bench.peers.environment import Missing
 from bench.peers.kinds import PEERS, Installed, Load, Peer
 from bench.peers.processes import Family, started
-from bench.results import meta, record
+from bench.results import meta, read, record, results_file
 from bench.subscriber import subscribed
 from brokers import Mosquitto
 from daemons import wait_until
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = {peer.name: compared(peer, options) for peer in chosen}
     for name, told in found.items():
         print(f"{name}: {told.get('version', 'left out')}; {told.get('how', told.get('left_out'))}")
-    record("peers", found)
+    record("peers", {**read(results_file()).get("peers", {}), **found})
 
 
 if __name__ == "__main__":
