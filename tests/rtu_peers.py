@@ -27,6 +27,9 @@ def whole(body: bytes) -> bytes:
     return body + crc(body)
 
 
+Say = Callable[[bytes], None]
+
+
 class RtuAsked:
     """One request, taken apart."""
 
@@ -57,7 +60,6 @@ class RtuAsked:
         )
 
 
-Say = Callable[[bytes], None]
 Answering = Callable[[RtuAsked, Say], Awaitable[None] | None]
 
 
@@ -74,6 +76,8 @@ class RtuServer:
         self.connections = 0
         self.hang_up: Callable[[], None] = lambda: None
         """Closes the newest connection."""
+        self.stray: Say = lambda data: None
+        """Puts bytes on the line unasked, at once."""
         self.noise = b""
         """What arrived and was no request."""
         self._loop = asyncio.get_running_loop()
@@ -142,6 +146,11 @@ async def on_terminals(baud: int = BAUD) -> AsyncIterator[RtuServer]:
     server, loop = RtuServer(), asyncio.get_running_loop()
     server.url = f"serial://{os.ttyname(far)}?baud={baud}"
     say = Paced(near, baud)
+
+    def stray(data: bytes) -> None:
+        os.write(near, data)
+
+    server.stray = stray
 
     def readable() -> None:
         with suppress(OSError):

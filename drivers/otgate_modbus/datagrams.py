@@ -43,7 +43,8 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """End the wire: nobody listens there."""
-        self._wire.connection_lost(exc)
+        why = in_words(exc) if isinstance(exc, OSError) else str(exc)
+        self._wire.lost(f"nobody listens there: {why}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the wire."""

@@ -182,6 +182,10 @@ class Wire(asyncio.Protocol):
         else:
             self._end(ending(exc))
 
+    def lost(self, reason: str) -> None:
+        """Take notice that there is nobody at the other end."""
+        self._end(reason)
+
     def data_received(self, data: bytes) -> None:
         """Check what arrived and go on to the next requests."""
         received_ns = self._clock()

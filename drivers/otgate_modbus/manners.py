@@ -78,12 +78,13 @@ class Rests:
         self._doubts.pop(unit, None)
         self.stirred()
 
-    def quarantine(self, unit: int) -> None:
-        """Ask for silence before ``unit`` is asked again: its reply may still come.
+    def quarantine(self, unit: int, since_s: float) -> None:
+        """Ask for silence from ``since_s`` before ``unit`` is asked again: its reply may come.
 
         Others are told from it by their number. They wait for no more than a moment.
         """
-        self._last_s = self._doubts[unit] = self._loop.time()
+        self._last_s = self._loop.time()
+        self._doubts[unit] = max(self._last_s, since_s)
         self._clear_s = self._last_s + min(SETTLE_S, self._manners.late_window_s)
 
     def due_s(self, unit: int, spacing_s: float = 0.0) -> float:

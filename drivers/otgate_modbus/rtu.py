@@ -80,13 +80,9 @@ class RtuCodec:
 
     @property
     def settled(self) -> bool:
-        """Whether a spoilt reply was the reply: it began as one, or was as long."""
+        """Whether a spoilt reply was the reply: it began as one, and was as long as one can be."""
         ask = self._ask
-        if ask is None:
-            return True
-        return self._size >= OVERHEAD + ask.size or (
-            self._size >= OVERHEAD and _begins(self._held, ask)
-        )
+        return ask is None or (self._size >= OVERHEAD and _begins(self._held, ask))
 
     def request(self, ask: Ask) -> bytes:
         """Return the frame that asks; whatever was held is forgotten."""

@@ -80,7 +80,6 @@ class RtuWire:
         self.transaction = 0
         self._clock = clock
         self._timing = timing
-        self._late_s = manners.late_window_s
         self._port: Port | None = None
         self._redial: Callable[[], Awaitable[Port]] = _nowhere
         self._is_network = False
@@ -163,18 +162,12 @@ class RtuWire:
             self._port.abort()
 
     async def _asked(self, ask: Ask, poll: Poll) -> None:
-        """Ask once, and once more where the poll has its retry left and the line is clear."""
+        """Ask once, and once more after a spoilt reply where the poll has its retry left."""
         if await self._is_clear(ask, poll):
             await self._once(ask, poll)
+        spoilt = ask.answer is Missing.MISMATCHED or (ask.answer is Missing.SILENT and self._closed)
         in_time = self._loop.time() + GRAIN_S < poll.deadline
-        again = (
-            in_time
-            and not poll.retried
-            and (
-                ask.answer is Missing.MISMATCHED
-                or (ask.answer is Missing.SILENT and (self._closed or not self._is_network))
-            )
-        )
+        again = spoilt and in_time and not poll.retried
         if again and await self._is_clear(ask, poll):
             poll.retried = True
             self.counts.retries += 1
@@ -197,8 +190,9 @@ class RtuWire:
         ask.answer = Missing.SILENT
         waiter = self._waiter = self._loop.create_future()
         self.rests.asked(ask.unit)
+        in_time_s = self._loop.time() + self._airtime_s(ask) + poll.reply_s
         self._port.write(self._codec.request(ask))
-        timer = self._loop.call_at(self._patient_until_s(ask, poll), self._wake)
+        timer = self._loop.call_at(min(in_time_s, poll.deadline), self._wake)
         try:
             await waiter
         finally:
@@ -207,7 +201,7 @@ class RtuWire:
             if self._stall is not None:
                 self._stall.cancel()
                 self._stall = None
-            self._conclude(ask)
+            self._conclude(ask, in_time_s)
         if self.gone.done():
             raise LinkLost(self.gone.result())
 
@@ -216,20 +210,11 @@ class RtuWire:
         characters = REQUEST_SIZE + OVERHEAD + ask.size
         return characters * self._timing.character_s + 2 * self._timing.frame_gap_s
 
-    def _patient_until_s(self, ask: Ask, poll: Poll) -> float:
-        """Return until when a reply is waited for.
+    def _conclude(self, ask: Ask, in_time_s: float) -> None:
+        """Decide what the line needs before the next request.
 
-        Half as long as usual, if a quarantine and the retry fit into the rest. Over a network the
-        retry would take a new connection, so silence does not spend it there.
+        ``in_time_s`` is until when a reply is not late, though nobody may wait for it any more.
         """
-        now, airtime_s = self._loop.time(), self._airtime_s(ask)
-        usual_s = min(poll.deadline, now + airtime_s + poll.reply_s)
-        half_s = now + airtime_s + poll.patience_s
-        fits = half_s + self._late_s + airtime_s + poll.patience_s / 2 < poll.deadline
-        return half_s if fits and not poll.retried and not self._is_network else usual_s
-
-    def _conclude(self, ask: Ask) -> None:
-        """Decide what the line needs before the next request."""
         if ask.answer is Missing.SILENT and self._codec.begun:
             self._stalled()
         self._codec.forget()
@@ -239,7 +224,7 @@ class RtuWire:
             self._owed = {key for key in self._owed if key[0] != ask.unit}  # a unit keeps to order
         elif not self._closed and (ask.answer is Missing.SILENT or not self._settled):
             self._owed.add(_key(ask))
-            self.rests.quarantine(ask.unit)
+            self.rests.quarantine(ask.unit, in_time_s)
 
     def _stalled(self) -> None:
         """Give up a reply that is spoilt, or that stopped in its midst."""

@@ -130,7 +130,7 @@ async def test_a_closed_udp_port_loses_the_link() -> None:
         probe.bind((LOOPBACK, 0))
         url = f"udp://{LOOPBACK}:{probe.getsockname()[1]}"
     async with sessions(at(url)) as (bench,):
-        with pytest.raises(LinkLost):
+        with pytest.raises(LinkLost, match="nobody listens there: Connection refused"):
             await bench.scan()
 
 
