@@ -174,7 +174,8 @@ class Codec:
                 self._unasked()
                 continue
             ask.answer = self._checked(ask, data[start + 6 : at])
-            self._settle(ask)
+            if ask in self._pending.values():
+                self._settle(ask)
             answered.append(ask)
         self._rest = data[at:] if at else data
         return answered
@@ -209,9 +210,8 @@ class Codec:
 
     def _settle(self, ask: Ask) -> None:
         """Forget the other transaction id of an ask that was retried."""
-        if self._pending:
-            for transaction in [at for at, other in self._pending.items() if other is ask]:
-                del self._pending[transaction]
+        for transaction in [at for at, other in self._pending.items() if other is ask]:
+            del self._pending[transaction]
 
 
 def _trimmed(ask: Ask, body: bytes) -> bytes:

@@ -85,7 +85,7 @@ class Run:
         numbers, bad = self._step(rows)
         if self.encoding.missing or self.encoding.lacking:
             self._mark_missing(rows, numbers, quality)
-        if bad is not None and bad.any():
+        if bad is not None and np.count_nonzero(bad):
             _mark(np.flatnonzero(bad), UNSPELLED, quality)
         for some, codes in self._known:
             strange = (numbers[some, None] != codes).all(axis=1)
@@ -210,7 +210,7 @@ class Column:
     def _decoded(self, picked: Bytes, states: Words) -> tuple[Values, Words]:
         quality = np.zeros(len(self.index), np.uint32)
         values = np.empty(len(self.index), self.value_type.dtype)
-        unread = self._unread(states) if states.any() else None
+        unread = self._unread(states) if np.count_nonzero(states) else None
         if unread is not None:
             quality |= unread
         if self.value_type is ValueType.TEXT:
@@ -290,10 +290,8 @@ class Layout:
         self, replies: Sequence[bytes | None], states: Sequence[int], received_ns: int
     ) -> list[Batch]:
         """Decode one reply and one quality per block; a block without a reply gives None."""
-        raw = b"".join(
-            empty if reply is None else reply
-            for reply, empty in zip(replies, self._empty, strict=True)
-        )
+        pairs = zip(replies, self._empty, strict=True)
+        raw = b"".join([empty if reply is None else reply for reply, empty in pairs])
         if self._last != (raw, states) or any(column.torn for column in self._columns):
             self._last = (raw, states)
             received, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
@@ -392,7 +390,7 @@ def _mark(rows: NDArray[np.intp], word: int, quality: Words) -> None:
 
 def _mark_unbounded(values: Values, quality: Words) -> None:
     finite = np.isfinite(values)
-    if finite.all():
+    if np.count_nonzero(finite) == len(finite):
         return
     unmarked = quality & np.uint32(Quality.NO_VALUE) == 0
     quality[unmarked & np.isnan(values)] |= np.uint32(NO_NUMBER)

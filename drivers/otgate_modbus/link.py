@@ -86,6 +86,9 @@ class Exchange:
     def answered(self, ask: Ask) -> None:
         """Take an answer to what is under way, or late, to what was to be asked again."""
         self.left -= 1
+        if self.under_way and self.under_way[0] is ask:  # nearly always: in the order of asking
+            del self.under_way[0]
+            return
         for row in (self.under_way, self.queue):
             if ask in row:
                 row.remove(ask)
@@ -310,7 +313,8 @@ class Wire(asyncio.Protocol):
             self._retry(exchange)
             return
         exchange.answered(ask)
-        exchange.poll.over = exchange.poll.over or stops(ask.answer)
+        if type(ask.answer) is not bytes and stops(ask.answer):
+            exchange.poll.over = True
         if not exchange.left or exchange.poll.over:
             exchange.finish()
 

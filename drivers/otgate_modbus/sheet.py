@@ -117,7 +117,7 @@ class Group:
     @property
     def sound(self) -> bool:
         """Whether every line was answered with data."""
-        return all(type(line.ask.answer) is bytes for line in self.lines)
+        return all([type(line.ask.answer) is bytes for line in self.lines])  # noqa: C419  a third
 
     @property
     def heard(self) -> bool:
@@ -132,14 +132,17 @@ class Group:
     def note_silence(self) -> None:
         """Remember which lines met silence, for the order of the next poll."""
         for line in self.lines:
-            line.note_silence()
+            if type(line.ask.answer) is bytes:
+                line.silent = 0
+            else:
+                line.note_silence()
 
     def begin(self, probes: Sequence[Line]) -> list[Ask]:
         """Start a poll: return what to send, refused lines only where they are probed."""
         for line in self.lines:
             line.ask.answer = Missing.NOT_ASKED
         asked = [line for line in self.lines if not line.block.refused and not line.rests()]
-        if any(line.silent for line in asked):
+        if any([line.silent for line in asked]):  # noqa: C419  a third of a generator's cost
             asked.sort(key=lambda line: line.silent)
         probed = [line for line in self.lines if line in probes] if probes else []
         return [line.ask for line in (*asked, *probed)]
