@@ -1,130 +1,32 @@
 """The prover against brute force: every point of a small world, judged by a naive reading."""
 
-import fnmatch
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, product
 from random import Random
-from typing import NamedTuple, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otgate.model import Kind, Sensitivity
 from otgate.policy.decide import Verdict
-from otgate.policy.language import Assertion, Conduit, Effect, Match, Policy, Rule, Zone
+from otgate.policy.gains import gains
+from otgate.policy.language import Assertion, Effect, Limits, Match, Policy, Rule
 from otgate.policy.prover import Prover, Undecided, Witness, refutations, space_of
-
-T = TypeVar("T")
-TAGS, ZONES, CONDUITS = ("a", "b", "c"), ("bay", "station"), ("x", "y")
-KINDS = (Kind.MEASUREMENT, Kind.STATUS, Kind.SETTING)
-LEVELS = (Sensitivity.PUBLIC, Sensitivity.INTERNAL, Sensitivity.BCSI)
-NAMES = [f"{d}/{p}" for d in ("d1", "d2", "1", "x", "d") for p in ("p1", "p", "1", "x")]
-GLOBS = st.sampled_from(
-    ["*", "d1", "d?", "?", "d1/*", "*/p1", "d?/p?", "d2/p", "p1", "*1", "*d*", "*1*", "?/?"]
+from small_world import (
+    ASSERTIONS,
+    CONDUITS,
+    LIMITS,
+    MATCHES,
+    NAMES,
+    RULES,
+    WORLD,
+    Seen,
+    crossing,
+    fits,
+    holds,
+    policies,
+    strictness,
 )
-
-
-class Seen(NamedTuple):
-    kind: Kind
-    zone: str
-    level: Sensitivity
-    tags: frozenset[str]
-
-
-SUBSETS = [frozenset(some) for size in range(4) for some in combinations(TAGS, size)]
-WORLD = [Seen(*each) for each in product(KINDS, ZONES, LEVELS, SUBSETS)]
-
-
-def some(words: Sequence[T]) -> st.SearchStrategy[frozenset[T]]:
-    return st.frozensets(st.sampled_from(words), min_size=1)
-
-
-def perhaps(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
-    return st.none() | st.none() | strategy
-
-
-MATCHES = st.builds(
-    Match,
-    kind=perhaps(some(KINDS)),
-    tags_all=st.frozensets(st.sampled_from(TAGS), max_size=2),
-    tags_any=perhaps(some(TAGS)),
-    tags_none=st.frozensets(st.sampled_from(TAGS), max_size=2),
-    zone=perhaps(some(ZONES)),
-    sensitivity=perhaps(some(LEVELS)),
-    device=perhaps(st.lists(GLOBS, min_size=1, max_size=2).map(tuple)),
-    point=perhaps(st.lists(GLOBS, min_size=1, max_size=2).map(tuple)),
-)
-RULES = st.builds(
-    Rule,
-    name=st.just("r"),
-    effect=st.sampled_from(Effect),
-    match=MATCHES,
-    why=st.just("because"),
-    conduits=perhaps(some(CONDUITS)),
-)
-ASSERTIONS = st.builds(Assertion, never=MATCHES, on=perhaps(some(CONDUITS)))
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> Policy:
-    conduits = {
-        name: Conduit(
-            name,
-            frozenset(draw(some(ZONES))),
-            "enterprise",
-            ceiling=draw(st.sampled_from(Sensitivity)),
-        )
-        for name in CONDUITS
-    }
-    zones = {zone: Zone(zone) for zone in (*ZONES, "enterprise")}
-    return Policy(
-        "p", 1, frozenset(TAGS), zones, conduits, tuple(draw(st.lists(RULES, max_size=8)))
-    )
-
-
-def globs_hold(globs: tuple[str, ...] | None, word: str) -> bool:
-    return globs is None or any(fnmatch.fnmatchcase(word, glob) for glob in globs)
-
-
-def holds(match: Match, seen: Seen) -> bool:
-    return all(
-        [
-            match.kind is None or seen.kind in match.kind,
-            match.zone is None or seen.zone in match.zone,
-            match.sensitivity is None or seen.level in match.sensitivity,
-            all(tag in seen.tags for tag in match.tags_all),
-            match.tags_any is None or any(tag in seen.tags for tag in match.tags_any),
-            not any(tag in seen.tags for tag in match.tags_none),
-        ]
-    )
-
-
-def fits(match: Match, name: str) -> bool:
-    return globs_hold(match.device, name.partition("/")[0]) and globs_hold(match.point, name)
-
-
-def open_to(conduit: Conduit, seen: Seen) -> bool:
-    return (
-        seen.zone in conduit.from_zones
-        and seen.kind not in {Kind.SETTING, Kind.CONTROL}
-        and seen.level <= conduit.ceiling
-    )
-
-
-def crossing(
-    policy: Policy, conduit: Conduit, world: Sequence[Seen], names: Sequence[str]
-) -> set[tuple[Seen, str]]:
-    """Judge every point of a world by the words of the guide, the slow and plain way."""
-    rules = [r for r in policy.rules if r.conduits is None or conduit.id in r.conduits]
-    allowed: set[tuple[Seen, str]] = set()
-    denied: set[tuple[Seen, str]] = set()
-    for rule in rules:
-        seen = [one for one in world if open_to(conduit, one) and holds(rule.match, one)]
-        called = [name for name in names if fits(rule.match, name)]
-        (allowed if rule.effect is Effect.ALLOW else denied).update(product(seen, called))
-    return allowed - denied
 
 
 def refuted_by_force(policy: Policy, assertion: Assertion) -> Iterator[str]:
@@ -136,10 +38,14 @@ def refuted_by_force(policy: Policy, assertion: Assertion) -> Iterator[str]:
             yield conduit.id
 
 
-def really(verdict: Verdict, policy: Policy, assertion: Assertion) -> bool:
+def shown(verdict: Verdict) -> tuple[Seen, str]:
     point, device = verdict.point, verdict.device
     seen = Seen(point.kind, device.zone, point.sensitivity, point.tags)
-    name = f"{device.id}/{point.id}"
+    return seen, f"{device.id}/{point.id}"
+
+
+def really(verdict: Verdict, policy: Policy, assertion: Assertion) -> bool:
+    seen, name = shown(verdict)
     return (
         holds(assertion.never, seen)
         and fits(assertion.never, name)
@@ -184,6 +90,7 @@ def refuted(policy: Policy, assertion: Assertion) -> set[str]:
 
 
 @given(st.randoms(use_true_random=False), policies(), ASSERTIONS)
+@settings(max_examples=50)
 def test_the_order_of_rules_changes_no_proof(
     random: Random, policy: Policy, assertion: Assertion
 ) -> None:
@@ -193,12 +100,14 @@ def test_the_order_of_rules_changes_no_proof(
 
 
 @given(policies(), ASSERTIONS, RULES)
+@settings(max_examples=50)
 def test_another_deny_undoes_no_proof(policy: Policy, assertion: Assertion, rule: Rule) -> None:
     denying = replace(policy, rules=(*policy.rules, replace(rule, effect=Effect.DENY)))
     assert refuted(denying, assertion) <= refuted(policy, assertion)
 
 
 @given(policies(), MATCHES, MATCHES)
+@settings(max_examples=50)
 def test_a_deny_of_what_never_may_cross_is_a_proof(
     policy: Policy, match: Match, other: Match
 ) -> None:
@@ -208,6 +117,108 @@ def test_a_deny_of_what_never_may_cross_is_a_proof(
 
 
 @given(policies(), MATCHES)
+@settings(max_examples=50)
 def test_what_is_only_allowed_crosses_where_the_guards_let_it(policy: Policy, match: Match) -> None:
     open_ = replace(policy, rules=(Rule("all", Effect.ALLOW, match, "because"),))
     assert refuted(open_, Assertion(match)) >= set(refuted_by_force(open_, Assertion(match)))
+
+
+NEWS = st.tuples(policies(), policies()) | st.builds(
+    lambda policy, rule, at: (policy, replace(policy, rules=(*policy.rules[at:], rule))),
+    policies(),
+    RULES,
+    st.integers(0, 2),
+)
+"""Two policies that share nothing, or that differ by a rule or two."""
+
+
+def by_force(old: Policy, new: Policy) -> set[tuple[str, str]]:
+    """Say what gains on which conduit: the crossing itself, or a limit."""
+    found = set()
+    for name, conduit in new.conduits.items():
+        before = old.conduits[name]
+        was, now = (
+            crossing(policy, way, WORLD, NAMES) for policy, way in ((old, before), (new, conduit))
+        )
+        if now - was:
+            found.add((name, "crosses"))
+        for point in now & was:
+            strict = strictness(new, conduit, *point)
+            found |= {
+                (name, limit)
+                for limit, amount in strictness(old, before, *point).items()
+                if strict.get(limit, 0) < amount
+            }
+    return found
+
+
+def really_gains(old: Policy, new: Policy, what: str, verdict: Verdict) -> bool:
+    point = shown(verdict)
+    before, conduit = old.conduits[verdict.conduit.id], verdict.conduit
+    was, now = (
+        bool(crossing(policy, way, [point[0]], [point[1]]))
+        for policy, way in ((old, before), (new, conduit))
+    )
+    if what == "crosses":
+        return now and not was
+    less = strictness(new, conduit, *point).get(what, 0) < strictness(old, before, *point)[what]
+    return now and was and less
+
+
+def agree_on_gains(old: Policy, new: Policy) -> None:
+    found = gains(old, new)
+    for gain in found:
+        assert isinstance(gain.answer, Witness)
+        assert really_gains(old, new, gain.what, gain.answer.verdict)
+    assert {(gain.conduit, gain.what) for gain in found} >= by_force(old, new)
+
+
+@given(NEWS)
+@settings(max_examples=50)
+def test_gains_are_found_as_by_force(both: tuple[Policy, Policy]) -> None:
+    agree_on_gains(*both)
+
+
+@pytest.mark.slow
+@given(NEWS)
+@settings(max_examples=2_000, derandomize=False)
+def test_two_thousand_pairs_of_policies_gain_as_by_force(both: tuple[Policy, Policy]) -> None:
+    agree_on_gains(*both)
+
+
+@given(policies(), RULES)
+@settings(max_examples=50)
+def test_another_deny_lets_nothing_newly_cross(policy: Policy, rule: Rule) -> None:
+    denying = replace(policy, rules=(*policy.rules, replace(rule, effect=Effect.DENY)))
+    assert gains(policy, denying) == []
+
+
+@given(st.randoms(use_true_random=False), policies())
+@settings(max_examples=50)
+def test_another_order_of_rules_is_no_gain(random: Random, policy: Policy) -> None:
+    rules = list(policy.rules)
+    random.shuffle(rules)
+    assert gains(policy, replace(policy, rules=tuple(rules))) == []
+
+
+@given(policies(), LIMITS)
+@settings(max_examples=50)
+def test_another_limit_is_no_gain(policy: Policy, limits: Limits) -> None:
+    limiting = tuple(replace(r, limits=stricter(r.limits, limits)) for r in policy.rules)
+    assert gains(policy, replace(policy, rules=limiting)) == []
+
+
+def stricter(one: Limits, other: Limits) -> Limits:
+    return Limits(
+        max(one.min_interval_s, other.min_interval_s),
+        max(one.quantize, other.quantize),
+        one.strip | other.strip,
+        one.kinds | other.kinds,
+    )
+
+
+@given(policies(), RULES)
+@settings(max_examples=50)
+def test_another_allow_makes_no_limit_less(policy: Policy, rule: Rule) -> None:
+    allowing = replace(policy, rules=(*policy.rules, replace(rule, effect=Effect.ALLOW)))
+    assert {gain.what for gain in gains(policy, allowing)} <= {"crosses"}

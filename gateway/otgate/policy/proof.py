@@ -8,7 +8,7 @@ from otgate.policy.language import Assertion, Conduit, Effect, Policy
 from otgate.policy.prover import Answer, Prover, Undecided, Witness, space_of, spoken_of
 from otgate.policy.region import Union
 from otgate.policy.sentence import said
-from otgate.policy.wording import example, rules_of, such, why_undecided, witness_json
+from otgate.policy.wording import rules_of, why_undecided, witness_json, witness_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,7 @@ def proof_lines(found: Proof) -> Iterator[str]:
     """Write what is known on one conduit."""
     if isinstance(found.answer, Witness):
         yield f"  {found.conduit.id}: crosses by {', '.join(rules_of(found.answer))}"
-        yield f"    all points of  {such(found.answer)}"
-        yield f"    for example    {example(found.answer)}"
+        yield from witness_lines(found.answer)
     elif isinstance(found.answer, Undecided):
         why, instead = why_undecided(found.answer)
         yield f"  {found.conduit.id}: cannot be told, {why}; {instead}"

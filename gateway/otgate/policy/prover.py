@@ -51,13 +51,16 @@ class Prover:
 
         ``without`` are denies that are thought away.
         """
+        return self.answer(conduit, [*asked, *self.crossing(conduit, without)])
+
+    def crossing(self, conduit: Conduit, without: Collection[Rule] = ()) -> list[Union]:
+        """Return the unions that are all that crosses ``conduit`` of what its guards let pass."""
         allowed = [
             region
             for rule in self.rules(conduit, Effect.ALLOW)
             for region in self.space.matched(rule.match)
         ]
-        refused = self.undenied(conduit, without)
-        return self.answer(conduit, [*asked, *refused, allowed])
+        return [*self.undenied(conduit, without), allowed]
 
     def answer(self, conduit: Conduit, unions: Sequence[Union]) -> Answer:
         """Return points inside the guards of ``conduit`` that are in all of ``unions``."""

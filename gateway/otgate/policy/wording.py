@@ -12,6 +12,12 @@ KIND_NAMES = tuple(map(str, KINDS))
 LEVEL_NAMES = tuple(level.name.lower() for level in LEVELS)
 
 
+def witness_lines(witness: Witness) -> Iterator[str]:
+    """Write all points of a witness, and one of them."""
+    yield f"    all points of  {such(witness)}"
+    yield f"    for example    {example(witness)}"
+
+
 def such(witness: Witness) -> str:
     """Describe all points of a witness by what they have to be; what is free is left out."""
     return "; ".join(traits_of(witness)) or "any kind, any name"

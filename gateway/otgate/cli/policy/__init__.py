@@ -3,18 +3,20 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import acl, coverage, evidence, explain, matrix, prove
+from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove
 
 DESCRIPTION = """\
 Ask a site's policy. Needs no device and no network.
 
   otgate policy explain site.yaml f3/ia
   otgate policy prove site.yaml 'never tags_any=protection on analytics'
+  otgate policy diff deployed/ proposed/ --fail-on gain
 """
 
 VERBS = (
     explain.COMMAND,
     prove.COMMAND,
+    diff.COMMAND,
     matrix.COMMAND,
     coverage.COMMAND,
     evidence.COMMAND,

@@ -1,0 +1,134 @@
+"""Which of today's points cross otherwise under another policy or another point map."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from otgate.model import Device, Point, ValueType
+from otgate.policy.crossing import Judge
+from otgate.policy.decide import Restriction, Verdict, decide
+from otgate.policy.explain import because, in_force, set_by
+from otgate.policy.language import Policy
+
+
+class Way(StrEnum):
+    """How a point's crossing changes."""
+
+    GAINS = "gains"
+    FINER = "finer"
+    COARSER = "coarser"
+    LOSES = "loses"
+
+
+class Side(NamedTuple):
+    """A policy, and the points that it is held against; ``types`` by device, one per point."""
+
+    policy: Policy
+    devices: Sequence[Device]
+    types: Mapping[str, Sequence[ValueType]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One point that crosses one conduit otherwise, and what is responsible."""
+
+    conduit: str
+    path: str
+    way: Way
+    why: str
+
+
+Crossings = Mapping[tuple[str, str], Restriction]
+"""Conduit and ``device/point`` to joined limits."""
+
+
+def changes(old: Side, new: Side) -> list[Change]:
+    """Return every point that crosses a conduit otherwise, those that gain first."""
+    before, after = crossings(old), crossings(new)
+    judged = Judged(old), Judged(new)
+    found = [
+        change(place, before.get(place), after.get(place), judged)
+        for place in dict.fromkeys([*after, *before])
+        if before.get(place) != after.get(place)
+    ]
+    return sorted(found, key=lambda one: (list(Way).index(one.way), one.conduit))
+
+
+def crossings(side: Side) -> Crossings:
+    """Return everything that crosses."""
+    judge = Judge(side.policy)
+    return {
+        (conduit, f"{device.id}/{device.points[one.point].id}"): one.restriction
+        for device in side.devices
+        for conduit, found in judge.crossings(device, side.types[device.id]).items()
+        for one in found
+    }
+
+
+class Judged:
+    """Says of single points what a side thinks of them."""
+
+    def __init__(self, side: Side) -> None:
+        self.policy = side.policy
+        self.points: Mapping[str, tuple[Device, Point, ValueType]] = {
+            f"{device.id}/{point.id}": (device, point, value_type)
+            for device in side.devices
+            for point, value_type in zip(device.points, side.types[device.id], strict=True)
+        }
+
+    def verdict(self, place: tuple[str, str]) -> Verdict | None:
+        """Return the verdict on one point, or None where there is no such conduit or point."""
+        name, path = place
+        conduit, found = self.policy.conduits.get(name), self.points.get(path)
+        return None if conduit is None or found is None else decide(self.policy, conduit, *found)
+
+    def says(self, place: tuple[str, str]) -> str:
+        """Say in half a sentence what decides about one point."""
+        if place[0] not in self.policy.conduits:
+            return "no such conduit"
+        verdict = self.verdict(place)
+        return "no such point" if verdict is None else because(verdict)
+
+
+def change(
+    place: tuple[str, str],
+    before: Restriction | None,
+    after: Restriction | None,
+    judged: tuple[Judged, Judged],
+) -> Change:
+    """Say how one point's crossing changes, and by what."""
+    old, new = judged
+    if before is None:
+        return Change(*place, Way.GAINS, f"{new.says(place)}; before: {old.says(place)}")
+    if after is None:
+        return Change(*place, Way.LOSES, f"{new.says(place)}; before: {old.says(place)}")
+    way = Way.FINER if finer(before, after) else Way.COARSER
+    return Change(*place, way, "; ".join(limit_words(old.verdict(place), new.verdict(place))))
+
+
+def finer(before: Restriction, after: Restriction) -> bool:
+    """Tell whether a limit is less than it was."""
+    return (
+        after.min_interval_s < before.min_interval_s
+        or after.quantize < before.quantize
+        or not after.strip >= before.strip
+    )
+
+
+def limit_words(before: Verdict | None, after: Verdict | None) -> Iterator[str]:
+    """Say which limits are others, and who sets them."""
+    if before is None or after is None:
+        return
+    was, now = in_force(before.restriction), in_force(after.restriction)
+    for key in dict.fromkeys([*was, *now]):
+        if was.get(key) != now.get(key):
+            setters = set_by(after, key) if key in now else ["nothing"]
+            yield f"{key} {word(was.get(key))} -> {word(now.get(key))}, by {' and '.join(setters)}"
+
+
+def word(value: float | Sequence[str] | None) -> str:
+    """Write a limit, or that there is none."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float | int) else "+".join(value)
