@@ -3,6 +3,7 @@
 import asyncio
 import os
 import struct
+import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
@@ -216,3 +217,28 @@ async def reading_units(
     """Several units of the line."""
     async with sessions(*(on(server, *points, unit=unit, **settings) for unit in units)) as made:
         yield made
+
+
+@asynccontextmanager
+async def joined(baud: int = BAUD) -> AsyncIterator[tuple[str, str]]:
+    """Two terminals as the ends of one line, which keeps its pace; yields their paths."""
+    loop = asyncio.get_running_loop()
+    pairs = [os.openpty() for _ in range(2)]
+    nears = [near for near, _ in pairs]
+    for near, far in pairs:
+        os.set_blocking(near, False)
+        tty.setraw(far)
+    for near, other in zip(nears, reversed(nears), strict=True):
+        loop.add_reader(near, carry, near, Paced(other, baud))
+    try:
+        yield os.ttyname(pairs[0][1]), os.ttyname(pairs[1][1])
+    finally:
+        for near, far in pairs:
+            loop.remove_reader(near)
+            os.close(near)
+            os.close(far)
+
+
+def carry(near: int, say: Say) -> None:
+    with suppress(OSError):
+        say(os.read(near, 4096))
