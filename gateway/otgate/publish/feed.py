@@ -21,11 +21,18 @@ class Feed:
         self._row = 0
         self._data_taken = 0
         """Since the event lane was looked into."""
+        self._dry: set[Lane] = set()
+        """Lanes whose end was seen since the last None."""
 
     def take(self) -> Item | None:
-        """Return the next item, or None when everything is read for now."""
-        lane = self._turn()
+        """Return the next item, or None when everything is read for now.
+
+        Then it is time to wait for a change, which one since the last read is as well; the take
+        after that reads again.
+        """
+        lane = None if self._exhausted else self._turn()
         if lane is None:
+            self._dry.clear()
             return None
         self._row = self._row + 1 if lane is Lane.EVENT else 0
         self._data_taken += lane is Lane.DATA
@@ -35,7 +42,13 @@ class Feed:
         """Start again from what is acknowledged, less ``seconds``."""
         for waiting in self._waiting.values():
             waiting.clear()
+        self._dry.clear()
         self._reader.rewind(seconds)
+
+    @property
+    def _exhausted(self) -> bool:
+        """Whether all that was read, up to the ends of both lanes, has been handed out."""
+        return len(self._dry) == len(Lane) and not any(self._waiting.values())
 
     def _turn(self) -> Lane | None:
         first, second = Lane.EVENT, Lane.DATA
@@ -49,6 +62,7 @@ class Feed:
         waiting = self._waiting[lane]
         if not waiting and self._worth_a_look(lane):
             waiting.extend(self._reader.read(lane))
+            (self._dry.add if self._reader.is_dry(lane) else self._dry.discard)(lane)
         return bool(waiting)
 
     def _worth_a_look(self, lane: Lane) -> bool:

@@ -17,6 +17,8 @@ class LaneReader:
 
     def __init__(self, lane: Lane, shelf: Shelf, cursor: LaneCursor) -> None:
         self.remarks: list[str] = []
+        self.dry = False
+        """Whether the last read ended because there was no more, not because it was enough."""
         self._lane = lane
         self._shelf = shelf
         self._cursor = cursor
@@ -56,9 +58,11 @@ class LaneReader:
         """
         items: list[Item] = []
         taken_bytes = 0
+        self.dry = False
         while not items or (len(items) < max_frames and taken_bytes < max_bytes):
             opened = self._opened or self._enter(items)
             if opened is None:
+                self.dry = True
                 break
             room_bytes = max(max_bytes - taken_bytes, FRAME.size)
             good = opened.next_bodies(max(max_frames - len(items), 1), room_bytes)
@@ -66,6 +70,7 @@ class LaneReader:
                 self._deliver(opened, body, items)
             taken_bytes += good.end
             if not good.bodies and not self._leave(opened):
+                self.dry = True
                 break
         return items
 

@@ -100,6 +100,10 @@ class SpoolReader:
         """
         return self._lanes[lane].read(max_frames, max_bytes)
 
+    def is_dry(self, lane: Lane) -> bool:
+        """Tell whether the last `read` of ``lane`` came to the end of what there was."""
+        return self._lanes[lane].dry
+
     def acknowledge(self, lane: Lane, epoch: int, first: int, count: int) -> None:
         """Take ``count`` samples from ``first`` on as done with: a frame's, or a gap's."""
         self._cursors[lane].acknowledge(epoch, first, first + count)

@@ -12,9 +12,14 @@ from publishing import Feeder
 
 
 class Counting(OperatingSystem):
-    """Counts how often a directory is listed."""
+    """Counts how often a directory is listed, and how often a file is read."""
 
     listings = 0
+    reads = 0
+
+    def pread(self, descriptor: int, size: int, offset: int) -> bytes:
+        self.reads += 1
+        return super().pread(descriptor, size, offset)
 
     def names(self, path: Path) -> list[str]:
         self.listings += 1
@@ -69,3 +74,38 @@ def test_an_empty_event_lane_costs_little(feeder: Feeder, feed: Feed, files: Cou
     feeder.close()
     assert len(lanes(feed)) == 60
     assert files.listings < 30
+
+
+def test_lanes_that_were_read_to_their_ends_are_not_looked_into_again_at_once(
+    feeder: Feeder, feed: Feed, files: Counting
+) -> None:
+    feeder.measure()
+    feeder.close()
+    while not isinstance(feed.take(), Frame):
+        pass
+    reads = files.reads
+    assert feed.take() is None
+    assert files.reads == reads
+
+
+def test_what_came_meanwhile_is_taken_after_the_wait_for_a_change(
+    feeder: Feeder, feed: Feed
+) -> None:
+    feeder.measure()
+    feeder.writer.close()
+    while not isinstance(feed.take(), Frame):
+        pass
+    later = Feeder(feeder.directory, feeder.catalog)
+    later.measure()
+    later.close()
+    assert feed.take() is None
+    assert len(lanes(feed)) == 1
+
+
+def test_a_rewind_starts_again_at_once(feeder: Feeder, feed: Feed) -> None:
+    feeder.measure()
+    feeder.close()
+    while not isinstance(feed.take(), Frame):
+        pass
+    feed.rewind(0.0)
+    assert len(lanes(feed)) == 1
