@@ -36,6 +36,8 @@ class Bisection:
         self._rechecks: deque[Recheck] = deque()
         self.may_doubt = True
         """Whether what is not answered may be searched; False once that led nowhere."""
+        self._taught = False
+        """Whether a trial ended while reads were being narrowed."""
         self._tried: dict[Cut, Parted] = {}
         """The cuts that the trials under way are about, and those that they will explain."""
 
@@ -44,7 +46,15 @@ class Bisection:
         self._left = REQUESTS_PER_POLL
 
     async def narrow(self, sheet: Sheet, group: Group, exchange: Exchange) -> Group:
-        """Halve contested lines as far as this poll allows; return what it then consists of."""
+        """Halve contested lines as far as this poll allows; return what it then consists of.
+
+        A trial that is under way goes first: a size may explain all of them.
+        """
+        if self._trials:
+            sizes = dict(self.learned.sizes)
+            self._taught |= await self._explain(exchange)
+            if self._trials or sizes != self.learned.sizes:
+                return group
         lines = list(group.lines)
         while (at := _contested(lines)) is not None:
             parts = self._parted(sheet, lines[at])
@@ -73,7 +83,7 @@ class Bisection:
     @property
     def studying(self) -> bool:
         """Whether there is anything to find out or to try again."""
-        return bool(self.learned.search or self._rechecks)
+        return bool(self.learned.search or self._rechecks or self._taught)
 
     async def study(
         self,
@@ -86,12 +96,13 @@ class Bisection:
 
         ``lines`` are what this poll read, ``longest`` the longest reads that were answered.
         """
+        taught, self._taught = self._taught, False
         joined = self._settle(sheet, lines, longest)
         explained = await self._explain(exchange)
-        return await self._recheck(exchange) or explained or joined
+        return await self._recheck(exchange) or explained or joined or taught
 
     def _settle(self, sheet: Sheet, lines: Sequence[Line], longest: Mapping[Measure, int]) -> bool:
-        """End a search whose every part is now answered or refused; True if reads may join again.
+        """End searches whose every part is now answered or refused; True if reads may join again.
 
         Where a read holds a refused place, that explains its refusal. Reads then go around the
         place, and the cuts made on the way to it serve nothing. What nothing explains is tried.
@@ -101,7 +112,8 @@ class Bisection:
             for cut, parted in self.learned.search.items()
             if parted.scan == sheet.scan.name and cut not in self._tried
         }
-        if not mine or not _decided(mine.values(), lines):
+        mine = _decided(mine, lines)
+        if not mine:
             return False
         unexplained = [cut for cut, parted in mine.items() if not self._explained(parted)]
         self._tried |= mine
@@ -235,6 +247,9 @@ class Bisection:
         return any(
             parted.holds(table, start, start + length)
             for table, start, length in self.learned.refused | self.learned.apart
+        ) or any(
+            table is parted.table and parted.start < start < parted.stop
+            for table, start in self.learned.cuts - self.learned.search.keys()
         )
 
     def _conclude(self, trial: Trial) -> None:
@@ -276,16 +291,18 @@ def outcome(line: Line, *, mute: bool = False) -> Outcome:
     return Outcome.REFUSED if refused else Outcome.NOTHING
 
 
-def _decided(searches: Iterable[Parted], lines: Iterable[Line]) -> bool:
-    """Say whether every read that lies in a parted one was answered or is known to be refused."""
+def _decided(searches: Mapping[Cut, Parted], lines: Iterable[Line]) -> dict[Cut, Parted]:
+    """Return those in which every read was answered or is known to be refused."""
     open_ = [
         line.block
         for line in lines
         if not line.block.alone and outcome(line) is not Outcome.ANSWERED
     ]
-    return not any(
-        parted.holds(block.table, block.start, block.stop) for parted in searches for block in open_
-    )
+    return {
+        cut: parted
+        for cut, parted in searches.items()
+        if not any(parted.holds(block.table, block.start, block.stop) for block in open_)
+    }
 
 
 def _innermost(cuts: Iterable[Cut], parted: Mapping[Cut, Parted]) -> list[Cut]:

@@ -124,6 +124,7 @@ def test_a_size_is_found_whatever_else_is_lacking(
 
 @settings(deadline=None)
 @given(maps, st.integers(1, 125))
+@example({7, 24, 25}, 1)
 def test_a_learned_size_is_one_that_the_device_takes(addresses: set[int], most: int) -> None:
     search = Search(of(addresses), Refusing(frozenset(), frozenset(), most))
     asyncio.run(search.at_rest())
