@@ -6,7 +6,7 @@ encoding lie together as a run, so that a run is a numpy view of the picked byte
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from otgate_modbus.raw import Bytes, Numbers, Step, step_for
 from otgate_modbus.reading import Reading
 from otgate_modbus.rollover import Rolling, Rollovers
 from otgate_modbus.spots import Spot, spots_of
+from otgate_modbus.stamps import milliseconds, zone_of
 from otgate_modbus.verdict import FAILED, GONE, UNSUPPORTED
 
 UNSPELLED = int(GONE | Quality.INCONSISTENT)
@@ -155,6 +156,24 @@ class TextRun(Run):
         else:
             spelled = spelled.split(b"\0", 1)[0]
         return spelled.decode(self.encoding.codec).rstrip(" ")
+
+
+class StampRun(Run):
+    """Dates: few, seldom changed, and each to be looked up in its time zone."""
+
+    def __init__(self, encoding: Encoding, spots: Sequence[Spot], column: ValueType) -> None:
+        super().__init__(encoding, spots, column)
+        self._zones = [zone_of(spot.reading.zone) for spot in spots]
+
+    def decode(self, rows: Bytes, values: Values, quality: Words) -> None:
+        """Fill this run's part of ``values`` and worsen its ``quality``."""
+        self._mark_missing(rows, values, quality)
+        for at, (registers, zone) in enumerate(zip(rows.view("<u2"), self._zones, strict=True)):
+            try:
+                values[at], doubt = milliseconds(registers[::-1].tolist(), zone)
+            except (ValueError, OverflowError):
+                doubt = Quality(UNSPELLED)
+            _mark(np.array([at]), int(doubt), quality)
 
 
 class Column:
@@ -328,6 +347,7 @@ class Layout:
         )
 
 
+RUNS: Mapping[Form, type[Run]] = {Form.TEXT: TextRun, Form.STAMP: StampRun}
 Kindred = tuple[ValueType, Encoding, bool]
 """What points of one run have in common; the last says whether they have scale factors."""
 
@@ -341,7 +361,7 @@ def _columns(
         runs[reading.value_type, reading.encoding, reading.factor is not None].append(spot)
     columns: dict[ValueType, list[tuple[Run, list[Spot]]]] = defaultdict(list)
     for (value_type, encoding, factored), spots in sorted(runs.items(), key=_widest_first):
-        make = TextRun if encoding.form is Form.TEXT else FactoredRun if factored else Run
+        make = FactoredRun if factored else RUNS.get(encoding.form, Run)
         run = make(encoding, spots, value_type)
         run.rolling = None if rollovers is None else _rolling(spots, rollovers)
         columns[value_type].append((run, spots))

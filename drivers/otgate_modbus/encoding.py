@@ -25,6 +25,7 @@ class Form(Enum):
     BCD = auto()
     MODULUS = auto()
     TEXT = auto()
+    STAMP = auto()
 
 
 class Encoding(NamedTuple):
@@ -68,6 +69,7 @@ KNOWN = {
         Encoding("flags64", Form.UNSIGNED, 8, U64, scalable=False),
         Encoding("time32", Form.UNSIGNED, 4, I64, scalable=False),
         Encoding("time64", Form.SIGNED, 8, I64, scalable=False),
+        Encoding("cp56", Form.STAMP, 8, I64, scalable=False),
         Encoding("u8_high", Form.UNSIGNED, 1, U64, half=0),
         Encoding("u8_low", Form.UNSIGNED, 1, U64, half=1),
         Encoding("i8_high", Form.SIGNED, 1, I64, half=0),
@@ -99,7 +101,7 @@ FLOATS = {2: "<e", 4: "<f", 8: "<d"}
 HELP = (
     "types are bool bits u8_high u8_low i8_high i8_low u16 i16 u32 i32 u64 i64 f16 f32 f64 "
     "bcd16 bcd32 bcd64 mod10000(2..4) string(n) latin1(n) chars(n) enum16 enum32 flags16 flags32 "
-    "flags64 time32 time64"
+    "flags64 time32 time64 cp56"
 )
 
 
@@ -141,7 +143,7 @@ def _unknown(text: str) -> BadCell:
     return BadCell("unknown-type", "type", f"`{text}` is no Modbus point type", HELP)
 
 
-WITH_WORD = frozenset({Form.UNSIGNED, Form.SIGNED, Form.BCD, Form.FLOAT})
+WITH_WORD = frozenset({Form.UNSIGNED, Form.SIGNED, Form.BCD, Form.FLOAT, Form.STAMP})
 """Forms of which some value may be said to mean "not implemented"."""
 
 
@@ -150,7 +152,7 @@ def _lacking(text: str, encoding: Encoding, words: tuple[int, ...]) -> Encoding:
     if encoding.form is Form.TEXT and not words:
         return encoding._replace(lacking=True)
     if encoding.form not in WITH_WORD:
-        help_ = "`na` goes with integers, BCD, floats, enum and flags; with texts it takes no value"
+        help_ = "`na` goes with numbers, codes, flags and times; with texts it takes no value"
         message = f"`{text}`: {encoding.name} has no value that means not implemented"
         raise BadCell("unknown-type", "type", message, help_)
     if words:

@@ -17,7 +17,10 @@ Bad = NDArray[np.bool_] | None
 Step = Callable[[Bytes], tuple[Numbers, Bad]]
 """From the rows of a run, one per point, to numbers of any numeric type."""
 
-LETTERS = {Form.UNSIGNED: "u", Form.SIGNED: "i", Form.FLOAT: "f", Form.BCD: "u", Form.BITS: "u"}
+LETTERS = {
+    Form.UNSIGNED: "u", Form.SIGNED: "i", Form.FLOAT: "f", Form.BCD: "u", Form.BITS: "u",
+    Form.STAMP: "u",
+}  # fmt: skip
 
 
 def words(rows: Bytes, encoding: Encoding) -> Numbers:

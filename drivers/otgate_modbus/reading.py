@@ -56,6 +56,8 @@ class Reading(NamedTuple):
     invert: bool
     modulus: int = 0
     """What a counter counts to before it starts again at zero; 0 where it does not."""
+    zone: str = ""
+    """Of the clock that a stamp was read from."""
     codes: Collection[int] = ()
     """The only values that an enumeration with states may have."""
     others: tuple[Span, ...] = ()
@@ -135,7 +137,12 @@ def readings_of(
     """Read the given points of a device; what cannot be read lands in ``mistakes``."""
     readings, wrong = RECENT.of(device.points, settings, tuple(numbers))
     mistakes.extend(wrong)
-    return list(readings)
+    if not device.time_zone:
+        return list(readings)
+    return [
+        each._replace(zone=device.time_zone) if each.encoding.form is Form.STAMP else each
+        for each in readings
+    ]
 
 
 def _read(
@@ -178,9 +185,9 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
         _scaled(point, encoding),
         point.invert,
         read_modulus(point, encoding),
-        _codes(point, encoding, width),
-        tuple(others),
-        _factor(number, point, encoding, settings),
+        codes=_codes(point, encoding, width),
+        others=tuple(others),
+        factor=_factor(number, point, encoding, settings),
     )
 
 
@@ -336,7 +343,7 @@ def _codes(point: Point, encoding: Encoding, width: int) -> Collection[int]:
     """Check that every state is one the point can be in; return them if it has no others."""
     if not point.states:
         return ()
-    if encoding.form in {Form.TEXT, Form.FLOAT} or point.scaled:
+    if encoding.form in {Form.TEXT, Form.FLOAT, Form.STAMP} or point.scaled:
         message = f"a point of type {encoding.name} has no states"
         if point.scaled:
             message = "a value in engineering units has no states"

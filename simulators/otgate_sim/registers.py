@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from otgate.errors import Refused
@@ -195,6 +196,8 @@ def words_of(point: Point, type_name: str) -> Callable[[Value], list[int]]:
             return decimals(point, bits // 16, lambda group: int(str(group), 16))
         case "mod":
             return decimals(point, int(argument or 2), lambda group: group)
+        case "cp":
+            return stamp
         case "string" | "latin" | "chars":
             return text(int(argument or 16), TEXTS[form])
         case _:
@@ -262,6 +265,18 @@ def decimals(
         return [spell(raw // 10_000**at % 10_000) for at in reversed(range(groups))]
 
     return words
+
+
+def stamp(value: Value) -> list[int]:
+    """Spell milliseconds since 1970, in UTC: year, month and day, hour and minute, the rest."""
+    ms = int(value)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    return [
+        moment.year - 2000,
+        moment.month << 8 | moment.day,
+        moment.hour << 8 | moment.minute,
+        ms % 60_000,
+    ]
 
 
 def text(size: int, codec: str) -> Callable[[Value], list[int]]:

@@ -1,5 +1,7 @@
 """From reply bytes to columns, without a link."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from typing import Any
 
@@ -234,6 +236,51 @@ def test_a_raw_value_outside_its_range_is_questionable() -> None:
     assert decoded(limited, "0014") == (100.0, GOOD)
     assert decoded(limited, "0018") == (125.0, Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
     assert decoded(limited, "0000") == (-25.0, Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
+
+
+DOUBTFUL = Quality.QUESTIONABLE | Quality.CLOCK_UNSYNCHRONISED
+
+
+@pytest.mark.parametrize(
+    ("payload", "order", "zone", "iso", "quality"),
+    [
+        ("001a 0b9a 0729 1532", "", "", "2026-11-26T07:41:05.426Z", GOOD),
+        ("1532 0729 0b9a 001a", "GHEFCDAB", "", "2026-11-26T07:41:05.426Z", GOOD),
+        ("001a 0b1a 0729 0000", "", "UTC", "2026-11-26T07:41:00.000Z", GOOD),
+        ("001a 0b1a 07a9 0000", "", "", "2026-11-26T07:41:00.000Z", DOUBTFUL),
+        ("001a 0b1a 0729 0000", "", "Europe/Zurich", "2026-11-26T06:41:00.000Z", GOOD),
+        ("001a 0701 0c00 0000", "", "Europe/Zurich", "2026-07-01T10:00:00.000Z", GOOD),
+        ("001a 0a19 0200 0000", "", "Europe/Zurich", "2026-10-25T00:00:00.000Z", DOUBTFUL),
+        ("001a 0a19 8200 0000", "", "Europe/Zurich", "2026-10-25T00:00:00.000Z", GOOD),
+        ("001a 031d 0200 0000", "", "Europe/Zurich", "2026-03-29T01:00:00.000Z", DOUBTFUL),
+        ("001a 031d 8200 0000", "", "Europe/Zurich", "2026-03-29T01:00:00.000Z", DOUBTFUL),
+        ("007f 0c1f 173b ea5f", "", "", "2127-12-31T23:59:59.999Z", GOOD),
+    ],
+)
+def test_a_date_in_four_registers_is_read_in_its_time_zone(
+    payload: str, order: str, zone: str, iso: str, quality: Quality
+) -> None:
+    asked = replace(device(point("a", "hr 0", "cp56", order=order)), time_zone=zone)
+    layout = layout_of(asked)
+    (batch,) = layout.decode([bytes.fromhex(payload)], (0,), 7)
+    moment = datetime.fromisoformat(iso)
+    ms = round((moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+    assert (batch.values.tolist(), batch.quality.tolist()) == ([ms], [quality])
+
+
+@pytest.mark.parametrize(
+    ("type_", "payload", "quality"),
+    [
+        ("cp56", "0000 0000 0000 0000", INCONSISTENT),
+        ("cp56", "001a 021e 0000 0000", INCONSISTENT),
+        ("cp56", "001a 0b1a 1800 0000", INCONSISTENT),
+        ("cp56", "001a 0b1a 0000 ea60", INCONSISTENT),
+        ("cp56 na", "ffff ffff ffff ffff", NOT_IMPLEMENTED),
+        ("cp56 na=0", "0000 0000 0000 0000", NOT_IMPLEMENTED),
+    ],
+)
+def test_what_is_no_date_has_no_value(type_: str, payload: str, quality: Quality) -> None:
+    assert decoded(point("a", "hr 0", type_), payload) == (0, quality)
 
 
 STRANGE = Quality.QUESTIONABLE | Quality.OUT_OF_RANGE

@@ -29,6 +29,7 @@ from otgate_modbus.encoding import Form, read_type, wire_order
         ("enum", Form.UNSIGNED, 2, ValueType.I64),
         ("flags32", Form.UNSIGNED, 4, ValueType.I64),
         ("time", Form.UNSIGNED, 4, ValueType.I64),
+        ("cp56", Form.STAMP, 8, ValueType.I64),
         ("time64", Form.SIGNED, 8, ValueType.I64),
     ],
 )
