@@ -210,10 +210,11 @@ class Wire(asyncio.Protocol):
         Raises:
             LinkLost: it is not to be had any more.
         """
-        if self._doubtful:
-            self._closed, self._doubtful = True, False
+        if self._doubtful and not self._closed:
+            self._closed = True
             self._discarded += 1
             self.close()
+        self._doubtful = False
         if self._closed:
             await self._reopened()
         await self.rests.over(unit, spacing_s)

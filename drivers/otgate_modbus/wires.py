@@ -60,7 +60,7 @@ class Stream(asyncio.Protocol):
         set_options(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, unless another connection has replaced this one."""
+        """Take bytes."""
         self._wire.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:

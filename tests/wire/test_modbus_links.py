@@ -345,6 +345,27 @@ async def test_without_ids_a_late_reply_stays_on_the_old_connection() -> None:
         assert server.connections == 2
 
 
+async def test_a_connection_that_ended_by_itself_is_not_dropped_once_more() -> None:
+    quirks = {"ignore_transaction": True}
+    async with (
+        serving() as server,
+        session(*TWO, port=server.port, quirks=quirks, timeout_s=0.2) as bench,
+    ):
+        await bench.scan()
+        server.answers = lambda _asked, _writer: None
+        with pytest.raises(TimeoutError):
+            await bench.scan()
+        idle(bench)
+        server.hang_up()
+        await until(lambda: bench.counts.closed_idle == 1)
+        server.answers = lambda asked, writer: writer.write(asked.honest())
+        assert await bench.scan() == HONEST
+        server.hang_up()
+        with pytest.raises(LinkLost):
+            async with asyncio.timeout(5):
+                await bench.session.listen(bench.got)
+
+
 async def test_bytes_behind_a_reply_are_tolerated_where_they_are_known() -> None:
     quirks = {"trailing_bytes": True}
     async with serving() as server:
