@@ -37,7 +37,9 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
     publisher = Publisher(
         reader, settings(bus, login.keys()), clock=time.time_ns, state=bus.state, login=login
     )
-    verbs = {"status": lambda: {"side": "bus", "conduit": bus.conduit, **publisher.status()}}
+    verbs: control.Verbs = {
+        "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()}
+    }
     try:
         async with control.serve(control_path, verbs):
             log.info("bus_side_started", conduit=bus.conduit, brokers=list(bus.brokers))

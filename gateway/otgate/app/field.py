@@ -2,23 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import structlog
 
-from otgate.app.catalog import catalog
+from otgate.app.administration import Administration
+from otgate.app.egress import Egress
 from otgate.app.loop import settle, trimming
 from otgate.app.outlet import Way, Ways
-from otgate.config.site import Site
-from otgate.driver import Driver, planned_types
-from otgate.model import ValueType
+from otgate.app.shutters import Shutters
+from otgate.config.site import Loaded, Site
+from otgate.driver import Driver
 from otgate.observe import control
-from otgate.policy.gate import compile_gates
-from otgate.spool.writer import Retention, SpoolState, SpoolWriter
+from otgate.spool.writer import SpoolState
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
 from otgate.together import together
@@ -39,63 +36,47 @@ log = structlog.get_logger()
 Clock = Callable[[], int]
 
 
-async def field_side(site: Site, drivers: Mapping[str, Driver], control_path: Path) -> int:
-    """Run the field side of ``site`` until cancelled.
+async def field_side(
+    site: Site,
+    drivers: Mapping[str, Driver],
+    control_path: Path,
+    reread: Callable[[], Loaded] | None = None,
+) -> int:
+    """Run the field side of ``site`` until cancelled. ``reread`` loads its files for a reload.
 
     Raises:
         SpoolUnusable: a spool cannot be written.
         Refused: the administration socket cannot be opened.
     """
     allow_all_files()
-    clock = time.time_ns
-    types = {device.id: planned_types(device, site.plans[device.id]) for device in site.devices}
-    with opened(site, types, clock) as ways:
-        outlet = Ways(ways, clock)
+    shutters = Shutters(site.state_directory, time.time_ns, time.monotonic)
+    egress = Egress(site, time.time_ns, shutters.why)
+    egress.swap(site)
+    try:
         supervisor = Supervisor(
             site.devices,
             drivers,
-            outlet,
-            clock=clock,
+            egress.outlet,
+            clock=time.time_ns,
             states=site.state_directory / "devices",
             plans=site.plans,
         )
-        verbs = {"status": lambda: status(site, supervisor, ways)}
-        async with control.serve(control_path, verbs):
+        administration = Administration(egress, supervisor, shutters, reread)
+        async with control.serve(control_path, administration.verbs):
             log.info("field_side_started", site=site.id, devices=len(site.devices))
             settle()
             await together(
                 supervisor.run(),
-                releasing(outlet),
-                living(ways, site, supervisor),
-                telling(ways),
+                releasing(egress.outlet),
+                living(egress, supervisor),
+                telling(egress),
+                shutting(egress, shutters),
                 trimming(),
+                administration.hung_up(),
             )
+    finally:
+        egress.close()
     return 0
-
-
-@contextmanager
-def opened(
-    site: Site, types: Mapping[str, Sequence[ValueType]], clock: Clock
-) -> Iterator[list[Way]]:
-    """Open one spool per conduit, each behind its compiled gate; close them all at the end."""
-    gates = compile_gates(site.policy, site.devices, types)
-    retention = Retention(
-        size_bytes=site.spool.size_mb * 1_000_000,
-        age_ns=int(site.spool.age_h * 3600e9),
-        reserve_bytes=site.spool.reserve_mb * 1_000_000,
-    )
-    with ExitStack() as stack:
-        ways = []
-        for conduit, gate in gates.items():
-            spool = SpoolWriter.open(
-                site.spool.directory / conduit,
-                catalog(site, conduit, gate, types),
-                retention,
-                clock=clock,
-            )
-            stack.callback(spool.close)
-            ways.append(Way(conduit, gate, spool))
-        yield ways
 
 
 async def releasing(outlet: Ways) -> None:
@@ -105,27 +86,39 @@ async def releasing(outlet: Ways) -> None:
         outlet.release()
 
 
-async def living(ways: Sequence[Way], site: Site, supervisor: Supervisor) -> None:
+async def living(egress: Egress, supervisor: Supervisor) -> None:
     """Write liveness to every spool each `LIVE_S`, and at once when a device's state changes."""
-    visible = {way.conduit: crossing_devices(way, site) for way in ways}
     loop = asyncio.get_running_loop()
-    before: dict[str, str] = {}
+    before: tuple[object, ...] = ()
     due = loop.time()
+    visible: Mapping[str, frozenset[str]] = {}
     while True:
         states = {device: str(now.state) for device, now in supervisor.status().items()}
-        if states != before or loop.time() >= due:
+        ways = tuple(egress.ways)
+        if before[1:] != ways:
+            visible = {way.conduit: crossing_devices(way, egress.site) for way in ways}
+        if before != (states, *ways) or loop.time() >= due:
             for way in ways:
-                way.spool.live({device: states[device] for device in visible[way.conduit]})
-            before, due = states, loop.time() + LIVE_S
+                seen = visible[way.conduit]
+                way.spool.live({one: state for one, state in states.items() if one in seen})
+            before, due = (states, *ways), loop.time() + LIVE_S
         await asyncio.sleep(LOOK_S)
 
 
-async def telling(ways: Sequence[Way]) -> None:
+async def shutting(egress: Egress, shutters: Shutters) -> None:
+    """Shut every conduit for ever once the policy has ended."""
+    while True:
+        shutters.look(egress.site.policy)
+        egress.shut_or_open()
+        await asyncio.sleep(LOOK_S)
+
+
+async def telling(egress: Egress) -> None:
     """Log for ever when a spool starts failing and when it writes again."""
     loop = asyncio.get_running_loop()
     failed_s: dict[str, float] = {}
     while True:
-        for way in ways:
+        for way in egress.ways:
             tell(way, failed_s, loop.time())
         await asyncio.sleep(LOOK_S)
 
@@ -142,31 +135,6 @@ def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
         log.info("spool_writing", conduit=way.conduit, dropped=sum(spool.dropped.values()))
 
 
-def crossing_devices(way: Way, site: Site) -> list[str]:
+def crossing_devices(way: Way, site: Site) -> frozenset[str]:
     """Return the ids of devices that have a point crossing this conduit."""
-    return [
-        site.devices[number].id for number in sorted({device for device, _ in way.gate.crossing})
-    ]
-
-
-def status(site: Site, supervisor: Supervisor, ways: Sequence[Way]) -> dict[str, Any]:
-    """Describe the field side for its administrators."""
-    return {
-        "side": "field",
-        "site": site.id,
-        "gateway": site.gateway,
-        "policy_hash": site.policy_hash,
-        "map_hash": site.map_hash,
-        "devices": {device: asdict(now) for device, now in supervisor.status().items()},
-        "conduits": {
-            way.conduit: {
-                "crossing_points": len(way.gate.crossing),
-                "withheld": way.gate.withheld,
-                "suppressed": way.gate.suppressed,
-                "latched_suppressed": way.gate.latched_suppressed,
-                "under_test": way.gate.under_test,
-                "spool": asdict(way.spool.status()),
-            }
-            for way in ways
-        },
-    }
+    return frozenset(site.devices[number].id for number in {at for at, _ in way.gate.crossing})

@@ -23,6 +23,8 @@ class Way:
     conduit: str
     gate: Gate
     spool: SpoolWriter
+    catalog_hash: str = ""
+    """Of the catalog that the spool was opened with."""
 
     def append(self, crossing: Crossing) -> int | None:
         """Write what the gate passed; return the last ticket, or None where nothing crossed."""

@@ -35,6 +35,8 @@ class Side:
 
     name: str
     arguments: Sequence[str]
+    reloads: bool = False
+    """Whether it is sent on a SIGHUP that the parent gets."""
 
 
 async def parent(sides: Sequence[Side]) -> int:
@@ -74,18 +76,28 @@ async def one_life(side: Side) -> int:
         start_new_session=True,
     )  # fmt: skip
     log.info("side_started", child=side.name, pid=process.pid)
+    loop = asyncio.get_running_loop()
+    if side.reloads:
+        loop.add_signal_handler(signal.SIGHUP, signalled, process, signal.SIGHUP)
     try:
         return await process.wait()
     finally:
+        if side.reloads:
+            loop.add_signal_handler(signal.SIGHUP, int)  # which does nothing: it must not end us
         await stopped(process)
+
+
+def signalled(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a child that may be gone."""
+    with suppress(ProcessLookupError):
+        process.send_signal(number)
 
 
 async def stopped(process: Process) -> None:
     """Ask a child that still runs to stop, and kill it if it does not within `GRACE_S`."""
     if process.returncode is not None:
         return
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
+    signalled(process, signal.SIGTERM)
     try:
         async with within(GRACE_S):
             await process.wait()

@@ -19,6 +19,7 @@ BUILT_IN = {
     "policy": "otgate.cli.policy",
     "run": "otgate.cli.run",
     "bus": "otgate.cli.bus",
+    "reload": "otgate.cli.reload",
     "status": "otgate.cli.status",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",

@@ -14,6 +14,17 @@ def site_file(given: Path) -> Path:
     return given / "site.yaml" if given.is_dir() else given
 
 
+def control_argument(parser: ArgumentParser) -> None:
+    """Add ``--control``: where the running sides have their sockets."""
+    parser.add_argument("--control", type=Path, metavar="DIR", help="directory of the sockets")
+
+
+def socket_of(site: Path, control: Path | None, side: str) -> Path:
+    """Return the administration socket of a side that runs ``site``."""
+    folder = site if site.is_dir() else site.parent
+    return (control or folder / "run") / f"{side}.sock"
+
+
 def format_argument(parser: ArgumentParser, *formats: str) -> None:
     """Add ``--format``: text, the default, json, and what else the verb prints."""
     parser.add_argument("--format", choices=["text", "json", *formats], default="text")

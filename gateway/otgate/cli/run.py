@@ -14,7 +14,8 @@ Run a site. Without --field: one field side and one bus side per bus/*.yaml besi
 under a parent that restarts a side that dies. With --field: the field side alone, as a service
 manager runs it; `otgate bus` is its counterpart in the IT zone.
 
-SIGINT or SIGTERM stops cleanly within 2 seconds. Exit 78: the configuration was refused.
+SIGINT or SIGTERM stops cleanly within 2 seconds. SIGHUP reads the site's files again, as
+`otgate reload` does. Exit 78: the configuration was refused.
 
   otgate run site.yaml
   otgate run site.yaml --field --log json
@@ -51,7 +52,7 @@ def both(options: Namespace) -> int:
     endpoints = [] if options.endpoints is None else ["--endpoints", str(options.endpoints)]
     buses = sorted((site.parent / "bus").glob("*.yaml"))
     sides = [
-        Side("field side", ["run", str(site), "--field", *endpoints, *passed]),
+        Side("field side", ["run", str(site), "--field", *endpoints, *passed], reloads=True),
         *(Side(f"bus side {bus.stem}", ["bus", str(bus), *passed]) for bus in buses),
     ]
     return run(parent(sides))
@@ -60,7 +61,8 @@ def both(options: Namespace) -> int:
 def field(options: Namespace) -> int:
     """Run the field side."""
     from otgate.app.field import field_side  # noqa: PLC0415  the parent needs none of it
-    from otgate.cli.loading import loaded  # noqa: PLC0415
+    from otgate.cli.loading import loaded, overrides  # noqa: PLC0415
+    from otgate.config.site import Loaded, load_site  # noqa: PLC0415
     from otgate.driver import installed  # noqa: PLC0415
 
     site = loaded(options.site, options.endpoints)
@@ -71,7 +73,12 @@ def field(options: Namespace) -> int:
     if options.parent is not None:
         die_with_parent(options.parent)
     directory = options.control or site.control_directory
-    return run(field_side(site, installed(), directory / "field.sock"))
+    drivers, given = installed(), overrides(options.endpoints)
+
+    def reread() -> Loaded:
+        return load_site(site_file(options.site), drivers, overrides=given)
+
+    return run(field_side(site, drivers, directory / "field.sock", reread))
 
 
 COMMAND = Command(

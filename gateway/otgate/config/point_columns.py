@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, repeat
+from operator import eq
 from typing import Any, overload
 
 from otgate.model import Kind, Point
@@ -47,6 +48,14 @@ class PointColumns(Sequence[Point]):
 
     def __len__(self) -> int:
         return self._count
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether ``other`` holds equal points in the same order."""
+        if not isinstance(other, PointColumns):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # they are looked at, and kept nowhere by value
 
     def __iter__(self) -> Iterator[Point]:
         columns = [self._varying.get(slot) or repeat(same) for slot, same in enumerate(self._blank)]

@@ -1,5 +1,6 @@
 """A policy file read, with its places kept for what is found wrong with its meaning."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +15,7 @@ from otgate.config.yaml_text import Path, Tree, read_yaml
 from otgate.model import Device, ValueType
 from otgate.policy.checks import findings
 from otgate.policy.language import Policy
+from otgate.policy.validity import warning_due
 
 
 @dataclass(slots=True)
@@ -36,11 +38,21 @@ class PolicyReading:
         """Say what the policy's meaning has wrong; with devices, what does nothing for them."""
         if self.policy is None:
             return
+        self.say_end(self.policy, found)
         named = unknown_names(self.policy, devices) if devices else ()
         for finding in (*findings(self.policy, devices, types), *named):
             weight = Severity(str(finding.severity))
             place = self.place(finding.where)
             found.say(finding.code, place, finding.message, finding.help, weight)
+
+    def say_end(self, policy: Policy, found: Diagnostics) -> None:
+        """Warn where the policy ends soon, or has ended."""
+        due = warning_due(policy, time.time_ns())
+        if due is not None:
+            ends = f"ends within {due} days" if due else "has ended: nothing crosses"
+            help_ = "let its owners review it, and write a later day"
+            place = self.tree.at("policy", "valid_until")
+            found.say("policy-end", place, f"the policy {ends}", help_, Severity.WARNING)
 
     def place(self, where: Path) -> Place:
         """Return the place of an entry; a word below a list is the item of that value."""

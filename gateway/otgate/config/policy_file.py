@@ -47,8 +47,8 @@ class TitleEntry(Entry):
     name: Name
     version: Annotated[int, Field(ge=1)]
     """Raised with every change."""
-    valid_until: NotYet = None
-    """Day after which nothing crosses. Not supported yet."""
+    valid_until: Day = ""
+    """Day after which nothing crosses, YYYY-MM-DD, UTC."""
 
 
 class VocabularyEntry(Entry):
@@ -179,6 +179,7 @@ def policy_of(file: PolicyFile) -> Policy:
         conduits={name: conduit_of(name, entry) for name, entry in file.conduits.items()},
         rules=tuple(map(rule_of, file.rules)),
         assertions=tuple(map(assertion_of, file.assertions)),
+        valid_until=file.policy.valid_until,
     )
 
 

@@ -1,7 +1,7 @@
 """The administration socket of a running side: one JSON line in, one JSON line out.
 
-A request is ``{"verb": ...}`` of at most `MAX_REQUEST` bytes; a reply is ``{"answer": ...}`` or
-``{"refused": why}``. The socket lies in a directory that
+A request is ``{"verb": ..., "arguments": {...}}`` of at most `MAX_REQUEST` bytes, data and never
+paths; a reply is ``{"answer": ...}`` or ``{"refused": why}``. The socket lies in a directory that
 only its owner and group enter, and the peer's credentials are checked besides.
 """
 
@@ -12,8 +12,10 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,32 @@ PEER = struct.Struct("3i")
 HANGS_UP = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError)
 """What ends a conversation without an answer."""
 
-Verbs = Mapping[str, Callable[[], Mapping[str, Any]]]
+TALK_LIMIT_S = 10.0
+"""How long a peer may take to ask, and to take the answer."""
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked, and by whom."""
+
+    arguments: Mapping[str, Any]
+    uid: int
+    """Of the asking process, as the kernel says."""
+
+    @property
+    def by(self) -> str:
+        """The asking user's name, or number."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return f"uid {self.uid}"
+
+
+Verb = Callable[[Request], Answer | Awaitable[Answer]]
+Verbs = Mapping[str, Verb]
+"""What may be asked. A verb raises `Refused` where it does not do what it is asked."""
 
 
 @contextmanager
@@ -57,8 +84,8 @@ async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
         with suppress(
             OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
         ):
-            async with asyncio.timeout(10):
-                reply = await answered(reader, writer, verbs)
+            reply = await answered(reader, writer, verbs)
+            async with asyncio.timeout(TALK_LIMIT_S):
                 writer.write(json.dumps(reply).encode() + b"\n")
                 await writer.drain()
         writer.close()
@@ -101,11 +128,23 @@ async def answered(
     if not permitted(peer):
         return {"refused": "not permitted: be root, this side's user, or in group otgate-admin"}
     try:
-        request = json.loads(await reader.readuntil(b"\n"))
-        verb = verbs[request["verb"]]
-    except (ValueError, KeyError, TypeError):
+        async with asyncio.timeout(TALK_LIMIT_S):
+            asked = json.loads(await reader.readuntil(b"\n"))
+        verb, arguments = verbs[asked["verb"]], asked.get("arguments", {})
+        request = Request(dict(arguments), uid_of(peer))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {"refused": f"unknown request; verbs are {', '.join(sorted(verbs))}"}
-    return {"answer": verb()}
+    try:
+        answer = verb(request)
+        return {"answer": await answer if isawaitable(answer) else answer}
+    except Refused as refused:
+        return {"refused": str(refused)}
+
+
+def uid_of(peer: socket.socket) -> int:
+    """Return the user of the process at the other end."""
+    _, uid, _ = PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size))
+    return int(uid)
 
 
 def permitted(peer: socket.socket) -> bool:
@@ -120,7 +159,7 @@ def permitted(peer: socket.socket) -> bool:
         return False
 
 
-def ask(path: Path, verb: str, *, timeout_s: float = 5.0) -> dict[str, Any]:
+def ask(path: Path, verb: str, *, timeout_s: float = 5.0, **arguments: object) -> dict[str, Any]:
     """Send one verb to the side that listens at ``path`` and return its reply.
 
     Raises:
@@ -130,7 +169,7 @@ def ask(path: Path, verb: str, *, timeout_s: float = 5.0) -> dict[str, Any]:
         with short_path(path) as name, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(name)
-            connection.sendall(json.dumps({"verb": verb}).encode() + b"\n")
+            connection.sendall(json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 reply = json.loads(stream.readline(MAX_REPLY))
     except (OSError, ValueError) as error:

@@ -46,7 +46,9 @@ class Gate:
         """Samples that did not cross: denied, or of another type than their point's."""
         self.under_test = 0
         """Samples under test that were dropped."""
-        self._parts: dict[tuple[str, ValueType], Part] = {}
+        self._suppressed = self._latched_suppressed = 0
+        """By gates that this one took the place of."""
+        self.parts: dict[tuple[str, ValueType], Part] = {}
         self._paces: list[tuple[Part, Pace]] = []
         self._drops_tests = conduit.test is UnderTest.DROP
 
@@ -61,23 +63,41 @@ class Gate:
                 for catalog_number, crossing in enumerate(found, first)
                 if crossing.value_type is value_type
             }
-            part = self._parts[device.id, value_type] = Part(device, value_type, share)
+            part = self.parts[device.id, value_type] = Part(device, value_type, share)
             if part.pace is not None:
                 self._paces.append((part, part.pace))
 
     @property
     def suppressed(self) -> int:
         """Samples that an interval kept back and a newer one replaced."""
-        return sum(pace.suppressed for _, pace in self._paces)
+        return self._suppressed + sum(pace.suppressed for _, pace in self._paces)
 
     @property
     def latched_suppressed(self) -> int:
         """Of these, samples of points that latch."""
-        return sum(pace.latched_suppressed for _, pace in self._paces)
+        own = sum(pace.latched_suppressed for _, pace in self._paces)
+        return self._latched_suppressed + own
+
+    def inherit(self, before: "Gate") -> list[tuple[Lane, Batch]]:
+        """Take the place of ``before``: its counts, running intervals and held samples.
+
+        Return, by lane, the held samples that no interval holds any more.
+        """
+        self.withheld += before.withheld
+        self.under_test += before.under_test
+        self._suppressed = before.suppressed
+        self._latched_suppressed = before.latched_suppressed
+        return [
+            out
+            for key, part in self.parts.items()
+            if (old := before.parts.get(key)) is not None and old.pace is not None
+            for batch in part.inherit(old, old.pace)
+            for out in part.by_lane(batch)
+        ]
 
     def pass_(self, batch: Batch, now_ns: int) -> list[tuple[Lane, Batch]]:
         """Return what of ``batch`` crosses now, by lane; its index holds catalog numbers."""
-        part = self._parts.get((batch.device, batch.value_type))
+        part = self.parts.get((batch.device, batch.value_type))
         if part is None:
             self.withheld += len(batch)
             return []
@@ -131,6 +151,7 @@ class Part:
         self, device: Device, value_type: ValueType, found: Mapping[int, Crossing]
     ) -> None:
         points = [crossing.point for crossing in found.values()]
+        self._device = device
         limits = [crossing.restriction for crossing in found.values()]
         steps = [limit.quantize for limit in limits]
         intervals_s = [limit.min_interval_s for limit in limits]
@@ -169,6 +190,34 @@ class Part:
             self._numbered = slots, numbers
         return numbers
 
+    def inherit(self, before: "Part", pace: Pace) -> list[Batch]:
+        """Go on from the intervals of ``before``; return what they held and nothing holds here.
+
+        Points are the same by their ids. What was remembered is rounded as values are here.
+        """
+        places = {name: slot for slot, name in enumerate(before.names())}
+        shared = [(slot, places[name]) for slot, name in enumerate(self.names()) if name in places]
+        mine, theirs = np.array(shared, np.int32).reshape(-1, 2).T
+        if self.pace is None:
+            moved = np.full(len(places), -1, np.int32)
+            moved[theirs] = mine
+            held = pace.held_at(theirs)
+            return [self._rounded(batch.renumbered(moved[batch.index])) for batch in held]
+        self.pace.inherit(pace, mine, theirs)
+        if self.steps is not None:
+            for column in (self.pace.value, self.pace.held_value):
+                column[mine] = self.steps.rounded(mine, column[mine])
+        return []
+
+    def names(self) -> list[str]:
+        """Return the ids of the points, by slot."""
+        return [self._device.points[int(number)].id for number in np.flatnonzero(self.slots >= 0)]
+
+    def _rounded(self, batch: Batch) -> Batch:
+        if self.steps is not None:
+            batch.values = self.steps.rounded(batch.index, batch.values)
+        return batch
+
     def by_lane(self, batch: Batch) -> list[tuple[Lane, Batch]]:
         """Split ``batch`` by lane and number its points as the catalog does."""
         numbered = batch.renumbered(self.numbers_of(batch.index))
@@ -193,18 +242,18 @@ class Places(Sequence[tuple[int, int]]):
     """Pairs of device and point number, held in eight bytes each."""
 
     def __init__(self) -> None:
-        self._devices, self._points = array("i"), array("i")
+        self._devices, self.points = array("i"), array("i")
 
     def extend(self, device: int, points: Sequence[int]) -> None:
         """Add points of one device."""
         self._devices.extend([device] * len(points))
-        self._points.extend(points)
+        self.points.extend(points)
 
     def __len__(self) -> int:
-        return len(self._points)
+        return len(self.points)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self._devices, self._points, strict=True)
+        return zip(self._devices, self.points, strict=True)
 
     @overload
     def __getitem__(self, number: int) -> tuple[int, int]: ...
@@ -213,4 +262,4 @@ class Places(Sequence[tuple[int, int]]):
     def __getitem__(self, number: int | slice) -> tuple[int, int] | Sequence[tuple[int, int]]:
         if isinstance(number, slice):
             return list(self)[number]
-        return self._devices[number], self._points[number]
+        return self._devices[number], self.points[number]

@@ -128,3 +128,5 @@ class Policy:
     conduits: Mapping[str, Conduit]
     rules: Sequence[Rule] = field(default=())
     assertions: Sequence[Assertion] = field(default=())
+    valid_until: str = ""
+    """Day after which nothing crosses, YYYY-MM-DD, UTC; nothing where it has no end."""

@@ -29,6 +29,12 @@ NO_CLOCK = -1
 
 SECOND_NS = 1_000_000_000
 
+STATE = (
+    "released_ns", "valued", "value", "value_ns", "quality", "held", "held_value", "held_quality",
+    "held_received_ns", "held_source_ns", "held_origin", "held_clock",
+)  # fmt: skip
+"""The columns that are a point's state."""
+
 
 class Pace:
     """The state of some points of one device and value type, numbered from 0."""
@@ -64,6 +70,20 @@ class Pace:
         self.held_origin = np.zeros(count, np.int8)
         self.held_clock = np.zeros(count, np.int8)
         self.position = np.zeros(count, np.int32)
+
+    def inherit(self, before: "Pace", mine: Index, theirs: Index) -> None:
+        """Go on for points of ``before``: those at ``theirs`` are at ``mine`` here.
+
+        An interval that runs goes on, a held sample stays held; a longer interval holds at once.
+        """
+        for column in STATE:
+            getattr(self, column)[mine] = getattr(before, column)[theirs]
+        self.latest_ns = before.latest_ns
+        self._plan_release()
+
+    def held_at(self, slots: Index) -> list[Batch]:
+        """Return the samples that are held for points at ``slots``, each as it came."""
+        return self._as_they_came(slots[self.held[slots]])
 
     def pass_(self, batch: Batch, now_ns: int) -> list[Batch]:
         """Return what of ``batch`` goes now; hold the rest. Its index numbers the points."""

@@ -220,6 +220,11 @@ class Report:
         released: Mask = self._memory.held & (now_ns - self._memory.sent_ns >= self._min_ns)
         return released
 
+    def refresh(self, now_ns: int) -> list[Batch]:
+        """Return every point as it is known, one that was never read too."""
+        self._look(now_ns)
+        return self._send(np.ones(len(self._bands), np.bool_), Origin.REFRESH, now_ns)
+
     def _repeated(self, now_ns: int) -> Mask:
         if self._refresh_ns and now_ns - self._refreshed_ns >= self._refresh_ns:
             elapsed = now_ns - self._refreshed_ns

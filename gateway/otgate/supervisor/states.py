@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -53,15 +53,29 @@ class States:
         self._writing = Lock()
         self._unwritten = ""
         """Why the last save failed, or nothing."""
-        self.of: Mapping[str, Kept] = {device: Kept(self._changed) for device in devices}
-        self._files = {
-            device: StateFile((directory or Path()) / f"{device}.json", OS) for device in self.of
-        }
+        self.of: dict[str, Kept] = {}
+        self._files: dict[str, StateFile] = {}
+        self._add(devices)
+
+    def _add(self, devices: Iterable[str]) -> list[str]:
+        """Make room for the states of ``devices``; return those that are new."""
+        new = [device for device in devices if device not in self.of]
+        for device in new:
+            self.of[device] = Kept(self._changed)
+            path = (self._directory or Path()) / f"{device}.json"
+            self._files[device] = StateFile(path, OS)
+        return new
 
     async def load(self) -> None:
         """Read what earlier runs kept; an unreadable file is an empty one, and logged."""
         if self._directory is not None:
-            await asyncio.to_thread(self._load)
+            await asyncio.to_thread(self._load, list(self.of))
+
+    async def add(self, devices: Iterable[str]) -> None:
+        """Read what earlier runs kept of devices that come while it runs."""
+        new = self._add(devices)
+        if new and self._directory is not None:
+            await asyncio.to_thread(self._load, new)
 
     async def keep(self) -> None:
         """Write what changes, until cancelled."""
@@ -95,7 +109,7 @@ class States:
         """
         if self._directory is None:
             return
-        for device, kept in self.of.items():
+        for device, kept in list(self.of.items()):
             if kept.unsaved:
                 kept.unsaved = False
                 try:
@@ -108,8 +122,9 @@ class States:
         with self._writing:  # a cancelled save leaves its thread writing
             file.write(content)
 
-    def _load(self) -> None:
-        for device, kept in self.of.items():
+    def _load(self, devices: Iterable[str]) -> None:
+        for device in devices:
+            kept = self.of[device]
             try:
                 found = json.loads(self._files[device].read())
                 kept.texts = {key: json.dumps(value) for key, value in found.items()}

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -36,6 +37,20 @@ TICKED_AT_ONCE = 100
 """Devices looked at before others get their turn on the loop."""
 
 
+Plans = Mapping[str, Sequence[Scan]]
+Key = tuple[str, Hashable]
+"""A driver, and what devices of one link have in common."""
+
+
+@dataclass(slots=True)
+class Served:
+    """A link and the task that keeps it going."""
+
+    devices: Sequence[Device]
+    line: Line
+    task: "asyncio.Task[None] | None" = None
+
+
 class Supervisor:
     """Keeps every device read, and publishes when it is not.
 
@@ -56,17 +71,16 @@ class Supervisor:
         plans: Mapping[str, Sequence[Scan]] | None = None,
     ) -> None:
         self._pace = pace or Pace()
+        self._drivers = drivers
+        self._outlet = outlet
+        self._clock = clock
+        self._rng = rng or random.Random()  # noqa: S311 - jitter is no secret
         self._states = States(states, [device.id for device in devices])
-        plans = plans or {device.id: drivers[device.driver].plan(device) for device in devices}
-        self._watches = {
-            device.id: Watch(device, plans[device.id], outlet, clock) for device in devices
-        }
-        links = by_link(devices, drivers)
-        self._phases = phases([[device.id for device in shared] for shared in links.values()])
-        rng = rng or random.Random()  # noqa: S311 - jitter is no secret
-        self._lines = [
-            self._line(drivers[name], shared, plans, rng) for (name, _), shared in links.items()
-        ]
+        self._plans: dict[str, Sequence[Scan]] = {}
+        self._watches: dict[str, Watch] = {}
+        self._served: dict[Key, Served] = {}
+        self._changed = asyncio.Event()
+        self._place(devices, plans or self._planned(devices))
 
     def status(self) -> dict[str, DeviceStatus]:
         """Return the status of each device, by id."""
@@ -75,23 +89,94 @@ class Supervisor:
     async def run(self) -> None:
         """Keep every link going until cancelled; then close them all and return promptly."""
         await self._states.load()
-        tasks = [*self._started(), asyncio.ensure_future(self._tick())]
-        keeping = asyncio.ensure_future(self._states.keep())
-        tasks.append(keeping)
+        self._start()
+        others = [asyncio.ensure_future(self._tick()), asyncio.ensure_future(self._states.keep())]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
+            await self._attended(others)
         finally:
+            lines = [served.task for served in self._served.values() if served.task is not None]
+            await self._stopped([*lines, *others])
+
+    async def _attended(self, others: Sequence["asyncio.Future[None]"]) -> None:
+        """Wait for ever, or for what ends with an error; a line that is unusable just ends."""
+        ended: set[asyncio.Future[None]] = set()
+        while True:
+            self._changed.clear()
+            change = asyncio.create_task(self._change())
+            lines = {served.task for served in self._served.values() if served.task is not None}
+            watched = ({*others, *lines} - ended) | {change}
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            change.cancel()
+            for task in done - {change}:
+                if not task.cancelled():  # as those are that a change retires
+                    task.result()
+            ended |= done
+
+    async def _change(self) -> None:
+        await self._changed.wait()
+
+    # Changes while it runs
+
+    async def retire(self, devices: Sequence[Device], plans: Plans) -> None:
+        """Stop every link whose devices are not to be read on exactly as they are.
+
+        Nothing of a device that stops is passed on after this returns.
+        """
+        wanted = by_link(devices, self._drivers)
+        leaving = [
+            key
+            for key, served in self._served.items()
+            if list(served.devices) != wanted.get(key)
+            or any(self._plans[one.id] != plans[one.id] for one in served.devices)
+        ]
+        stopping = [self._served.pop(key) for key in leaving]
+        for served in stopping:
+            for device in served.devices:
+                self._watches.pop(device.id).retire()
+                del self._plans[device.id]
+        tasks = [served.task for served in stopping if served.task is not None]
+        if tasks:
             await self._stopped(tasks)
 
-    def _started(self) -> list["asyncio.Task[None]"]:
+    async def adopt(self, devices: Sequence[Device], plans: Plans) -> list[str]:
+        """Read ``devices``, those that are read already go on; return the ids of those begun."""
+        begun = [device.id for device in devices if device.id not in self._watches]
+        await self._states.add(begun)
+        self._place(devices, plans)
+        self._start()
+        return begun
+
+    def refresh(self, devices: Iterable[str]) -> None:
+        """Pass on every value of ``devices`` that is known, as a refresh."""
+        for device in devices:
+            if device in self._watches:
+                self._watches[device].refresh()
+
+    def _planned(self, devices: Sequence[Device]) -> Plans:
+        return {device.id: self._drivers[device.driver].plan(device) for device in devices}
+
+    def _place(self, devices: Sequence[Device], plans: Plans) -> None:
+        """Make what is needed for devices and links that are new."""
+        for device in devices:
+            if device.id not in self._watches:
+                self._plans[device.id] = plans[device.id]
+                watch = Watch(device, plans[device.id], self._outlet, self._clock)
+                self._watches[device.id] = watch
+        links = by_link(devices, self._drivers)
+        self._phases = phases([[device.id for device in shared] for shared in links.values()])
+        for key, shared in links.items():
+            if key not in self._served:
+                self._served[key] = Served(shared, self._line(self._drivers[key[0]], shared))
+
+    def _start(self) -> None:
+        """Begin every link that is not begun."""
         start_s = asyncio.get_running_loop().time()
-        gap_s = min(self._pace.link_gap_s, 1.0 / max(1, len(self._lines)))
-        return [
-            asyncio.create_task(line.run(self._phases, start_s, at * gap_s), name=line.name)
-            for at, line in enumerate(self._lines)
-        ]
+        waiting = [served for served in self._served.values() if served.task is None]
+        gap_s = min(self._pace.link_gap_s, 1.0 / max(1, len(waiting)))
+        for at, served in enumerate(waiting):
+            running = served.line.run(self._phases, start_s, at * gap_s)
+            served.task = asyncio.create_task(running, name=served.line.name)
+        self._changed.set()
 
     async def _stopped(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
         """Cancel ``tasks``; a link that does not close in time is left to itself."""
@@ -107,27 +192,24 @@ class Supervisor:
 
     async def _tick(self) -> None:
         """Look at every report about once a second, more often where an interval is short."""
-        intervals = (watch.device.reporting.min_interval_s for watch in self._watches.values())
-        shortest_s = min((interval for interval in intervals if interval > 0), default=4.0)
-        period_s = min(self._pace.tick_s, max(0.1, shortest_s / 4))
         while True:
-            await asyncio.sleep(period_s)
-            for at, watch in enumerate(self._watches.values(), 1):
+            await asyncio.sleep(self._tick_s())
+            for at, watch in enumerate(list(self._watches.values()), 1):
                 watch.tick()
                 if at % TICKED_AT_ONCE == 0:
                     await asyncio.sleep(0)
 
-    def _line(
-        self,
-        driver: Driver,
-        shared: Sequence[Device],
-        plans: Mapping[str, Sequence[Scan]],
-        rng: random.Random,
-    ) -> Line:
+    def _tick_s(self) -> float:
+        intervals = (watch.device.reporting.min_interval_s for watch in self._watches.values())
+        shortest_s = min((interval for interval in intervals if interval > 0), default=4.0)
+        return min(self._pace.tick_s, max(0.1, shortest_s / 4))
+
+    def _line(self, driver: Driver, shared: Sequence[Device]) -> Line:
         ids = [device.id for device in shared]
         states = {device: self._states.of[device] for device in ids}
-        link = Link(shared, {device: plans[device] for device in ids}, states)
-        return Line(driver, link, [self._watches[device] for device in ids], self._pace, rng)
+        link = Link(shared, {device: self._plans[device] for device in ids}, states)
+        watches = [self._watches[device] for device in ids]
+        return Line(driver, link, watches, self._pace, self._rng)
 
 
 def by_link(

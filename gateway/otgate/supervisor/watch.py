@@ -85,6 +85,14 @@ class Watch:
         """Pass on what became due by time alone."""
         self._send(self._report.tick(self._clock()))
 
+    def retire(self) -> None:
+        """Pass on nothing any more, whatever a link that does not close still brings."""
+        self._outlet = lambda _: NOTHING
+
+    def refresh(self) -> None:
+        """Pass on every value that is known, whether or not it is news."""
+        self._send(self._report.refresh(self._clock()))
+
     def skipped(self, slots: int) -> None:
         """Count slots that were not served."""
         self._status.overruns += slots

@@ -19,7 +19,7 @@ SAID = {
 
 
 async def shown(folder: Path, *options: str) -> int:
-    async with serve(folder / "run" / "field.sock", {"status": lambda: SAID}):
+    async with serve(folder / "run" / "field.sock", {"status": lambda _: SAID}):
         return await asyncio.to_thread(main, ["status", str(folder), *options])
 
 

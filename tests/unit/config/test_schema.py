@@ -59,7 +59,7 @@ def test_the_labs_points_fit_their_schema() -> None:
     ("name", "text"),
     [
         ("policy", POLICY.replace("effect: allow", "effect: permit")),
-        ("policy", POLICY.replace("version: 1}", "version: 1, valid_until: 2027-11-30}")),
+        ("policy", POLICY.replace("version: 1}", "version: 0}")),
         ("policy", POLICY.replace("from:", "form:")),
         ("bus", BUS + "password: hunter2\n"),
         ("bus", BUS.replace("config_version: 1", "config_version: 2")),

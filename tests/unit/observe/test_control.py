@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import getpass
 import json
 import os
 import socket
@@ -8,9 +9,19 @@ from pathlib import Path
 import pytest
 
 from otgate.errors import Refused
-from otgate.observe.control import MAX_REQUEST, ask, serve
+from otgate.observe.control import MAX_REQUEST, Request, Verbs, ask, serve
 
-VERBS = {"status": lambda: {"state": "fine"}}
+
+def refuse(_: Request) -> dict[str, object]:
+    raise Refused("not today")
+
+
+async def slowly(request: Request) -> dict[str, object]:
+    await asyncio.sleep(0.01)
+    return {"told": dict(request.arguments), "by": request.by}
+
+
+VERBS: Verbs = {"status": lambda _: {"state": "fine"}, "refuse": refuse, "slowly": slowly}
 
 
 async def asked(path: Path, verb: str) -> dict[str, object]:
@@ -22,14 +33,36 @@ async def test_a_verb_is_answered(tmp_path: Path) -> None:
         assert await asked(tmp_path / "side.sock", "status") == {"state": "fine"}
 
 
+async def test_arguments_and_who_asks_reach_a_verb_that_takes_its_time(tmp_path: Path) -> None:
+    async with serve(tmp_path / "side.sock", VERBS):
+        told = await asyncio.to_thread(ask, tmp_path / "side.sock", "slowly", conduit="x", deep=[1])
+        assert told == {"told": {"conduit": "x", "deep": [1]}, "by": getpass.getuser()}
+
+
+async def test_what_a_verb_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    async with serve(tmp_path / "side.sock", VERBS):
+        with pytest.raises(Refused, match="not today"):
+            await asked(tmp_path / "side.sock", "refuse")
+
+
 async def test_an_unknown_verb_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     async with serve(tmp_path / "side.sock", VERBS):
-        with pytest.raises(Refused, match="verbs are status"):
+        with pytest.raises(Refused, match="verbs are refuse, slowly, status"):
             await asked(tmp_path / "side.sock", "write")
 
 
 @pytest.mark.parametrize(
-    "junk", [b"\n", b"[]\n", b"{}\n", b"\xff\xfe\n", b'{"verb": []}\n', b"9" * 99]
+    "junk",
+    [
+        b"\n",
+        b"[]\n",
+        b"{}\n",
+        b"\xff\xfe\n",
+        b'{"verb": []}\n',
+        b"9" * 99,
+        b'{"verb": "status", "arguments": [1]}\n',
+        b'{"verb": "status", "arguments": 7}\n',
+    ],
 )
 async def test_junk_gets_an_answer_or_a_closed_connection(tmp_path: Path, junk: bytes) -> None:
     path = tmp_path / "side.sock"

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove
+from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove, stop
 
 DESCRIPTION = """\
-Ask a site's policy. Needs no device and no network.
+Ask a site's policy: needs no device and no network. Stop and start a conduit of a running site.
 
   otgate policy explain site.yaml f3/ia
   otgate policy prove site.yaml 'never tags_any=protection on analytics'
   otgate policy diff deployed/ proposed/ --fail-on gain
+  otgate policy stop site.yaml analytics
 """
 
 VERBS = (
@@ -21,6 +22,8 @@ VERBS = (
     coverage.COMMAND,
     evidence.COMMAND,
     acl.COMMAND,
+    stop.STOP_COMMAND,
+    stop.START_COMMAND,
 )
 """In the order that help shows them."""
 

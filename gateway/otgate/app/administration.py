@@ -1,0 +1,215 @@
+"""What an administrator may ask of a running field side, and what it answers."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import structlog
+
+from otgate.app.egress import Egress, types_of
+from otgate.app.outlet import Way
+from otgate.app.shutters import Shutters
+from otgate.config.diagnostic import Severity
+from otgate.config.render import rendered
+from otgate.config.site import Loaded, Site
+from otgate.errors import Refused
+from otgate.observe.control import Request, Verbs
+from otgate.policy.change import Change, changes, crossings
+from otgate.policy.explain import in_force
+from otgate.supervisor import Supervisor
+
+FIXED = ("id", "gateway", "state_directory", "control_directory")
+"""What of a site cannot change while it runs."""
+
+log = structlog.get_logger()
+
+
+class Administration:
+    """The verbs of a field side's administration socket."""
+
+    def __init__(
+        self,
+        egress: Egress,
+        supervisor: Supervisor,
+        shutters: Shutters,
+        reread: Callable[[], Loaded] | None,
+    ) -> None:
+        self._egress = egress
+        self._supervisor = supervisor
+        self._shutters = shutters
+        self._reread = reread
+        self._reloading = asyncio.Lock()
+        self.verbs: Verbs = {
+            "status": self.status,
+            "reload": self.reload,
+            "stop": self.stop,
+            "start": self.start,
+        }
+
+    def status(self, _: Request) -> Mapping[str, Any]:
+        """Describe the field side."""
+        egress = self._egress
+        site = egress.site
+        return {
+            "side": "field",
+            "site": site.id,
+            "gateway": site.gateway,
+            "policy_hash": site.policy_hash,
+            "map_hash": site.map_hash,
+            "valid_until": site.policy.valid_until,
+            "devices": {device: asdict(now) for device, now in self._supervisor.status().items()},
+            "conduits": {
+                way.conduit: conduit_status(way, egress.why_shut(way.conduit))
+                for way in egress.ways
+            },
+        }
+
+    # Stop and start
+
+    def stop(self, request: Request) -> Mapping[str, Any]:
+        """Let nothing cross a conduit any more, from now on and after a restart."""
+        conduit = self._conduit(request)
+        note = partial(self._shutters.stops.stop, conduit, request.by)
+        return self._shut("stop", conduit, note, request)
+
+    def start(self, request: Request) -> Mapping[str, Any]:
+        """Undo a stop."""
+        conduit = self._conduit(request)
+        return self._shut("start", conduit, partial(self._shutters.stops.start, conduit), request)
+
+    def _conduit(self, request: Request) -> str:
+        conduit = request.arguments.get("conduit")
+        known = [way.conduit for way in self._egress.ways]
+        if conduit not in known:
+            raise Refused(f"no conduit `{conduit}`; there are {', '.join(known)}")
+        return str(conduit)
+
+    def _shut(
+        self, verb: str, conduit: str, note: Callable[[], None], request: Request
+    ) -> Mapping[str, Any]:
+        unwritten = ""
+        try:
+            note()
+        except OSError as error:
+            unwritten = f"not written down, so a restart undoes it: {error.strerror}"
+        log.warning("conduit_asked", conduit=conduit, verb=verb, by=request.by)
+        changed = self._egress.shut_or_open()
+        why = self._egress.why_shut(conduit)
+        if changed and not why:
+            self._supervisor.refresh(self._supervisor.status())
+        return {"conduit": conduit, "shut": why, "remark": unwritten}
+
+    # Reload
+
+    async def reload(self, request: Request) -> Mapping[str, Any]:
+        """Read the site's files again and run by them, or refuse them and change nothing."""
+        return await self._reload(allow_gain=request.arguments.get("allow_gain") is True)
+
+    async def hung_up(self) -> None:
+        """Reload at each SIGHUP; what is refused is logged."""
+        asked = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                await self._reload(allow_gain=False)
+            except Refused as refused:
+                log.error("reload_refused", why=str(refused))  # noqa: TRY400  the reason is said
+
+    async def _reload(self, *, allow_gain: bool) -> Mapping[str, Any]:
+        if self._reread is None:
+            raise Refused("this field side was not told where its files are")
+        async with self._reloading:
+            loaded = await asyncio.to_thread(self._reread)
+            site = fit(loaded, self._egress.site)
+            found = differences(self._egress.site, site)
+            gains = [one for one in found if one.is_gain]
+            if gains and not allow_gain:
+                raise Refused(f"{told_gains(gains)}\nallow it with --allow-gain")
+            begun = await self._run_by(site, gains)
+        log.warning(
+            "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)
+        )
+        warnings = [one for one in loaded.diagnostics if one.severity is Severity.WARNING]
+        return {
+            "changes": [described(one) for one in found],
+            "devices_begun": begun,
+            "warnings": rendered(warnings) if warnings else "",
+        }
+
+    async def _run_by(self, site: Site, gains: Sequence[Change]) -> list[str]:
+        """Stop what changes, swap the gates, and begin what is new; return the devices begun.
+
+        In this order: a gate numbers a device's points as its map does.
+        """
+        await self._supervisor.retire(site.devices, site.plans)
+        self._egress.swap(site)
+        begun = await self._supervisor.adopt(site.devices, site.plans)
+        gaining = {one.path.partition("/")[0] for one in gains}
+        self._supervisor.refresh(gaining.difference(begun))
+        return begun
+
+
+def fit(loaded: Loaded, running: Site) -> Site:
+    """Return a site that the running one can become.
+
+    Raises:
+        Refused: it has errors, or differs in what only a restart can change.
+    """
+    site = loaded.site
+    if site is None:
+        raise Refused(rendered(loaded.diagnostics))
+    fixed = [name for name in FIXED if getattr(site, name) != getattr(running, name)]
+    if site.spool.directory != running.spool.directory:
+        fixed.append("spool.directory")
+    if fixed:
+        raise Refused(f"{', '.join(fixed)} changed, which takes a restart")
+    return site
+
+
+def differences(old: Site, new: Site) -> list[Change]:
+    """Return every point that crosses otherwise under ``new``."""
+    before, after = (crossings(site.policy, site.devices, types_of(site)) for site in (old, new))
+    return list(changes(before, after))
+
+
+SHOWN = 20
+
+
+def told_gains(gains: Sequence[Change]) -> str:
+    """Name what more would cross."""
+    lines = [f"more would cross: {len(gains)} point{'s' if len(gains) > 1 else ''}"]
+    lines += [f"  {one.conduit}  {one.path}  {one.what}" for one in gains[:SHOWN]]
+    lines += [f"  and {len(gains) - SHOWN} more"] if len(gains) > SHOWN else []
+    return "\n".join(lines)
+
+
+def described(change: Change) -> Mapping[str, Any]:
+    """Describe a change for a program."""
+    before, after = (
+        None if one is None else in_force(one.restriction) for one in (change.before, change.after)
+    )
+    return {
+        "conduit": change.conduit,
+        "point": change.path,
+        "what": str(change.what),
+        "before": before,
+        "after": after,
+    }
+
+
+def conduit_status(way: Way, why_shut: str) -> Mapping[str, Any]:
+    """Describe one conduit."""
+    return {
+        "shut": why_shut,
+        "crossing_points": len(way.gate.crossing),
+        "withheld": way.gate.withheld,
+        "suppressed": way.gate.suppressed,
+        "latched_suppressed": way.gate.latched_suppressed,
+        "under_test": way.gate.under_test,
+        "spool": asdict(way.spool.status()),
+    }
