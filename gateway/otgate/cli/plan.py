@@ -87,13 +87,22 @@ def link_lines(site: Site) -> Iterator[str]:
         shown = load.devices[:4]
         more = f" and {len(load.devices) - len(shown)} more" if len(load.devices) > 4 else ""
         yield f"link of {', '.join(shown)}{more}: busy {percent(load.share)} of the time"
-        yield f"  {timing(by_id[shown[0]], drivers)}"
+        yield from timings([by_id[name] for name in load.devices], drivers)
         yield from (f"  warning: {late.message}; {late.help}" for late in load.late())
 
 
 def times(scan: Scan) -> str:
     """Write how long a poll keeps the link, and the part of its period that this is."""
     return f" {seconds(busy_s(scan)):>8} {percent(busy_s(scan) / scan.period_s):>8}"
+
+
+def timings(devices: Sequence[Device], drivers: Mapping[str, Driver]) -> Iterator[str]:
+    """Write what the times of a link's devices assume; whose it is where they differ."""
+    whose: dict[str, list[str]] = {}
+    for device in devices:
+        whose.setdefault(timing(device, drivers), []).append(device.id)
+    for words, names in whose.items():
+        yield f"  {words}" if len(whose) == 1 else f"  {', '.join(names)}: {words}"
 
 
 def timing(device: Device, drivers: Mapping[str, Driver]) -> str:

@@ -46,6 +46,18 @@ def test_devices_of_one_link_are_added_up_and_warned_of(
     assert said.count("warning: ") == 1
 
 
+def test_what_devices_of_one_link_assume_differently_is_said_of_each(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slow_answers(site, 0.01)
+    text = (site / "site.yaml").read_text()
+    (site / "site.yaml").write_text(text.replace("reply_delay_s: 0.01", "reply_delay_s: 0.02", 1))
+    assert main(["plan", str(site)]) == 0
+    said = capsys.readouterr().out
+    assert "  f1: 20 ms (`reply_delay_s`) from request to reply\n" in said
+    assert "  f2: 10 ms (`reply_delay_s`) from request to reply\n" in said
+
+
 def test_a_program_is_told_the_same(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow_answers(site, 0.03)
     assert main(["plan", str(site), "--format", "json"]) == 0
