@@ -96,6 +96,7 @@ class Mode:
     period_s: float = PERIOD_S
     pipeline: int = 1
     scheme: str = "tcp"
+    timeout_s: float = TIMEOUT_S
 
 
 @dataclass
@@ -177,7 +178,7 @@ async def outcome_of(mode: Mode) -> Outcome:
     await rogue.start()
     points = (point("a", f"hr {A}"), point("b", f"ir {B}"))
     url = f"{mode.scheme}://{LOOPBACK}:{rogue.port}"
-    settings = Modbus.settings(url=url, timeout_s=TIMEOUT_S, pipeline=mode.pipeline)
+    settings = Modbus.settings(url=url, timeout_s=mode.timeout_s, pipeline=mode.pipeline)
     target = Device("f1", "modbus", "bay", points, {"normal": period_s}, settings)
     try:
         async with running(driver, [target], pace=replace(PACE, tick_s=period_s)) as run:

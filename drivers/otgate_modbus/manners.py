@@ -14,6 +14,10 @@ SETTLE_S = 0.05
 """Rest of a line before another unit is asked, after one that did not answer."""
 
 
+INSTANT_S = 1e-9
+"""What is left of a wait by rounding alone: no sleep is as short."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manners:
     """What the devices of one link need, taken together."""
@@ -99,7 +103,7 @@ class Rests:
 
     async def over(self, unit: int, spacing_s: float = 0.0, until_s: float | None = None) -> bool:
         """Wait until ``unit`` may be asked; return at once, with False, if ``until_s`` is first."""
-        while (wait_s := self.due_s(unit, spacing_s) - self._loop.time()) > 0:
+        while (wait_s := self.due_s(unit, spacing_s) - self._loop.time()) > INSTANT_S:
             if until_s is not None and self._loop.time() + wait_s >= until_s:
                 return False
             await asyncio.sleep(wait_s)

@@ -238,6 +238,9 @@ CONNECTIONS = {
         both=True,
         period_s=4.0,
     ),
+    "closed upon the request after a long rest": Mode(  # farewell and request met on the way
+        [(Do.CLOSE,)], Outcome("3|34", counts={"closed_idle": 1, "retries": 1}), period_s=4.0
+    ),
     "half closed between polls": Mode(
         [HONEST, (Do.HONEST, 0.5, Do.HALF_CLOSE)], dropped(CLOSED, "34|34"), both=True
     ),
