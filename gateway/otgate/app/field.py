@@ -15,7 +15,6 @@ from otgate.app.shutters import Shutters
 from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.observe import control
-from otgate.spool.writer import SpoolState
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
 from otgate.together import together
@@ -80,10 +79,11 @@ async def field_side(
 
 
 async def releasing(outlet: Ways) -> None:
-    """Release held values for ever."""
+    """Release held values for ever; look seldom whether any may be held, which a reload changes."""
     while True:
-        await asyncio.sleep(RELEASE_S)
-        outlet.release()
+        await asyncio.sleep(RELEASE_S if outlet.holds else LOOK_S)
+        if outlet.holds:
+            outlet.release()
 
 
 async def living(egress: Egress, supervisor: Supervisor) -> None:
@@ -93,7 +93,7 @@ async def living(egress: Egress, supervisor: Supervisor) -> None:
     due = loop.time()
     visible: Mapping[str, frozenset[str]] = {}
     while True:
-        states = {device: str(now.state) for device, now in supervisor.status().items()}
+        states = {device: str(state) for device, state in supervisor.states().items()}
         ways = tuple(egress.ways)
         if before[1:] != ways:
             visible = {way.conduit: crossing_devices(way, egress.site) for way in ways}
@@ -125,14 +125,14 @@ async def telling(egress: Egress) -> None:
 
 def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
     """Log an edge of a spool's state; ``failed_s`` holds when each conduit's failed last."""
-    spool = way.spool.status()
-    if spool.state is SpoolState.FAILING:
+    if error := way.spool.error:
         if way.conduit not in failed_s:
-            log.error("spool_failing", conduit=way.conduit, error=spool.error)
+            log.error("spool_failing", conduit=way.conduit, error=error)
         failed_s[way.conduit] = now_s
     elif now_s - failed_s.get(way.conduit, now_s) >= CALM_S:
         del failed_s[way.conduit]
-        log.info("spool_writing", conduit=way.conduit, dropped=sum(spool.dropped.values()))
+        dropped = sum(way.spool.status().dropped.values())
+        log.info("spool_writing", conduit=way.conduit, dropped=dropped)
 
 
 def crossing_devices(way: Way, site: Site) -> frozenset[str]:

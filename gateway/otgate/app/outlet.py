@@ -103,6 +103,11 @@ class Ways:
         ]
         return Taken(parts) if parts else NOBODY
 
+    @property
+    def holds(self) -> bool:
+        """Whether any conduit may hold samples back, to be written by `release`."""
+        return any(way.gate.holds for way in self.ways)
+
     def release(self) -> None:
         """Write held values whose minimum interval has ended."""
         now_ns = self.clock()

@@ -68,6 +68,11 @@ class Gate:
                 self._paces.append((part, part.pace))
 
     @property
+    def holds(self) -> bool:
+        """Whether an interval may hold samples back here, which `release` gives out later."""
+        return bool(self._paces)
+
+    @property
     def suppressed(self) -> int:
         """Samples that an interval kept back and a newer one replaced."""
         return self._suppressed + sum(pace.suppressed for _, pace in self._paces)

@@ -205,17 +205,22 @@ class SpoolWriter:
         """Do what the committer's thread does at a time, where it is driven by hand."""
         self._committer.cycle()
 
+    @property
+    def error(self) -> str:
+        """Why what is appended does not reach the disk; empty while it does."""
+        if self._committer.ended:
+            return "the thread that writes has ended"
+        errors = [_sentence(log.error) for log in self._logs.values() if log.error is not None]
+        return errors[0] if errors else ""
+
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""
-        logs = self._logs.values()
-        errors = [_sentence(log.error) for log in logs if log.error is not None]
-        if self._committer.ended:
-            errors.insert(0, "the thread that writes has ended")
+        logs, error = self._logs.values(), self.error
         inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
         return SpoolStatus(
             epoch=epoch_text(self.epoch),
-            state=SpoolState.FAILING if errors else SpoolState.WRITING,
-            error=errors[0] if errors else "",
+            state=SpoolState.FAILING if error else SpoolState.WRITING,
+            error=error,
             buffered_bytes=self._taken_bytes - self._committer.released_bytes,
             buffer_bytes=self._buffer_bytes,
             samples={lane: inbox.next_seq for lane, inbox in inboxes.items()},
@@ -315,4 +320,4 @@ def _unusable(directory: Path, error: OSError) -> SpoolUnusable:
 
 
 def _sentence(error: OSError) -> str:
-    return error.strerror or str(error)
+    return error.strerror or str(error) or type(error).__name__

@@ -13,7 +13,7 @@ from otgate.model import Device, Scan
 from otgate.supervisor.line import Line
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.states import States
-from otgate.supervisor.status import DeviceStatus
+from otgate.supervisor.status import DeviceStatus, State
 from otgate.supervisor.watch import Clock, Outlet, Watch
 
 __all__ = ["Outlet", "Supervisor"]
@@ -85,6 +85,10 @@ class Supervisor:
     def status(self) -> dict[str, DeviceStatus]:
         """Return the status of each device, by id."""
         return {device: watch.status() for device, watch in self._watches.items()}
+
+    def states(self) -> dict[str, State]:
+        """Return where each device stands, by id."""
+        return {device: watch.state for device, watch in self._watches.items()}
 
     async def run(self) -> None:
         """Keep every link going until cancelled; then close them all and return promptly."""

@@ -1,17 +1,20 @@
+import asyncio
 import errno
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from otgate.app.field import CALM_S, tell
-from otgate.app.outlet import Way
+from otgate.app.field import CALM_S, LOOK_S, releasing, tell
+from otgate.app.outlet import Way, Ways
 from otgate.model import Lane
 from otgate.policy.gate import Gate
-from otgate.policy.language import Conduit
+from otgate.policy.language import Conduit, Limits
 from otgate.spool.writer import SpoolState, SpoolWriter
+from policies import gate, point
 from spools import AMPLE, QUICK, FaultyFiles, batch, catalog
 
 
@@ -50,3 +53,36 @@ def test_a_spool_that_fails_and_recovers_is_told_once_each(way: Way, files: Faul
             tell(way, failed_s, now_s)
     assert [entry["event"] for entry in logs] == ["spool_failing", "spool_writing"]
     assert logs[0]["error"] == "No space left on device"
+
+
+class Counted(Ways):
+    """Counts how often held samples were looked for."""
+
+    def __init__(self, way: Way) -> None:
+        super().__init__([way], time.time_ns)
+        self.looks = 0
+        self.often = asyncio.Event()
+
+    def release(self) -> None:
+        self.looks += 1
+        super().release()
+        if self.looks == 3:
+            self.often.set()
+
+
+async def test_where_no_interval_holds_samples_back_none_are_looked_for(way: Way) -> None:
+    outlet = Counted(way)
+    going_on = asyncio.ensure_future(releasing(outlet))
+    await asyncio.wait([going_on], timeout=2 * LOOK_S)
+    going_on.cancel()
+    assert outlet.looks == 0
+
+
+async def test_an_interval_that_a_reload_brings_is_released_from_then_on(way: Way) -> None:
+    outlet = Counted(way)
+    going_on = asyncio.ensure_future(releasing(outlet))
+    slow = gate(point("ia"), limits=Limits(min_interval_s=60))
+    outlet.ways = [replace(way, gate=slow)]
+    async with asyncio.timeout(10):
+        await outlet.often.wait()
+    going_on.cancel()
