@@ -31,7 +31,10 @@ class Watch:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._watched: set[int] = set()
         self._descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._seen = self._listing()
+        self._stamps: Sequence[int | None] = [None for _ in directories]
+        """Of the directories when they were last listed; an equal one tells that names stayed."""
+        self._newest = [""] * len(directories)
+        self._seen = self._listing(self._stamps)
         self._listed_s = float("-inf")
         self._attach()
 
@@ -99,15 +102,25 @@ class Watch:
         if now_s - self._listed_s < LISTING_S:
             return False
         self._listed_s = now_s
-        self._attach()
-        seen, self._seen = self._seen, self._listing()
+        stamps = list(map(self._stamp, self._directories))
+        if None in stamps or stamps != self._stamps:
+            self._attach()
+        seen, self._seen = self._seen, self._listing(stamps)
+        self._stamps = stamps
         return seen != self._seen
 
-    def _listing(self) -> list[tuple[str, int]]:
+    def _stamp(self, directory: Path) -> int | None:
+        with suppress(OSError):
+            return self._files.stamp(directory)
+        return None
+
+    def _listing(self, stamps: Sequence[int | None]) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
-        for directory in self._directories:
+        for at, directory in enumerate(self._directories):
             with suppress(OSError, ValueError):
-                newest = max(self._files.names(directory))
+                if stamps[at] is None or stamps[at] != self._stamps[at]:
+                    self._newest[at] = max(self._files.names(directory))
+                newest = self._newest[at]
                 found.append((newest, self._files.size(directory / newest)))
         return found
 

@@ -4,14 +4,31 @@ from pathlib import Path
 
 import pytest
 
-from otgate.spool.files import OS
+from otgate.spool.files import OS, OperatingSystem
 from otgate.spool.watch import Watch
 
 
+class Hasty(OperatingSystem):
+    """Trusts the time of a directory at once."""
+
+    settled_ns = -1_000_000_000
+    listings = 0
+
+    def names(self, path: Path) -> list[str]:
+        self.listings += 1
+        return super().names(path)
+
+
+@pytest.fixture(params=[OS, Hasty()], ids=["names", "stamps"])
+def files(request: pytest.FixtureRequest) -> OperatingSystem:
+    found: OperatingSystem = request.param
+    return found
+
+
 @pytest.fixture
-async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
+async def watch(tmp_path: Path, files: OperatingSystem) -> AsyncIterator[Watch]:
     (tmp_path / "data").mkdir()
-    watch = Watch([tmp_path / "data", tmp_path / "absent"], OS)
+    watch = Watch([tmp_path / "data", tmp_path / "absent"], files)
     await watch.changed(0)
     yield watch
     watch.close()
@@ -97,3 +114,23 @@ async def test_a_cancelled_wait_leaves_no_reader_behind(watch: Watch, tmp_path: 
     await asyncio.gather(waiting, return_exceptions=True)
     (tmp_path / "data" / "x").write_bytes(b"1")
     assert await took_s(watch, 30) < 0.5
+
+
+async def test_a_directory_whose_time_stays_is_not_listed(tmp_path: Path) -> None:
+    files = Hasty()
+    (tmp_path / "x").write_bytes(b"1")
+    watch = Watch([tmp_path], files)
+    await watch.changed(0)
+    listings = files.listings
+    await watch.changed(1.2)
+    assert files.listings == listings
+    watch.close()
+
+
+async def test_without_inotify_a_file_that_grows_is_noticed_by_its_size(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"1")
+    watch = Watch([tmp_path], Hasty())
+    watch.close()
+    await watch.changed(0)
+    (tmp_path / "x").write_bytes(b"12")
+    assert await took_s(watch, 30) < 10
