@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from otgate.model import Device, Kind, Point
 from otgate_sim.simulation import Settings, Simulation
@@ -46,11 +47,11 @@ class Ticking:
 
 @asynccontextmanager
 async def served(
-    *devices: Device, late_s: float = 0.2
+    *devices: Device, late_s: float = 0.2, **settings: Any
 ) -> AsyncIterator[tuple[Simulation, Mapping[str, int]]]:
-    simulation = Simulation(devices, Settings(late_s=late_s))
+    simulation = Simulation(devices, Settings(late_s=late_s, **settings))
     async with simulation.serving() as urls:
-        yield simulation, {name: int(url.rsplit(":", 1)[1]) for name, url in urls.items()}
+        yield simulation, {name: urlsplit(url).port or 0 for name, url in urls.items()}
 
 
 class Client:
