@@ -149,6 +149,11 @@ class Wire(asyncio.Protocol):
         self._rest: asyncio.TimerHandle | None = None
 
     @property
+    def single(self) -> bool:
+        """Whether one request is under way at once, and no more."""
+        return self._gap_s > 0 or self._codec.single
+
+    @property
     def transaction(self) -> int:
         """The id of the last request."""
         return self._codec.transaction
@@ -230,7 +235,7 @@ class Wire(asyncio.Protocol):
             raise LinkLost(self.gone.result())
         if not asks or poll.over or self._loop.time() + GRAIN_S >= poll.deadline:
             return
-        depth = 1 if self._gap_s or poll.spacing_s or self._codec.single else depth
+        depth = 1 if self.single or poll.spacing_s else depth
         if self._closed:
             await self._reopened()
         exchange = await self._exchanged(asks, poll, depth)

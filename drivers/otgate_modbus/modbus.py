@@ -126,7 +126,8 @@ class Modbus:
         self, link: Link, device: Device, settings: Settings, wire: AnyWire
     ) -> ModbusSession:
         state = of_this(link.state[device.id], settings)
-        pipelining = Pipelining(settings.pipeline, state, alone=len(link.devices) == 1)
+        alone = len(link.devices) == 1 and not wire.single
+        pipelining = Pipelining(settings.pipeline, state, alone=alone)
         return ModbusSession(device, settings, wire, state, self._clock, pipelining)
 
     async def _prepared(self, session: ModbusSession, scans: Sequence[Scan]) -> None:

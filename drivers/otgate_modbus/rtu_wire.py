@@ -69,6 +69,8 @@ Key = tuple[int, int, int]
 class RtuWire:
     """One line. ``turn`` is held by whoever polls."""
 
+    single = True
+
     def __init__(self, clock: Callable[[], int], manners: Manners, timing: Timing) -> None:
         self._loop = asyncio.get_running_loop()
         self.turn = asyncio.Lock()

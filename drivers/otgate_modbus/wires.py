@@ -26,6 +26,10 @@ class AnyWire(Protocol):
     counts: Counts
 
     @property
+    def single(self) -> bool:
+        """Whether one request is under way at once, and no more."""
+
+    @property
     def transaction(self) -> int:
         """The id of the last request, where requests have one."""
 

@@ -7,6 +7,7 @@ import pytest
 from modbus_peers import Bench, point
 from otgate.errors import LinkLost
 from otgate.quality import Quality
+from otgate_modbus.pipelining import CALM, TRIALS
 from rtu_peers import (
     RtuAsked,
     RtuServer,
@@ -256,6 +257,13 @@ async def test_a_unit_in_quarantine_does_not_hold_up_the_others() -> None:
             async with asyncio.timeout(0.2):
                 await units[0].scan()
         assert [asked.unit for asked in server.asked] == [1, 2]
+
+
+async def test_nothing_is_proved_about_requests_at_once_on_a_line() -> None:
+    async with on_terminals() as server, reading(server, *TWO) as bench:
+        for _ in range(CALM + TRIALS + 1):
+            await bench.scan()
+        assert bench.state.get("pipeline") is None
 
 
 async def test_units_of_a_line_are_told_apart() -> None:
