@@ -59,7 +59,7 @@ def test_a_tighter_policy_holds_at_once_and_a_wider_one_takes_a_word(
     scans = said(site, "field")["devices"]["f1"]["scans"]
     before = edit(site / "policy.yaml", "tags_all: [feeder]", 'point: ["*/ia"]')
     done = otgate("reload", site)
-    assert (done.returncode, "f1/ib  loss" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "f1/ib  loses" in done.stdout) == (0, True), done.stderr
     wait_until(lambda: conduit(site)["crossing_points"] == 2)
 
     (site / "policy.yaml").write_text(before)

@@ -17,8 +17,7 @@ from otgate.config.render import rendered
 from otgate.config.site import Loaded, Site
 from otgate.errors import Refused
 from otgate.observe.control import Request, Verbs
-from otgate.policy.change import Change, changes, crossings
-from otgate.policy.explain import in_force
+from otgate.policy.changes import Change, Side, changes
 from otgate.supervisor import Supervisor
 
 FIXED = ("id", "gateway", "state_directory", "control_directory")
@@ -136,7 +135,7 @@ class Administration:
         )
         warnings = [one for one in loaded.diagnostics if one.severity is Severity.WARNING]
         return {
-            "changes": [described(one) for one in found],
+            "changes": [asdict(one) for one in found],
             "devices_begun": begun,
             "warnings": rendered(warnings) if warnings else "",
         }
@@ -173,8 +172,8 @@ def fit(loaded: Loaded, running: Site) -> Site:
 
 def differences(old: Site, new: Site) -> list[Change]:
     """Return every point that crosses otherwise under ``new``."""
-    before, after = (crossings(site.policy, site.devices, types_of(site)) for site in (old, new))
-    return list(changes(before, after))
+    before, after = (Side(site.policy, site.devices, types_of(site)) for site in (old, new))
+    return changes(before, after)
 
 
 SHOWN = 20
@@ -183,23 +182,9 @@ SHOWN = 20
 def told_gains(gains: Sequence[Change]) -> str:
     """Name what more would cross."""
     lines = [f"more would cross: {len(gains)} point{'s' if len(gains) > 1 else ''}"]
-    lines += [f"  {one.conduit}  {one.path}  {one.what}" for one in gains[:SHOWN]]
+    lines += [f"  {one.conduit}  {one.path}  {one.way}: {one.why}" for one in gains[:SHOWN]]
     lines += [f"  and {len(gains) - SHOWN} more"] if len(gains) > SHOWN else []
     return "\n".join(lines)
-
-
-def described(change: Change) -> Mapping[str, Any]:
-    """Describe a change for a program."""
-    before, after = (
-        None if one is None else in_force(one.restriction) for one in (change.before, change.after)
-    )
-    return {
-        "conduit": change.conduit,
-        "point": change.path,
-        "what": str(change.what),
-        "before": before,
-        "after": after,
-    }
 
 
 def conduit_status(way: Way, why_shut: str) -> Mapping[str, Any]:

@@ -49,7 +49,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
         yield told["warnings"]
     yield f"reloaded: {len(told['changes'])} points cross otherwise"
     for one in told["changes"]:
-        yield f"  {one['conduit']}  {one['point']}  {one['what']}"
+        yield f"  {one['conduit']}  {one['path']}  {one['way']}: {one['why']}"
     if told["devices_begun"]:
         yield f"devices begun: {', '.join(told['devices_begun'])}"
 

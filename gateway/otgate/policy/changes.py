@@ -9,7 +9,8 @@ from otgate.model import Device, Point, ValueType
 from otgate.policy.crossing import Judge
 from otgate.policy.decide import Restriction, Verdict, decide
 from otgate.policy.explain import because, in_force, set_by
-from otgate.policy.language import Policy
+from otgate.policy.language import Policy, UnderTest
+from otgate.policy.rounding import fraction
 
 
 class Way(StrEnum):
@@ -29,6 +30,10 @@ class Side(NamedTuple):
     types: Mapping[str, Sequence[ValueType]]
 
 
+MORE = frozenset({Way.GAINS, Way.FINER})
+"""What lets something cross that did not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One point that crosses one conduit otherwise, and what is responsible."""
@@ -38,9 +43,21 @@ class Change:
     way: Way
     why: str
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether something crosses that did not."""
+        return self.way in MORE
 
-Crossings = Mapping[tuple[str, str], Restriction]
-"""Conduit and ``device/point`` to joined limits."""
+
+class Crossed(NamedTuple):
+    """How a point crosses: its joined limits, and what becomes of its data under test."""
+
+    restriction: Restriction
+    test: UnderTest
+
+
+Crossings = Mapping[tuple[str, str], Crossed]
+"""By conduit and ``device/point``."""
 
 
 def changes(old: Side, new: Side) -> list[Change]:
@@ -59,7 +76,9 @@ def crossings(side: Side) -> Crossings:
     """Return everything that crosses."""
     judge = Judge(side.policy)
     return {
-        (conduit, f"{device.id}/{device.points[one.point].id}"): one.restriction
+        (conduit, f"{device.id}/{device.points[one.point].id}"): Crossed(
+            one.restriction, side.policy.conduits[conduit].test
+        )
         for device in side.devices
         for conduit, found in judge.crossings(device, side.types[device.id]).items()
         for one in found
@@ -93,8 +112,8 @@ class Judged:
 
 def change(
     place: tuple[str, str],
-    before: Restriction | None,
-    after: Restriction | None,
+    before: Crossed | None,
+    after: Crossed | None,
     judged: tuple[Judged, Judged],
 ) -> Change:
     """Say how one point's crossing changes, and by what."""
@@ -107,19 +126,30 @@ def change(
     return Change(*place, way, "; ".join(limit_words(old.verdict(place), new.verdict(place))))
 
 
-def finer(before: Restriction, after: Restriction) -> bool:
-    """Tell whether a limit is less than it was."""
+def finer(before: Crossed, after: Crossed) -> bool:
+    """Tell whether something crosses that was kept back: a limit is less, or another grid tells."""
+    was, now = before.restriction, after.restriction
     return (
-        after.min_interval_s < before.min_interval_s
-        or after.quantize < before.quantize
-        or not after.strip >= before.strip
+        now.min_interval_s < was.min_interval_s
+        or not coarsens(now.quantize, was.quantize)
+        or not now.strip >= was.strip
+        or (after.test is UnderTest.PASS and before.test is UnderTest.DROP)
     )
+
+
+def coarsens(step: float, than: float) -> bool:
+    """Tell whether values rounded to ``step`` tell no more than those rounded to ``than``."""
+    if than in {step, 0}:
+        return True
+    return step != 0 and fraction(step) % fraction(than) == 0
 
 
 def limit_words(before: Verdict | None, after: Verdict | None) -> Iterator[str]:
     """Say which limits are others, and who sets them."""
     if before is None or after is None:
         return
+    if before.conduit.test is not after.conduit.test:
+        yield f"test {before.conduit.test} -> {after.conduit.test}"
     was, now = in_force(before.restriction), in_force(after.restriction)
     for key in dict.fromkeys([*was, *now]):
         if was.get(key) != now.get(key):

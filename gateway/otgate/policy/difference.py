@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from otgate.policy.changes import Change, Side, Way, changes
+from otgate.policy.changes import Change, Side, changes
 from otgate.policy.gains import Gain, gains
 from otgate.policy.prover import Undecided, Witness
 from otgate.policy.wording import why_undecided, witness_json, witness_lines
-
-MORE = frozenset({Way.GAINS, Way.FINER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Difference:
     @property
     def gain(self) -> bool:
         """Whether more crosses, or could cross, than before."""
-        return bool(self.kinds) or any(one.way in MORE for one in self.points)
+        return bool(self.kinds) or any(one.is_gain for one in self.points)
 
 
 def difference(old: Side, new: Side) -> Difference:
