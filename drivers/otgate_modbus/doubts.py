@@ -88,6 +88,7 @@ class Doubts:
 
     def sound(self) -> None:
         """Note that everything was answered."""
+        self._bisection.may_doubt = True
         if self._closed is not None:
             self._closed = None
             self._state.put(CLOSED_KEY, None)

@@ -86,13 +86,17 @@ class Learned:
             set(self.closing),
         )
 
-    def keep_only(self, places: Collection[Place]) -> None:
-        """Forget what speaks of points that are no longer at ``places``."""
+    def keep_only(self, places: Collection[Place], scans: Collection[str]) -> None:
+        """Forget what speaks of points that are no longer at ``places``, or of other ``scans``."""
         begins = {place[:2] for place in places}
         self.refused.intersection_update(places)
         self.apart.intersection_update(places)
         self.cuts.intersection_update(begins)
-        self.search = {cut: parted for cut, parted in self.search.items() if cut in self.cuts}
+        self.search = {
+            cut: parted
+            for cut, parted in self.search.items()
+            if cut in self.cuts and parted.scan in scans
+        }
 
 
 class Of:

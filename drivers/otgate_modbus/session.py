@@ -200,7 +200,8 @@ class ModbusSession:
         if learned:
             numbers = range(len(self._device.points))
             readings = readings_of(self._device, self._settings, numbers, [])
-            learned.keep_only({span[:3] for each in readings for span in each.spans})
+            places = {span[:3] for each in readings for span in each.spans}
+            learned.keep_only(places, self._device.scans)
         return learned
 
     def _keep(self) -> None:

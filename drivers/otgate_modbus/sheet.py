@@ -89,10 +89,9 @@ class Line:
             self.silent = 0
 
     def rests(self) -> bool:
-        """Count down the polls for which it is not asked; say whether this is one."""
-        resting = self.wait > 0
-        self.wait -= resting
-        return resting
+        """Count down the polls for which it is not asked: this is one."""
+        self.wait -= 1
+        return True
 
 
 class Group:
@@ -133,7 +132,7 @@ class Group:
         """Remember which lines met silence, for the order of the next poll."""
         for line in self.lines:
             if type(line.ask.answer) is bytes:
-                line.silent = 0
+                line.silent = line.troubles = 0
             else:
                 line.note_silence()
 
@@ -141,7 +140,9 @@ class Group:
         """Start a poll: return what to send, refused lines only where they are probed."""
         for line in self.lines:
             line.ask.answer = Missing.NOT_ASKED
-        asked = [line for line in self.lines if not line.block.refused and not line.rests()]
+        asked = [
+            line for line in self.lines if not (line.block.refused or (line.wait and line.rests()))
+        ]
         if any([line.silent for line in asked]):  # noqa: C419  a third of a generator's cost
             asked.sort(key=lambda line: line.silent)
         probed = [line for line in self.lines if line in probes] if probes else []

@@ -119,18 +119,31 @@ async def test_a_device_with_one_long_read_is_not_lost_over_it() -> None:
     assert recall(state) == Learned(sizes={Measure.REGISTERS: 20})
 
 
-async def test_a_dead_device_teaches_nothing() -> None:
-    points = registers(range(50))
-    async with serving() as server, session(*points, OTHER, port=server.port, **QUICK) as bench:
+async def test_troubles_that_are_not_in_a_row_teach_nothing() -> None:
+    async with serving() as server, session(*registers(range(50)), port=server.port) as bench:
+        for _ in range(TROUBLED_POLLS + 1):
+            mute(server, most=20, code=4)
+            await good_after(bench, TROUBLED_POLLS - 1)
+            mute(server)
+            assert len(await good_after(bench, 1)) == 50
+        assert not bench.session._bisection.learned
+        assert {count for _, _, count in server.places()} == {50}
+
+
+@pytest.mark.parametrize("others", [(), (OTHER,)])
+async def test_a_dead_device_teaches_nothing(others: tuple[Point, ...]) -> None:
+    points = (*registers(range(50)), *others)
+    async with serving() as server, session(*points, port=server.port, **QUICK) as bench:
         server.answers = lambda asked, writer: None
         for _ in range(8):
             with pytest.raises(TimeoutError):
                 await bench.scan()
+        assert not bench.session._bisection.learned
         mute(server)
-        assert len(await good_after(bench, 2)) == 51
+        assert len(await good_after(bench, 2)) == len(points)
         server.places()
         await bench.scan()
-        assert server.places() == [(3, 0, 50), (4, 0, 1)]
+        assert len(server.places()) == 1 + len(others)
         assert not recall(bench.state)
 
 
@@ -144,6 +157,8 @@ async def test_a_device_that_fails_as_a_whole_is_left_as_it_is() -> None:
         assert server.places() == [(3, 0, 60), (4, 0, 1)] * 3
         mute(server)
         assert len(await good_after(bench, 1)) == 61
+        mute(server, 17, code=4)
+        assert len(await good_after(bench, 6)) == 60
 
 
 async def test_as_many_places_are_read_apart_as_are_worth_it() -> None:

@@ -63,13 +63,20 @@ def test_what_is_no_longer_in_the_map_is_forgotten() -> None:
         {Measure.REGISTERS: 40},
         {(Table.HR, 15): parted, (Table.HR, 30): parted},
     )
-    learned.keep_only({(Table.HR, 15, 1), (Table.HR, 7, 1), (Table.HR, 9, 1)})
+    places = {(Table.HR, 15, 1), (Table.HR, 7, 1), (Table.HR, 9, 1)}
+    learned.keep_only(places, {"fast": 1.0})
     assert learned == Learned(
         {(Table.HR, 15)},
         {(Table.HR, 9, 1)},
         {Measure.REGISTERS: 40},
         {(Table.HR, 15): parted},
     )
+
+
+def test_a_search_of_a_scan_that_is_gone_ends() -> None:
+    learned = Learned({(Table.HR, 15)}, search={(Table.HR, 15): Parted("fast", Table.HR, 0, 40)})
+    learned.keep_only({(Table.HR, 15, 1)}, {"slow": 1.0})
+    assert learned == Learned({(Table.HR, 15)})
 
 
 def test_what_was_learned_of_another_device_is_forgotten() -> None:
