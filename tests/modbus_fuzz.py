@@ -2,10 +2,13 @@
 
 import random
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from mutations import Mutations
 from otgate_modbus.codec import LONGEST, UNASKED, Ask, Codec, FramingLost, Identify, Missing
+from otgate_modbus.datagrams import DatagramCodec
 from otgate_modbus.rtu import RtuCodec, framed
 
 ADU = Mutations(bytes((0, 1, 2, 3, 4, 0x0E, 0x2B, 0x7F, 0x80, 0x83, 0xFE, 0xFF)))
@@ -44,13 +47,17 @@ class Victim:
     """The client's end of a TCP connection, opened anew whenever it gives the old one up."""
 
     chance: random.Random
-    codec: Codec = field(default_factory=Codec)
+    make: Callable[[], Codec] = Codec
+    codec: Codec = field(init=False)
     lost: int = 0
     answered: int = 0
     pending: list[tuple[int, Ask]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.codec = self.make()
+
     def ask(self) -> None:
-        for _ in range(self.chance.randrange(1, 9)):
+        for _ in range(1 if self.codec.single else self.chance.randrange(1, 9)):
             ask = question(self.chance)
             transaction = struct.unpack_from(">H", self.codec.request(ask))[0]
             self.pending.append((transaction, ask))
@@ -81,14 +88,22 @@ class Victim:
                 assert self.codec.counts.late <= self.codec.counts.requests + UNASKED
         except FramingLost:
             self.lost += 1
-            self.codec = Codec()
+            self.codec = self.make()
         else:
             self.codec.forget()
 
 
-def run(seed: int, rounds: int) -> Victim:
+KINDS: Mapping[str, Callable[[], Codec]] = {
+    "plain": Codec,
+    "ignoring ids": partial(Codec, ignore_transaction=True),
+    "trailing bytes": partial(Codec, trailing=True),
+    "datagrams": DatagramCodec,
+}
+
+
+def run(seed: int, rounds: int, kind: str = "plain") -> Victim:
     """Let a victim ask, and hear what may be an answer."""
-    victim = Victim(random.Random(seed))
+    victim = Victim(random.Random(seed), KINDS[kind])
     for _ in range(rounds):
         victim.ask()
         victim.hear(victim.said())

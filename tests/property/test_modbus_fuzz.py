@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modbus_fuzz import ADU, run, run_line
+from modbus_fuzz import ADU, KINDS, run, run_line
 from modbus_peers import Asked, Server, point, serving, session
 from otgate.errors import LinkLost
 from otgate.testing.contract import Remembered
@@ -32,6 +32,11 @@ def test_nothing_that_a_tcp_server_says_stops_the_codec(seed: int) -> None:
     victim = run(seed, ROUNDS)
     assert victim.answered > ROUNDS
     assert victim.lost > ROUNDS / 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_that_is_said_stops_a_codec_with_manners(kind: str) -> None:
+    assert run(99, ROUNDS, kind).answered > ROUNDS / 20
 
 
 @pytest.mark.parametrize("seed", SEEDS)
