@@ -176,6 +176,10 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
         shift, width = address.bits
         length = width if address.table in BIT_TABLES else 1
         first, others = Span(address.table, address.number, length, number), []
+    factor = _factor(number, point, encoding, settings)
+    if factor is not None and any(meet(factor, span) for span in (first, *others)):
+        message = f"`{point.sf}` is a register of the value itself"
+        raise BadCell("bad-address", "sf", message, FACTOR_HELP)
     return Reading(
         *first,
         encoding,
@@ -187,8 +191,13 @@ def read_point(number: int, point: Point, settings: Settings) -> Reading:
         read_modulus(point, encoding),
         codes=_codes(point, encoding, width),
         others=tuple(others),
-        factor=_factor(number, point, encoding, settings),
+        factor=factor,
     )
+
+
+def meet(one: Extent, other: Extent) -> bool:
+    """Say whether two spans have an address in common."""
+    return one.table is other.table and one.start < other.stop and other.start < one.stop
 
 
 def _registers(number: int, address: Address, encoding: Encoding, point: Point) -> list[Span]:

@@ -149,7 +149,7 @@ class Point(msgspec.Struct, frozen=True):
     @property
     def has_flags(self) -> bool:
         """Whether its states name bits, each on or off, instead of codes: types called flags."""
-        return self.type.startswith("flags")
+        return self.type.lower().startswith("flags")
 
     @property
     def scaled(self) -> bool:

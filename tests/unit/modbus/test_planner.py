@@ -171,6 +171,11 @@ def test_a_value_in_engineering_units_has_no_states() -> None:
     assert mistake.message == "a value in engineering units has no states"
 
 
+def test_flags_are_known_in_capitals_too() -> None:
+    plan(device(point("a", "hr 0", "FLAGS16", states={15: "last"})))
+    assert mistakes(point("a", "hr 0", "Flags16", states={16: "none"}))
+
+
 def test_the_ends_of_a_type_may_be_states() -> None:
     plan(device(point("a", "hr 0", "flags64", states={0: "first", 63: "last"})))
     plan(device(point("a", "hr 0", "i16", states={-32768: "none", 32767: "all"})))
