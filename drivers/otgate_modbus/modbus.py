@@ -15,7 +15,7 @@ from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.learned import KEY, Of, told, understood
 from otgate_modbus.manners import Manners
 from otgate_modbus.pipelining import Pipelining
-from otgate_modbus.planner import plan
+from otgate_modbus.planner import doubts, plan
 from otgate_modbus.session import ModbusSession, limit_s
 from otgate_modbus.settings import Settings, settings_of
 from otgate_modbus.sunspec.keeping import barred, kept
@@ -85,6 +85,10 @@ class Modbus:
                     message = f"device `{first.id}` is on the same link and has another `{key}`"
                     found[device.id] = [Mistake("bad-setting", message, None, f"modbus.{key}")]
         return found
+
+    def doubts(self, device: Device) -> Sequence[Mistake]:
+        """Return what can be planned and is seldom meant."""
+        return doubts(device)
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one connection and yield a session per device id.

@@ -228,6 +228,38 @@ def plan(device: Device) -> list[Scan]:
     ]
 
 
+def doubts(device: Device) -> list[Mistake]:
+    """Find values whose registers no single read has: the device may change them in between."""
+    settings = settings_of(device.settings)
+    readings = readings_of(device, settings, range(len(device.points)), [])
+    if not any(reading.others for reading in readings):
+        return []
+    ground = Ground(settings)
+    return [
+        _torn(device.points[reading.number])
+        for members in _by_scan(device, readings, []).values()
+        for reading in _parted(sorted(members, key=lambda reading: reading[:4]), ground)
+    ]
+
+
+def _parted(readings: Sequence[Reading], ground: Ground) -> Iterable[Reading]:
+    blocks = ground.pack(readings)
+    for reading in readings:
+        spans: tuple[Extent, ...] = (reading, *reading.others)
+        if reading.others and not any(all(map(block.holds, spans)) for block in blocks):
+            yield reading
+
+
+def _torn(point: Point) -> Mistake:
+    return Mistake(
+        "torn-value",
+        f"`{point.address}` takes several requests: the device may change the value in between",
+        point.id,
+        "address",
+        "raise `modbus.gap` if what lies between can be read, or read the registers as points",
+    )
+
+
 def _by_scan(
     device: Device, readings: Iterable[Reading], mistakes: list[Mistake]
 ) -> dict[str, list[Reading]]:

@@ -126,6 +126,14 @@ class Timed(Protocol):
 
 
 @runtime_checkable
+class Doubting(Protocol):
+    """An optional power: says what a plan does that is seldom meant."""
+
+    def doubts(self, device: Device) -> Sequence[Mistake]:
+        """Return warnings about a device that can be planned; without a device."""
+
+
+@runtime_checkable
 class Learning(Protocol):
     """An optional power: says what devices have taught while they were polled."""
 

@@ -12,7 +12,7 @@ from otgate.config.site_file import DefaultsEntry, DeviceEntry, ReportingEntry
 from otgate.config.source import MAX_CSV_BYTES, Source, read_source
 from otgate.config.validate import partial, whole
 from otgate.config.yaml_text import Tree
-from otgate.driver import Driver, Sharing
+from otgate.driver import Doubting, Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.load import link_loads
 from otgate.model import Device, Reporting, Scan, Sensitivity
@@ -181,11 +181,13 @@ class DeviceReading:
         self.numbers[device.id] = number
         try:
             self.plans[device.id] = driver.plan(device)
+            said = driver.doubts(device) if isinstance(driver, Doubting) else ()
         except Mistakes as wrong:
-            numbers = {point.id: at for at, point in enumerate(device.points)}
-            for mistake in wrong.mistakes:
-                place = self.place(number, mistake, points, numbers)
-                self.found.say(mistake.code, place, mistake.message, mistake.help)
+            said = wrong.mistakes
+        numbers = {point.id: at for at, point in enumerate(device.points)} if said else {}
+        for mistake in said:
+            place = self.place(number, mistake, points, numbers)
+            self.found.say(mistake.code, place, mistake.message, mistake.help)
 
     def check_sharing(self, drivers: Mapping[str, Driver]) -> None:
         """Say what devices that share a link must not have in common."""

@@ -12,7 +12,7 @@ from otgate.errors import Mistake, Mistakes
 from otgate.model import Point
 from otgate.quality import Quality
 from otgate_modbus.decode import Layout
-from otgate_modbus.planner import Ground, plan
+from otgate_modbus.planner import Ground, doubts, plan
 from otgate_modbus.reading import readings_of
 from otgate_modbus.sheet import bound
 
@@ -221,6 +221,20 @@ def test_a_scale_factor_inside_a_wider_value_is_a_mistake() -> None:
 
 def test_a_word_that_lies_apart_may_be_read_by_itself_too() -> None:
     plan(device(point("a", "hr 0+9", "u32"), point("b", "hr 9"), point("c", "hr 0.3")))
+
+
+def test_a_value_that_takes_several_requests_is_warned_of() -> None:
+    points = [
+        point("far", "hr 0+200", "u32"),
+        point("near", "hr 300+310", "u32"),
+        point("sf", "hr 400", sf="hr 600"),
+        point("plain", "hr 700"),
+    ]
+    (found,) = doubts(device(*points))
+    assert (found.code, found.point, found.field) == ("torn-value", "far", "address")
+    assert doubts(device(*points, gap=124, max_registers=125)) == [found]
+    assert doubts(device(point("far", "hr 0+100", "u32"), gap=124)) == []
+    assert doubts(device(point("far", "hr 0+100", "u32"), gap=124, forbidden=("hr 50",))) != []
 
 
 FAR = [
