@@ -1,5 +1,6 @@
 """Reload, stop and start on a whole gateway, as its administrators do it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -154,3 +155,22 @@ def test_an_expired_policy_lets_nothing_cross_and_a_later_day_does(
     assert otgate("reload", site).returncode == 0
     assert conduit(site)["crossing_points"] == 8
     assert "policy_expired" in [one["event"] for one in events(gateway.log)]
+
+
+def test_a_staged_policy_is_judged_on_what_the_devices_send(
+    site: Path, gateway: Process, tmp_path: Path
+) -> None:
+    new = tmp_path / "new.yaml"
+    text = (site / "policy.yaml").read_text()
+    new.write_text(text.replace("tags_all: [feeder]", 'point: ["*/ia", "*/cb"]'))
+    before = said(site, "field")["policy_hash"], conduit(site)["crossing_points"]
+    done = otgate("policy", "stage", site, new, "--for", "1", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)["conduits"]["analytics"]
+    assert (told["points"], told["samples"] > 0) == (4, True)
+    assert {one["way"] for one in told["named"]} == {"loses"}
+    assert (said(site, "field")["policy_hash"], conduit(site)["crossing_points"]) == before
+    shown = otgate("policy", "stage", site, new, "--for", "0.2")
+    assert "would have crossed, of 4 points" in shown.stdout
+    assert otgate("policy", "stage", site, tmp_path / "none.yaml").returncode == 1
+    assert "Traceback" not in gateway.log.read_text()

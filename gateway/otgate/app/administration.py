@@ -12,6 +12,7 @@ import structlog
 from otgate.app.egress import Egress, types_of
 from otgate.app.outlet import Way
 from otgate.app.shutters import Shutters
+from otgate.app.staging import Staging
 from otgate.config.diagnostic import Severity
 from otgate.config.render import rendered
 from otgate.config.site import Loaded, Site
@@ -41,11 +42,13 @@ class Administration:
         self._shutters = shutters
         self._reread = reread
         self._reloading = asyncio.Lock()
+        self._staging = Staging(egress.outlet)
         self.verbs: Verbs = {
             "status": self.status,
             "reload": self.reload,
             "stop": self.stop,
             "start": self.start,
+            "stage": self.stage,
         }
 
     def status(self, _: Request) -> Mapping[str, Any]:
@@ -100,6 +103,18 @@ class Administration:
         if changed and not why:
             self._supervisor.refresh(self._supervisor.status())
         return {"conduit": conduit, "shut": why, "remark": unwritten}
+
+    # Stage
+
+    async def stage(self, request: Request) -> Mapping[str, Any]:
+        """Judge a policy that was sent beside the running one; nothing crosses by it."""
+        given = request.arguments
+        text, for_s = given.get("policy"), given.get("for_s")
+        if not isinstance(text, str) or not isinstance(for_s, int | float):
+            raise Refused("stage takes a policy's text and seconds")
+        log.info("policy_staged", by=request.by, for_s=for_s)
+        name = str(given.get("name", "policy.yaml"))
+        return await self._staging.stage(self._egress.site, name, text, for_s)
 
     # Reload
 

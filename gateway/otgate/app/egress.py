@@ -65,6 +65,7 @@ class Egress:
             way.spool.close()
             self._opened(self.site, empty(site, way.conduit)).close()
         self.site, self._why, self.outlet.ways = site, why, ways
+        self.outlet.shadow = None  # it numbers points by the maps of before
 
     def shut_or_open(self) -> bool:
         """Swap where a conduit is to be shut or opened; tell whether one was.

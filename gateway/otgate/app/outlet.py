@@ -92,10 +92,14 @@ class Ways:
     def __init__(self, ways: Sequence[Way], clock: Callable[[], int]) -> None:
         self.ways = ways
         self.clock = clock
+        self.shadow: Callable[[Batch, int], None] | None = None
+        """What looks at every batch beside the gates, while a policy is staged."""
 
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
         now_ns = self.clock()
+        if self.shadow is not None:
+            self.shadow(batch, now_ns)
         parts = [
             (way.spool, ticket, crossing)
             for way in self.ways

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from otgate.config.diagnostic import Diagnostics, Place, Severity
 from otgate.config.policy_file import PolicyFile, policy_of
 from otgate.config.policy_names import unknown_names
-from otgate.config.source import MAX_YAML_BYTES, read_source
+from otgate.config.source import MAX_YAML_BYTES, Source, read_source
 from otgate.config.validate import partial, value_at
 from otgate.config.yaml_text import Path, Tree, read_yaml
 from otgate.model import Device, ValueType
@@ -72,7 +72,12 @@ class PolicyReading:
 def read_policy(path: FilePath, named_at: Place, found: Diagnostics) -> PolicyReading | None:
     """Read a policy file, or say why it cannot be read."""
     source = read_source(path, MAX_YAML_BYTES, found, named_at)
-    tree = None if source is None else read_yaml(source, found)
+    return None if source is None else read_policy_text(source, found)
+
+
+def read_policy_text(source: Source, found: Diagnostics) -> PolicyReading | None:
+    """Read what a policy file says, or say why it cannot be read."""
+    tree = read_yaml(source, found)
     if tree is None:
         return None
     before = found.errors

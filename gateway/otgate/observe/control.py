@@ -21,7 +21,8 @@ from typing import Any
 
 from otgate.errors import Refused
 
-MAX_REQUEST = 64 * 1024
+MAX_REQUEST = 5 << 20
+"""A policy of the largest size that is read, as JSON."""
 MAX_REPLY = 16 * 1024 * 1024
 ADMIN_GROUP = "otgate-admin"
 PEER = struct.Struct("3i")

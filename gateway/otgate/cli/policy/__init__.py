@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove, stop
+from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove, stage, stop
 
 DESCRIPTION = """\
 Ask a site's policy: needs no device and no network. Stop and start a conduit of a running site.
@@ -22,6 +22,7 @@ VERBS = (
     coverage.COMMAND,
     evidence.COMMAND,
     acl.COMMAND,
+    stage.COMMAND,
     stop.STOP_COMMAND,
     stop.START_COMMAND,
 )
