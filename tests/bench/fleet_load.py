@@ -116,3 +116,10 @@ def floor(folder: Path, arguments: Sequence[int]) -> float | None:
     )
     points, spent_s = done.stdout.split()
     return float(spent_s) / int(points) * 1e6
+
+
+def go_ahead(*pids: int) -> None:
+    """Let the sessions of these processes go before other work: sched(7), the autogroup feature."""
+    for pid in pids:
+        with contextlib.suppress(OSError):  # not root, or a kernel without it
+            Path(f"/proc/{pid}/autogroup").write_text("-19")
