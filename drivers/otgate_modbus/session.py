@@ -75,9 +75,10 @@ class ModbusSession:
             NoAnswer: not one block was answered.
         """
         async with self._wire.turn:
+            began_s = self._loop.time()
             await self._wire.ready(self._settings.unit, self._settings.spacing_s)
             sheet = self._sheet(scan)
-            poll = self._begun(scan, sheet)
+            poll = self._begun(scan, sheet, began_s)
             self._bisection.begin()
             self._doubts.begin()
             try:
@@ -250,14 +251,16 @@ class ModbusSession:
     def _tempo(self, scan: Scan) -> Tempo:
         return self._tempos.setdefault(scan.name, Tempo())
 
-    def _begun(self, scan: Scan, sheet: Sheet) -> Poll:
+    def _begun(self, scan: Scan, sheet: Sheet, began_s: float) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
         settings, together = self._settings, max(len(group.lines) for group in sheet.groups)
+        now, slot_s = self._loop.time(), OF_PERIOD * scan.period_s
+        reply_s = min(settings.timeout_s, slot_s)
         return Poll(
-            self._loop.time(),
-            self._limit_s(scan),
+            now,
+            left_s(self._limit_s(scan), slot_s - (now - began_s), reply_s),
             self._pipelining.begin(together),
-            reply_s=min(settings.timeout_s, OF_PERIOD * scan.period_s),
+            reply_s=reply_s,
             spacing_s=settings.spacing_s,
         )
 
@@ -271,9 +274,18 @@ class ModbusSession:
         """Count a poll without answer and say why, from the first line that was asked."""
         self._doubts.unanswered()
         asked = (line for line in lines if line.ask.answer is not Missing.NOT_ASKED)
-        answer = next((line.ask.answer for line in asked), Missing.SILENT)
+        answer = next((line.ask.answer for line in asked), Missing.NOT_ASKED)
         within = f" within {poll.timeout_s:g} s" if answer is Missing.SILENT else ""
         return NoAnswer(f"unit {self._settings.unit} {verdict(answer).text}{within}")
+
+
+def left_s(limit_s: float, slot_s: float, reply_s: float) -> float:
+    """Return how long a poll may take that has ``slot_s`` left of its slot after a quarantine.
+
+    Where half of a reply's time is more than that it asks nothing: what it asked would be owed, and
+    bar the next slot too.
+    """
+    return min(limit_s, slot_s) if slot_s >= reply_s / 2 else 0.0
 
 
 def limit_s(settings: Settings, scan: Scan) -> float:

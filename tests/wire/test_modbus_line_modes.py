@@ -17,6 +17,7 @@ UNREAD = "unread/unread, good/good"
 LOST = "lost/lost, good/good"
 CLOSED = "the server closed the connection"
 BROKE = "the connection broke: Connection reset by peer"
+NO_REPLY = "failing: unit 1 did not answer within 0.8 s"
 ELSE = "failing: unit 1 answered something else"
 
 
@@ -33,7 +34,7 @@ def line(plot: Plot, outcome: Outcome, *, both: bool = False, period_s: float = 
 
 
 def silent(asked: str, said: str, polls: int, **counts: int) -> Outcome:
-    return Outcome(asked, said, "failing: unit 1 did not answer within 0.8 s", polls, counts)
+    return Outcome(asked, said, NO_REPLY, polls, counts)
 
 
 def refusing(code: int, asked: str, said: str, states: str = "") -> Mode:
@@ -96,6 +97,16 @@ QUIET = {
     "late replies on the next request": line(
         [(Do.HOLD_STALE,), (Do.HOLD_STALE,), (Do.TELL, Do.HONEST)],
         silent("3 43 433", "unread/unread, failed/good, good/good", 2, mismatched=1, retries=1),
+    ),
+    "a block that is silent, and no time for a quarantine before the next slot": line(
+        [SILENCE] * 2,
+        Outcome(
+            "3 43 43",
+            "unread/unread, failed/good, failed/unread, good/good",
+            f"{NO_REPLY}, failing: unit 1 was not asked in time",
+            4,
+        ),
+        period_s=1.0,
     ),
     "a slow reply": line([(0.3, Do.HONEST)], Outcome("34")),
     "a byte every 10 ms": line(

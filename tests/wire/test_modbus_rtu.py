@@ -23,6 +23,8 @@ FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
 TWO = (point("a", "hr 0"), point("b", "hr 100"))
 HONEST = {"a": (1000, 0), "b": (1100, 0)}
 ONE = {"a": (1000, 0)}
+SELDOM = {"normal": 10.0}
+"""A poll waits for a quarantine as long as its slot has room for that."""
 
 
 class Faulty:
@@ -97,7 +99,8 @@ async def test_a_spoilt_reply_is_asked_again_once(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", NOISE)
 async def test_noise_is_not_the_reply_which_may_still_come(fault: str) -> None:
-    async with on_terminals() as server, reading(server, TWO[0], timeout_s=0.4) as bench:
+    settings = {"timeout_s": 0.4, "scans": SELDOM}
+    async with on_terminals() as server, reading(server, TWO[0], **settings) as bench:
         Faulty(server, NOISE[fault])
         await misses(bench)
         assert await bench.scan() == ONE
@@ -138,7 +141,8 @@ async def misses(bench: Bench) -> None:
 @pytest.mark.parametrize("after_s", [0.45, 0.6])
 async def test_a_late_reply_is_not_the_next_answer(after_s: float) -> None:
     """The request is given up after 0.4 s; the late window is as long again."""
-    async with on_terminals() as server, reading(server, *TWO, timeout_s=0.4) as bench:
+    settings = {"timeout_s": 0.4, "scans": SELDOM}
+    async with on_terminals() as server, reading(server, *TWO, **settings) as bench:
         Late(server, after_s)
         await misses(bench)
         assert await bench.scan() == HONEST
@@ -146,7 +150,8 @@ async def test_a_late_reply_is_not_the_next_answer(after_s: float) -> None:
 
 
 async def test_a_reply_that_a_poll_had_no_time_left_for_is_not_the_next_answer() -> None:
-    async with on_terminals() as server, reading(server, *TWO, timeout_s=0.5) as bench:
+    settings = {"timeout_s": 0.5, "scans": SELDOM}
+    async with on_terminals() as server, reading(server, *TWO, **settings) as bench:
 
         async def answer(asked: RtuAsked, say: Say) -> None:
             number = server.asked.index(asked)
