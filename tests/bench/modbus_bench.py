@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,6 +28,8 @@ from otgate.model import Batch, Point
 from otgate.testing.collected import DURABLE, Durable
 
 Loops = Callable[[], asyncio.AbstractEventLoop]
+Depth = int | str
+"""Requests under way at once: as many as prove themselves where it is `auto`."""
 
 REGISTERS = 1000
 CHANGING = 0.1
@@ -63,9 +66,9 @@ def discard(batch: Batch) -> Durable:
     return DURABLE
 
 
-async def measured(port: int, points: list[Point], scans: int) -> float:
+async def measured(port: int, points: list[Point], scans: int, depth: Depth) -> float:
     """CPU seconds of one scan."""
-    async with session(*points, port=port) as bench:
+    async with session(*points, port=port, pipeline=depth) as bench:
         scan = bench.plan[0]
         for _ in range(min(50, scans)):
             await bench.session.scan(scan, discard)
@@ -100,9 +103,11 @@ def floor(reads: int) -> float:
         return (cpu_s() - before) / reads
 
 
-def against_server(changing: float, points: list[Point], scans: int, loops: Loops) -> float:
+def against_server(
+    changing: float, points: list[Point], scans: int, loops: Loops, depth: Depth
+) -> float:
     with served(changing) as port, asyncio.Runner(loop_factory=loops) as runner:
-        return runner.run(measured(port, points, scans))
+        return runner.run(measured(port, points, scans, depth))
 
 
 def figures(loops: Loops, scans: int) -> dict[str, float]:
@@ -110,16 +115,17 @@ def figures(loops: Loops, scans: int) -> dict[str, float]:
     scaled = [point(f"p{at}", f"hr {at}", "u16", scale=0.1) for at in range(REGISTERS)]
     one = [point("text", "hr 0", "string(250)")]
     eight = [point(f"p{at}", f"hr {125 * at}", "string(250)") for at in range(8)]
-    cases = {
+    cases: dict[str, tuple[Any, ...]] = {
         "us_per_poll_of_one_read": (0.0, one, 4 * scans, 1e6),
+        "us_per_read_at_depth_one": (0.0, eight, scans, 1e6 / 8, 1),
         "us_per_read_in_a_poll_of_eight": (0.0, eight, scans, 1e6 / 8),
         "us_per_register_f32_10_percent_changed": (CHANGING, floats, scans, 1e6 / REGISTERS),
         "us_per_register_u16_10_percent_changed": (CHANGING, scaled, scans, 1e6 / REGISTERS),
         "us_per_register_f32_unchanged": (0.0, floats, scans, 1e6 / REGISTERS),
     }
     return {
-        name: round(against_server(changing, points, count, loops) * unit, 3)
-        for name, (changing, points, count, unit) in cases.items()
+        name: round(against_server(changing, points, count, loops, *(depth or ["auto"])) * unit, 3)
+        for name, (changing, points, count, unit, *depth) in cases.items()
     }
 
 
