@@ -34,7 +34,7 @@ MOST_WAITED = 64
 class Line:
     """A block with its request and how often in a row it met silence, or had no data."""
 
-    __slots__ = ("ask", "block", "doubted", "silent", "troubles", "wait")
+    __slots__ = ("ask", "block", "doubted", "may_rest", "silent", "troubles", "wait")
 
     def __init__(self, block: Block, unit: int) -> None:
         self.block = block
@@ -44,6 +44,8 @@ class Line:
         """Polls in a row in which it was silent or failed."""
         self.wait = 0
         """Polls for which it is not asked."""
+        self.may_rest = False
+        """Whether it is left alone for some polls where it is never answered."""
         self.doubted = False
         """Whether it is to be parted although the device has not refused it."""
 
@@ -83,7 +85,7 @@ class Line:
             self.troubles = self.troubles + 1 if self.mute else 0
         if self.ask.answer is Missing.SILENT:
             self.silent += 1
-            if self.block.apart:
+            if self.may_rest:
                 self.wait = min(MOST_WAITED, 1 << min(self.silent, 16)) - 1
         elif self.ask.answer is not Missing.NOT_ASKED:
             self.silent = 0
@@ -247,8 +249,10 @@ class Sheet:
     def _ask_last(self) -> None:
         """Leave what may not be answered to the end of a poll."""
         mute = [parted for parted in self._learned.search.values() if parted.mute]
+        others = any(not line.block.alone for line in self._lines)
         for line in self._lines:
             block = line.block
+            line.may_rest = block.apart and others
             if block.apart or any(
                 parted.holds(block.table, block.start, block.stop) for parted in mute
             ):
@@ -310,7 +314,7 @@ class Sheet:
         """Yield the reads across cuts that nothing else forbids."""
         learned = self._learned
         free = Ground(self._settings, replace(learned, cuts=set()))
-        for one, other in pairwise(line.block for line in self._lines if not line.block.refused):
+        for one, other in pairwise(line.block for line in self._lines if not line.block.alone):
             near, far = across(self.members(one), self.members(other))
             if far[:2] in learned.cuts and free.joins(near, near.stop, far):
                 yield Recheck(block_for([near, far]), far[:2])

@@ -108,6 +108,17 @@ async def test_what_is_always_silent_is_asked_ever_more_seldom() -> None:
         assert 1 <= len(asked) <= 8  # each twice: the retry
 
 
+async def test_a_scan_of_nothing_else_goes_on_asking_for_it() -> None:
+    async with serving() as server, session(*registers([2]), port=server.port, **QUICK) as bench:
+        bench.session._bisection.learned.apart.add((Table.HR, 2, 1))
+        bench.session._sheets.clear()
+        mute(server, 2)
+        for _ in range(4):
+            server.places()
+            await good_after(bench, 1)
+            assert server.places()
+
+
 async def test_a_device_with_one_long_read_is_not_lost_over_it() -> None:
     """Three silent polls lose the link; the next one begins with a knock, which is answered."""
     state, points = Remembered(), registers(range(50))

@@ -178,6 +178,16 @@ async def test_a_cut_is_tried_again_after_an_hour() -> None:
         assert await lengths_of_next_poll(server, bench) == [25]
 
 
+async def test_what_is_read_apart_is_not_tried_again_across_a_cut() -> None:
+    async with serving() as server, session(*registers(range(20)), port=server.port) as bench:
+        learned = bench.session._bisection.learned
+        learned.apart.add((Table.HR, 3, 1))
+        learned.cuts |= {(Table.HR, 3), (Table.HR, 10)}
+        bench.session._sheets.clear()
+        (recheck,) = bench.session._sheet(bench.plan[0]).rechecks()
+        assert recheck.block[:3] == (Table.HR, 9, 2)
+
+
 async def test_a_connection_lost_over_a_search_leaves_reads_that_are_answered() -> None:
     state, points = Remembered(), registers(range(100))
     async with serving() as server:
