@@ -1,8 +1,9 @@
 # Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test slow test-full test-all soak check format bench bench-peers schema changelog
+.PHONY: help setup lab test slow test-full test-all soak policy-coverage mutation check format bench bench-peers schema changelog
 
 BIN := .venv/bin
+POLICY_TESTS := tests/unit/policy tests/property/test_policy*.py tests/unit/cli/test_policy*.py
 PYTEST := $(BIN)/python -m pytest
 
 help: ## show what can be made
@@ -20,7 +21,15 @@ test: setup ## every test within 10 minutes on two cores
 slow: setup ## the longer fault, fuzz and process tests
 	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
 
-test-full: test slow ## both
+test-full: test slow policy-coverage ## all three
+
+policy-coverage: setup ## every branch of the policy package is taken by its tests, or it fails
+	@mkdir -p build
+	$(BIN)/coverage run --rcfile=tools/policy.coveragerc -m pytest -q -m "not slow" $(POLICY_TESTS)
+	$(BIN)/coverage report --rcfile=tools/policy.coveragerc
+
+mutation: setup ## break the policy package in 1500 ways; tests have to notice. An hour; MODULES="solver globs" less
+	$(BIN)/python tools/mutate.py $(MODULES)
 
 soak: setup ## every script of tests/soak: kills, cuts and what else takes hours
 	for soak in tests/soak/*.py; do echo "== $$soak"; $(BIN)/python $$soak || exit 1; done

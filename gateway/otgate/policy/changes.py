@@ -96,18 +96,17 @@ class Judged:
             for point, value_type in zip(device.points, side.types[device.id], strict=True)
         }
 
-    def verdict(self, place: tuple[str, str]) -> Verdict | None:
-        """Return the verdict on one point, or None where there is no such conduit or point."""
-        name, path = place
-        conduit, found = self.policy.conduits.get(name), self.points.get(path)
-        return None if conduit is None or found is None else decide(self.policy, conduit, *found)
+    def verdict(self, place: tuple[str, str]) -> Verdict:
+        """Return the verdict on one point of a conduit; there are both."""
+        conduit, path = place
+        return decide(self.policy, self.policy.conduits[conduit], *self.points[path])
 
     def says(self, place: tuple[str, str]) -> str:
         """Say in half a sentence what decides about one point."""
-        if place[0] not in self.policy.conduits:
+        conduit, path = place
+        if conduit not in self.policy.conduits:
             return "no such conduit"
-        verdict = self.verdict(place)
-        return "no such point" if verdict is None else because(verdict)
+        return because(self.verdict(place)) if path in self.points else "no such point"
 
 
 def change(
@@ -144,10 +143,8 @@ def coarsens(step: float, than: float) -> bool:
     return step != 0 and fraction(step) % fraction(than) == 0
 
 
-def limit_words(before: Verdict | None, after: Verdict | None) -> Iterator[str]:
+def limit_words(before: Verdict, after: Verdict) -> Iterator[str]:
     """Say which limits are others, and who sets them."""
-    if before is None or after is None:
-        return
     if before.conduit.test is not after.conduit.test:
         yield f"test {before.conduit.test} -> {after.conduit.test}"
     was, now = in_force(before.restriction), in_force(after.restriction)

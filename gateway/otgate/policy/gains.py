@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from otgate.policy.changes import coarsens
 from otgate.policy.decide import decide
 from otgate.policy.explain import because
 from otgate.policy.language import Conduit, Effect, Limits, Match, Policy, UnderTest
@@ -136,4 +137,6 @@ def given(limits: Limits, match: Match, source: str) -> Iterator[Giver]:
 
 def as_strict(one: Giver, other: Giver) -> bool:
     """Tell whether ``one`` gives the limit of ``other`` or a stricter one."""
+    if one.limit == "quantize" == other.limit:
+        return coarsens(one.amount, other.amount)
     return one.limit == other.limit and one.amount >= other.amount

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from otgate.policy.globs import named
 from otgate.policy.region import Region, Union
 
-MAX_TRIES = 5_000
-"""Choices after which a search gives up: a second or so."""
+MAX_TRIES = 2_000
+"""Choices after which a search gives up: a few seconds, of rules that nobody can read."""
 
 
 class Intricate(Exception):

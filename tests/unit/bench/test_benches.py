@@ -17,7 +17,14 @@ SAYS = {
     "iec61850_driver": {"asyncio", "uvloop"},
     "scl": {"0.1"},
     "mms": {"us_to_decode_a_report_of_50", "asyncio", "uvloop"},
-    "policy": {"gate_ns_per_sample", "points", "compile_cpu_s", "check_cpu_s"},
+    "policy": {
+        "gate_ns_per_sample",
+        "points",
+        "compile_cpu_s",
+        "check_cpu_s",
+        "prove_cpu_s",
+        "gains_cpu_s",
+    },
     "supervisor": {"devices", "points", "runs"},
 }
 POLLED, REPORTED = ("0", "10", "100"), ("10", "100")

@@ -1,9 +1,12 @@
 from collections.abc import Sequence
 
+import pytest
+
 from otgate.model import Device, Kind, Sensitivity, ValueType
+from otgate.policy import globs
 from otgate.policy.changes import Change, Side, Way, changes
 from otgate.policy.difference import as_json, as_text, difference
-from otgate.policy.language import Limits, Policy, Strip
+from otgate.policy.language import Limits, Policy, Strip, UnderTest
 from policies import allow, conduit, deny, device, point, policy
 
 IA, TRIP = point("ia"), point("trip", tags=frozenset({"feeder", "protection"}))
@@ -129,3 +132,21 @@ def test_json_names_the_rule_and_the_kind() -> None:
         True,
     )
     assert kind["points"] == {"kind": ["measurement", "counter"], "tags_none": ["protection"]}
+
+
+def test_what_nobody_can_tell_is_written_with_its_globs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(globs, "MAX_STATES", 1_000)
+    odd = side(policy(FEEDERS, NO_PROTECTION, allow("odd", point=(f"*a{'?' * 13}b",))))
+    found = difference(OLD, odd)
+    assert "  cannot be told, the globs `*a?????????????b` are too tangled" in as_text(found)
+    [kind] = as_json(found)["kinds"]
+    assert (kind["decided"], kind["by"]) == (False, "odd")
+
+
+def test_data_under_test_that_newly_pass_are_written_as_a_gain() -> None:
+    passing = policy(FEEDERS, NO_PROTECTION, conduits=[conduit(test=UnderTest.PASS)])
+    assert as_text(difference(OLD, side(passing))).splitlines() == [
+        "finer on analytics: 1 point",
+        "  f3/ia: test drop -> pass",
+        "less limited on analytics: data under test, was dropped by conduit analytics",
+    ]

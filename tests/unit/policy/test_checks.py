@@ -205,3 +205,24 @@ def test_a_rule_of_another_conduit_is_not_judged_by_this_ones_guards() -> None:
     vendor = conduit("vendor", ceiling=Sensitivity.RESTRICTED)
     rule = replace(allow(sensitivity=frozenset({Sensitivity.RESTRICTED})), conduits=ONLY_VENDOR)
     assert findings(policy(rule, conduits=[conduit(), vendor])) == []
+
+
+def held_latches(*names: str, interval_s: float = 60) -> list[Finding]:
+    held = policy(allow(limits=Limits(min_interval_s=interval_s)), allow("all"))
+    points = [*(point(name, latch=True) for name in names), point("plain")]
+    return [one for one in findings(held, [device(*points)]) if one.code == "held-latch"]
+
+
+def test_a_latch_that_a_limit_holds_back_is_warned_of() -> None:
+    [one] = held_latches("trip")
+    assert (one.severity, one.where) == (Weight.WARNING, ("conduits", "analytics"))
+    assert one.message.startswith("`f3/trip` latches, but on conduit `analytics` `f3/trip` is sent")
+
+
+def test_of_many_held_latches_one_is_named() -> None:
+    [one] = held_latches("trip", "alarm")
+    assert one.message.startswith("2 points latch, but on conduit `analytics` `f3/trip` is sent")
+
+
+def test_a_latch_that_no_limit_holds_back_is_no_finding() -> None:
+    assert held_latches("trip", interval_s=0) == held_latches() == []

@@ -88,6 +88,12 @@ def test_a_limit_that_is_less_is_a_gain(
     assert gains(new, old) == []
 
 
+def test_a_coarser_step_of_another_grid_is_a_gain_both_ways() -> None:
+    two, three, six = (with_rules(allow("loads", Limits(quantize=step))) for step in (2, 3, 6))
+    assert only(two, three).what == only(three, two).what == "quantize"
+    assert gains(two, six) == []
+
+
 def test_a_limit_that_moves_to_the_conduit_is_no_gain() -> None:
     limits = Limits(min_interval_s=60, quantize=2, strip=frozenset({Strip.NAME}))
     on_rule = with_rules(allow("loads", limits))

@@ -214,3 +214,14 @@ def test_rounding_leaves_the_batch_that_was_given_as_it_was() -> None:
     assert out.values.tolist() == [1.0, 1.5]
     assert given.values is values
     assert values.tolist() == [1.2, 1.4]
+
+
+def test_the_same_points_again_are_numbered_by_the_same_array() -> None:
+    held, again = gate(point("ia"), point("ib")), batch([1.0, 2.0])
+    first, second = (held.pass_(again, START + number * SECOND) for number in range(2))
+    assert first[0][1].index is second[0][1].index
+
+
+def test_a_gate_says_whether_it_may_hold_samples_back() -> None:
+    assert gate(point(), limits=Limits(min_interval_s=5)).holds
+    assert not gate(point(), limits=Limits(quantize=1)).holds

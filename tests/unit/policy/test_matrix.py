@@ -32,3 +32,9 @@ def test_every_point_has_a_cell_for_every_conduit() -> None:
 def test_a_text_that_cannot_be_quantised_says_so() -> None:
     [row] = matrix(policy(LOADS), [device(point())], {"f3": [ValueType.TEXT]})
     assert cell(row.verdicts[0]) == "unenforceable-limit"
+
+
+def test_without_conduits_there_is_nothing_to_tell_of() -> None:
+    assert (
+        list(matrix(policy(LOADS, conduits=[]), [device(point())], {"f3": [ValueType.F64]})) == []
+    )

@@ -4,8 +4,10 @@ import pytest
 
 from otgate.model import Kind
 from otgate.policy import globs
+from otgate.policy.globs import Part, Term
 from otgate.policy.language import Assertion, Match, Policy, Rule
 from otgate.policy.proof import Judgement, as_json, as_text, judged
+from otgate.policy.prover import example, space_of
 from otgate.policy.sentence import read
 from policies import allow, conduit, deny, policy
 
@@ -156,3 +158,10 @@ def test_what_nobody_can_tell_is_neither(tangled: tuple[Policy, Assertion]) -> N
     assert as_json([found])[0]["conduits"] == [
         {"conduit": "analytics", "outcome": "undecided", "globs": ["*a?????????????b"]}
     ]
+
+
+def test_a_region_without_a_name_has_no_example() -> None:
+    space = space_of(policy())
+    nameless = frozenset({Term(Part.PATH, (), wanted=True)})
+    with pytest.raises(ValueError, match="without points"):
+        example(space, space.everything._replace(names=nameless))
