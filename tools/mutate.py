@@ -42,7 +42,7 @@ OWN = {
     "crossing": ("test_gate", "test_checks"),
     "difference": ("test_changes",),
     "prover": ("test_proof", "test_gains"),
-    "region": ("test_proof", "test_gains", "test_assertions"),
+    "region": ("test_solver", "test_proof", "test_gains", "test_assertions"),
     "solver": ("test_proof", "test_gains", "test_assertions"),
     "wording": ("test_proof", "test_assertions"),
 }

@@ -1,6 +1,6 @@
 """Decide what a policy lets cross for any conceivable point, and show a point where it does.
 
-Conceivable is every kind, sensitivity and declared zone, any set of declared tags, and any name.
+Conceivable is every kind, sensitivity and zone, any set of declared tags, and any name.
 What crosses a conduit is inside its guards, in the union of what its allows match, and outside
 what each deny matches; `otgate.policy.solver` says whether that has points of a kind in common.
 """
@@ -94,11 +94,10 @@ class Prover:
 
 
 def space_of(*policies: Policy, matches: Iterable[Match] = ()) -> Space:
-    """Return the space of every zone and tag that ``policies`` declare or speak of."""
+    """Return the space of every zone that a conduit leads from, and every tag that is spoken of."""
     spoken = [*matches, *(match for policy in policies for match in matches_of(policy))]
     return Space(
-        {zone for policy in policies for zone in policy.zones}
-        | {zone for policy in policies for c in policy.conduits.values() for zone in c.from_zones},
+        {zone for policy in policies for c in policy.conduits.values() for zone in c.from_zones},
         {tag for policy in policies for tag in policy.tags}
         | {tag for match in spoken for tag in tags_of(match)},
     )

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from otgate.model import Kind, Sensitivity
@@ -96,3 +98,12 @@ def test_misspelt_words_of_an_assertion_are_errors_at_the_word() -> None:
         ("assertions", 0, "never", "zone", "by"),
         ("assertions", 0, "never", "tags_none", "feder"),
     ]
+
+
+@pytest.mark.parametrize("key", ["tags_all", "tags_any", "tags_none"])
+def test_a_misspelt_tag_is_one_error_wherever_it_stands(key: str) -> None:
+    match: dict[str, Any] = {key: frozenset({"protectoin"})}
+    said = found(deny(), never=Assertion(Match(**match)))
+    assert [(f.code, f.where[2]) for f in said] == [("unknown-tag", "never")]
+    of_a_rule = found(deny(**match), never=Assertion(Match()))
+    assert [(f.code, f.where[0]) for f in of_a_rule] == [("unknown-tag", "rules")]

@@ -111,11 +111,20 @@ def test_a_limit_of_the_conduit_that_only_some_rules_take_over_is_a_gain() -> No
     assert kind_of(gain) == "kind measurement or counter; without tags feeder"
 
 
+def test_a_limit_for_kinds_that_its_rule_does_not_allow_is_none() -> None:
+    counters = {"kind": frozenset({Kind.COUNTER})}
+    rest = allow("rest", kind=frozenset({Kind.MEASUREMENT}))
+    both = allow("loads", Limits(min_interval_s=60), **counters)
+    less = allow("loads", Limits(min_interval_s=60, kinds=frozenset({Kind.COUNTER})), **counters)
+    assert gains(with_rules(both, rest), with_rules(less, rest)) == []
+
+
 def test_letting_data_under_test_pass_is_a_gain() -> None:
     passing = with_conduit(conduit(test=UnderTest.PASS))
     gain = only(OLD, passing)
     assert (gain.what, gain.before, gain.answer) == ("data under test", "dropped", None)
     assert gains(passing, OLD) == []
+    assert gains(passing, replace(passing, rules=(*OLD.rules, deny("more")))) == []
 
 
 def test_a_word_that_is_new_to_the_vocabulary_can_gain() -> None:
@@ -135,3 +144,11 @@ def test_what_nobody_can_tell_counts_as_a_gain(monkeypatch: pytest.MonkeyPatch) 
     gain = only(OLD, with_rules(*OLD.rules, allow("odd", point=(f"*a{'?' * 13}b",))))
     assert isinstance(gain.answer, Undecided)
     assert gain.before == ""
+
+
+def test_a_deny_taken_out_that_nobody_can_tell_counts_as_a_gain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(globs, "MAX_STATES", 1_000)
+    odd = with_rules(*OLD.rules, deny("odd", point=(f"*a{'?' * 13}b",)))
+    assert isinstance(only(odd, OLD).answer, Undecided)

@@ -50,6 +50,7 @@ def test_a_choice_that_leads_nowhere_is_taken_back() -> None:
 
 def test_names_that_fit_no_name_together_are_no_choice() -> None:
     assert common(EVERY, [[F1, A], [F2, A]]) in {both(F1, A), A, both(F2, A)}
+    assert common(EVERY, [[F1, A], [F2, A], [B, C]]) == both(F1, A, B)
     assert common(EVERY, [[F1], [F2]]) is None
     assert common(EVERY, [[F1, NOT_A], [F2, NOT_B], [A], [B]]) is None
 
