@@ -15,6 +15,10 @@ GRAIN_S = 0.002
 """Timers fire up to a millisecond early: uvloop's grain."""
 
 
+LATE_S = 0.05
+"""A timer that fires this much later than it was set for says that the loop had too much to do."""
+
+
 class Poll:
     """The deadline that all requests of one poll share, and its one retry."""
 
@@ -22,6 +26,7 @@ class Poll:
         "deadline",
         "depth",
         "held",
+        "lenient",
         "over",
         "patience_s",
         "reply_s",
@@ -52,6 +57,8 @@ class Poll:
         self.retried = False
         self.held = True
         """False once some of several requests under way were answered and others were not."""
+        self.lenient = False
+        """Whether the deadline was moved because our loop was late."""
         self.over = False
         """Whether an answer said that further requests would fare no better."""
 
@@ -146,6 +153,8 @@ class Wire(asyncio.Protocol):
         self._transport: Port | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        """When it should have fired."""
         self._rest: asyncio.TimerHandle | None = None
 
     @property
@@ -355,11 +364,22 @@ class Wire(asyncio.Protocol):
         due = poll.deadline
         if not poll.retried:
             due = min(due, exchange.heard_s + poll.patience_s)
+        self._due = due
         self._timer = self._loop.call_at(due, self._look, exchange)
+
+    def _excuse(self, exchange: Exchange, late_s: float) -> None:
+        """Wait as much longer as we were late: replies may lie there that are not read yet."""
+        exchange.poll.deadline += late_s
+        exchange.heard_s += late_s
+        self._watch(exchange)
 
     def _look(self, exchange: Exchange) -> None:
         now = self._loop.time() + GRAIN_S
         poll = exchange.poll
+        if now - self._due > LATE_S and not poll.lenient:
+            poll.lenient = True
+            self._excuse(exchange, now - self._due)
+            return
         if now >= poll.deadline:
             exchange.finish()
             return

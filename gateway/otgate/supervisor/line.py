@@ -15,6 +15,7 @@ import structlog
 from otgate.driver import Driver, Link, Session
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Scan
+from otgate.supervisor.lateness import Lenient, Turnstile
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.reserve import keep_reserve
 from otgate.supervisor.schedule import Grid, Schedule, Slot
@@ -48,10 +49,11 @@ class Line:
         """Devices that have not answered their last scan on this connection."""
         self._defect = ""
 
-    async def run(self, phases: Mapping[str, float], start_s: float, delay_s: float) -> None:
+    async def run(self, phases: Mapping[str, float], start_s: float, turnstile: Turnstile) -> None:
         """Keep the link going until it is unusable or the caller cancels.
 
-        ``phases`` says per device where in its periods its slots lie, from 0 to 1.
+        ``phases`` says per device where in its periods its slots lie, from 0 to 1. It begins when
+        its turn at ``turnstile`` has come.
         """
         self._grids = {
             device: [
@@ -59,7 +61,7 @@ class Line:
             ]
             for device, watch in self._watches.items()
         }
-        await asyncio.sleep(delay_s)
+        await turnstile.enter()
         while (error := await self._until_lost()) is not None:
             wait_s = self._pace.wait_s(self._attempt, self._rng)
             self._attempt += 1
@@ -171,8 +173,10 @@ class Line:
         watch = self._watches[slot.device]
         reading = Reading(watch)
         try:
-            async with asyncio.timeout_at(self._limit_s(slot, watch, began_s)):
-                await session.scan(slot.scan, reading)
+            limit_s = self._limit_s(slot, watch, began_s)
+            async with asyncio.timeout_at(limit_s) as limit:
+                with Lenient(limit, limit_s):
+                    await session.scan(slot.scan, reading)
         except TimeoutError as silence:
             error = str(silence) or f"no answer to {slot.scan.name} in time"
             watch.missed(reading, slot.scan, error, _now_s())

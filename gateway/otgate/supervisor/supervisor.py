@@ -10,11 +10,13 @@ import structlog
 
 from otgate.driver import Driver, Link
 from otgate.model import Device, Scan
+from otgate.supervisor.lateness import Turnstile
 from otgate.supervisor.line import Line
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.states import States
 from otgate.supervisor.status import DeviceStatus, State
 from otgate.supervisor.watch import Clock, Outlet, Watch
+from otgate.together import cancelled
 
 __all__ = ["Outlet", "Supervisor"]
 
@@ -109,8 +111,10 @@ class Supervisor:
             change = asyncio.create_task(self._change())
             lines = {served.task for served in self._served.values() if served.task is not None}
             watched = ({*others, *lines} - ended) | {change}
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            change.cancel()
+            try:
+                done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await cancelled([change])
             for task in done - {change}:
                 if not task.cancelled():  # as those are that a change retires
                     task.result()
@@ -176,9 +180,9 @@ class Supervisor:
         """Begin every link that is not begun."""
         start_s = asyncio.get_running_loop().time()
         waiting = [served for served in self._served.values() if served.task is None]
-        gap_s = min(self._pace.link_gap_s, 1.0 / max(1, len(waiting)))
-        for at, served in enumerate(waiting):
-            running = served.line.run(self._phases, start_s, at * gap_s)
+        turnstile = Turnstile(min(self._pace.link_gap_s, 1.0 / max(1, len(waiting))))
+        for served in waiting:
+            running = served.line.run(self._phases, start_s, turnstile)
             served.task = asyncio.create_task(running, name=served.line.name)
         self._changed.set()
 
