@@ -42,8 +42,8 @@ OWN = {
     "crossing": ("test_gate", "test_checks"),
     "difference": ("test_changes",),
     "prover": ("test_proof", "test_gains"),
-    "region": ("test_solver", "test_proof", "test_gains", "test_assertions"),
-    "solver": ("test_proof", "test_gains", "test_assertions"),
+    "region": ("test_region", "test_solver", "test_proof"),
+    "solver": ("test_solver", "test_proof", "test_gains"),
     "wording": ("test_proof", "test_assertions"),
 }
 """Tests that notice most of what is wrong with a module; others have one of their own name."""
