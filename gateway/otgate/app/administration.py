@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from otgate.app.editions import Editions
 from otgate.app.egress import Egress, types_of
 from otgate.app.outlet import Way
 from otgate.app.shutters import Shutters
@@ -21,7 +22,7 @@ from otgate.observe.control import Request, Verbs
 from otgate.policy.changes import Change, Side, changes
 from otgate.supervisor import Supervisor
 
-FIXED = ("id", "gateway", "state_directory", "control_directory")
+FIXED = ("id", "gateway", "state_directory", "control_directory", "signers")
 """What of a site cannot change while it runs."""
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ class Administration:
         self._supervisor = supervisor
         self._shutters = shutters
         self._reread = reread
+        self._editions = Editions(egress.site)
         self._reloading = asyncio.Lock()
         self._staging = Staging(egress.outlet)
         self.verbs: Verbs = {
@@ -140,10 +142,12 @@ class Administration:
         async with self._reloading:
             loaded = await asyncio.to_thread(self._reread)
             site = fit(loaded, self._egress.site)
+            self._editions.check(site)
             found = differences(self._egress.site, site)
             gains = [one for one in found if one.is_gain]
             if gains and not allow_gain:
                 raise Refused(f"{told_gains(gains)}\nallow it with --allow-gain")
+            self._editions.keep(site)
             begun = await self._run_by(site, gains)
         log.warning(
             "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)

@@ -1,13 +1,20 @@
 """`otgate run`: both sides of a site under one parent, or the field side alone."""
 
 import os
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import Command
 from otgate.cli.places import site_argument, site_file
 from otgate.cli.running import running_arguments, start_logs
+from otgate.errors import Refused
+
+if TYPE_CHECKING:
+    from otgate.config.site import Site
 
 DESCRIPTION = """\
 Run a site. Without --field: one field side and one bus side per bus/*.yaml beside the site file,
@@ -32,6 +39,13 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="JSON that replaces keys of devices' driver blocks, as `otgate sim --map` writes",
     )
+    parser.add_argument(
+        "--signed-by",
+        action="append",
+        default=[],
+        metavar="ROLE=KEY",
+        help="refuse a site that this key need not sign, e.g. security=3be52ce5c7edf5bf",
+    )
     running_arguments(parser)
 
 
@@ -50,9 +64,12 @@ def both(options: Namespace) -> int:
     if options.control is not None:
         passed += ["--control", str(options.control)]
     endpoints = [] if options.endpoints is None else ["--endpoints", str(options.endpoints)]
+    signers = [f"--signed-by={one}" for one in options.signed_by]
     buses = sorted((site.parent / "bus").glob("*.yaml"))
     sides = [
-        Side("field side", ["run", str(site), "--field", *endpoints, *passed], reloads=True),
+        Side(
+            "field side", ["run", str(site), "--field", *endpoints, *signers, *passed], reloads=True
+        ),
         *(Side(f"bus side {bus.stem}", ["bus", str(bus), *passed]) for bus in buses),
     ]
     return run(parent(sides))
@@ -66,7 +83,7 @@ def field(options: Namespace) -> int:
     from otgate.driver import installed  # noqa: PLC0415
 
     site = loaded(options.site, options.endpoints)
-    if site is None:
+    if site is None or not admitted(site, options.signed_by):
         return os.EX_CONFIG
 
     start_logs(options, "field")
@@ -79,6 +96,27 @@ def field(options: Namespace) -> int:
         return load_site(site_file(options.site), drivers, overrides=given)
 
     return run(field_side(site, drivers, directory / "field.sock", reread))
+
+
+def admitted(site: "Site", wanted: Sequence[str]) -> bool:
+    """Say what keeps a site from being run although its files have no error, if anything."""
+    from otgate.app.editions import Editions  # noqa: PLC0415  the parent needs none of it
+
+    missing = sorted({*wanted} - {f"{role}={key}" for role, key in site.signers.items()})
+    if missing:
+        help_ = "`signatures` in site.yaml names another key, or none"
+        print(
+            f"otgate: {site.path} is not signed by {', '.join(missing)}: {help_}", file=sys.stderr
+        )
+        return False
+    editions = Editions(site)
+    try:
+        editions.check(site)
+        editions.keep(site)
+    except Refused as refused:
+        print(f"otgate: {refused}", file=sys.stderr)
+        return False
+    return True
 
 
 COMMAND = Command(

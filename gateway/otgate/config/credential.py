@@ -65,8 +65,8 @@ def variable_of(name: str) -> str:
     return "OTGATE_CREDENTIAL_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-def content(path: Path) -> str:
-    """Return a small text file without its last line end.
+def content(path: Path, what: str = "credential") -> str:
+    """Return a small text file without its last line end; messages call it ``what``.
 
     Raises:
         Refused: it cannot be read, is too large, or is no text.
@@ -75,13 +75,13 @@ def content(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise Refused(f"cannot read credential `{path}`: {error.strerror}") from None
+        raise Refused(f"cannot read {what} `{path}`: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
-        raise Refused(f"credential `{path}` is larger than {MAX_BYTES >> 10} kB")
+        raise Refused(f"{what} `{path}` is larger than {MAX_BYTES >> 10} kB")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused(f"credential `{path}` is not UTF-8 text") from None
+        raise Refused(f"{what} `{path}` is not UTF-8 text") from None
     return text.removesuffix("\n").removesuffix("\r")
 
 

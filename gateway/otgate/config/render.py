@@ -9,7 +9,7 @@ from pathlib import Path
 from unicodedata import east_asian_width
 
 from otgate.config.diagnostic import Diagnostic, Severity
-from otgate.config.source import split_lines
+from otgate.config.source import MAX_CSV_BYTES, read_capped, split_lines
 
 Lines = Callable[[str], Sequence[str]]
 """The lines of a file by its name."""
@@ -72,9 +72,9 @@ class FileLines:
         return self._read[name]
 
     def read(self, path: Path) -> Sequence[str]:
-        """Return the lines of a file, or none."""
+        """Return the lines of a file, or none; of what is too large to be read, its beginning."""
         try:
-            raw = path.read_bytes() if path.is_file() else b""
+            raw = read_capped(path, MAX_CSV_BYTES)
         except (OSError, ValueError):
             return []
         return split_lines(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))

@@ -1,7 +1,7 @@
 """A site as its files describe it, or everything that is wrong with them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from otgate.config.device import DeviceReading
 from otgate.config.diagnostic import Diagnostic, Diagnostics
 from otgate.config.policy import PolicyReading, read_policy
+from otgate.config.signed import Files, Signable, check_signatures
 from otgate.config.site_bus import check_buses
 from otgate.config.site_file import DefaultsEntry, IdentityEntry, SiteOutline, SpoolEntry
 from otgate.config.source import MAX_YAML_BYTES, read_source
@@ -48,6 +49,8 @@ class Site:
     spool: SpoolPlace
     state_directory: Path
     control_directory: Path
+    signers: Mapping[str, str] = field(default_factory=dict)
+    """The id of the key that each role's files are signed with, for roles that have to sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,17 @@ def load_site(
     found = Diagnostics()
     reading = SiteReading(path, drivers, overrides or {}, found)
     return Loaded(reading.site(), found.sorted())
+
+
+def read_signable(
+    path: Path, drivers: Mapping[str, Driver]
+) -> tuple[Sequence[Signable], Sequence[Diagnostic]]:
+    """Read the files of a site that can be signed, and what is wrong with the site."""
+    found = Diagnostics()
+    reading = SiteReading(path, drivers, {}, found)
+    reading.site()
+    keyed = (replace(one, key=reading.signers.get(one.role, "")) for one in reading.files or ())
+    return list(keyed), found.sorted()
 
 
 def check_sites(paths: Sequence[Path], drivers: Mapping[str, Driver]) -> list[Loaded]:
@@ -103,6 +117,8 @@ class SiteReading:
         self.policy: PolicyReading | None = None
         self.tree: Tree | None = None
         self.identity: IdentityEntry | None = None
+        self.files: Files | None = None
+        self.signers: Mapping[str, str] = {}
 
     def site(self) -> Site | None:
         """Return the site if nothing is wrong."""
@@ -117,6 +133,7 @@ class SiteReading:
                 self.path.parent / given["policy"], tree.at("policy"), self.found
             )
         devices = self.devices(tree, given)
+        self.check_signatures(tree, given, devices)
         if self.policy is not None:
             self.judge(self.policy, devices)
         if self.found.errors or self.policy is None or self.policy.policy is None:
@@ -135,6 +152,16 @@ class SiteReading:
         reading.check_sharing(self.drivers)
         reading.check_loads(self.drivers)
         return reading
+
+    def check_signatures(
+        self, tree: Tree, given: Mapping[str, Any], devices: DeviceReading
+    ) -> None:
+        """Hold the files as they were read against the signatures that they need."""
+        policy = None if self.policy is None else (given["policy"], self.policy.tree.source)
+        self.files = Files(tree.source, policy, devices.sources)
+        if "signatures" in given:
+            wanted = given["signatures"]
+            self.signers = check_signatures(wanted, self.files, tree, self.path.parent, self.found)
 
     def judge(self, policy: PolicyReading, devices: DeviceReading) -> None:
         """Judge the policy; by the points only if all of them could be read."""
@@ -165,6 +192,7 @@ class SiteReading:
             spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h, spool.reserve_mb),
             state_directory=here / given["state"],
             control_directory=here / "run",
+            signers=self.signers,
         )
 
 

@@ -119,6 +119,15 @@ class SpoolEntry(Entry):
     """Megabytes of the disk that data leave free, and events half of; 0 is none."""
 
 
+class SignaturesEntry(Entry):
+    """Public keys that a site's files have to be signed with; without one nothing has to be."""
+
+    security: File | None = None
+    """Key (PEM, Ed25519) of who signs the policy."""
+    ot: File | None = None
+    """Key (PEM, Ed25519) of who signs the site file and the point maps."""
+
+
 class SiteFile(Entry):
     """`site.yaml`: the devices of a site and the files that belong to it."""
 
@@ -134,6 +143,8 @@ class SiteFile(Entry):
     """Where the spools lie and how much they keep."""
     policy: File
     """The policy file; without one nothing could cross."""
+    signatures: SignaturesEntry = SignaturesEntry()
+    """Whose signatures the files need."""
     state: File = "state"
     """Directory for what drivers remember of their devices."""
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from otgate.config.diagnostic import Diagnostics, Place
@@ -27,6 +28,8 @@ class Source:
 
     name: str
     text: str
+    digest: str = ""
+    """SHA-256 of the file's bytes, in hexadecimal; nothing of a text that was no file."""
     _lines: list[str] = field(default_factory=list)
 
     @property
@@ -65,7 +68,8 @@ def read_source(
         found.say("unreadable-file", where, f"cannot read `{name}`: {reason(error)}")
         return None
     if len(raw) > cap_bytes:
-        message = f"`{name}` is larger than {cap_bytes >> 20} MB"
+        cap = f"{cap_bytes >> 20} MB" if cap_bytes >> 20 else f"{cap_bytes >> 10} kB"
+        message = f"`{name}` is larger than {cap}"
         found.say("file-too-large", Place(name), message, "split it, e.g. one point map per device")
         return None
     return decode(name, raw, found)
@@ -90,9 +94,10 @@ def decode(name: str, raw: bytes, found: Diagnostics) -> Source | None:
         if raw.startswith(bom):
             refuse_encoding(Place(name), f"the file is {encoding}, not UTF-8 text", found)
             return None
+    digest = sha256(raw).hexdigest()
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        source = Source(name, raw.decode("utf-8"))
+        source = Source(name, raw.decode("utf-8"), digest)
     except UnicodeDecodeError as error:
         place = Source(name, raw[: error.start].decode("utf-8", "replace") + " ").place_at
         where = place(len(raw[: error.start].decode("utf-8", "replace")))

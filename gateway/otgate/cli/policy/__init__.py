@@ -3,7 +3,18 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.policy import acl, coverage, diff, evidence, explain, matrix, prove, stage, stop
+from otgate.cli.policy import (
+    acl,
+    coverage,
+    diff,
+    evidence,
+    explain,
+    matrix,
+    prove,
+    sign,
+    stage,
+    stop,
+)
 
 DESCRIPTION = """\
 Ask a site's policy: needs no device and no network. Stop and start a conduit of a running site.
@@ -23,6 +34,9 @@ VERBS = (
     evidence.COMMAND,
     acl.COMMAND,
     stage.COMMAND,
+    sign.SIGN_COMMAND,
+    sign.VERIFY_COMMAND,
+    sign.KEY_COMMAND,
     stop.STOP_COMMAND,
     stop.START_COMMAND,
 )
