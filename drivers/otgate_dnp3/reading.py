@@ -6,6 +6,7 @@ from typing import NamedTuple
 from otgate.cell import BadCell
 from otgate.errors import Mistake
 from otgate.model import Device, Kind, Point, ValueType
+from otgate.readings import read_each
 from otgate.scaling import Scaling, no_scale, scaling_of
 from otgate_dnp3.address import SPELLED, Address, read_address
 from otgate_dnp3.stack.points import PointType
@@ -103,13 +104,7 @@ def _value_type(address: Address, point: Point) -> ValueType:
 
 def readings_of(device: Device, mistakes: list[Mistake]) -> list[Reading]:
     """Read the points of a device; what cannot be read lands in ``mistakes``."""
-    readings: list[Reading] = []
-    for number, point in enumerate(device.points):
-        try:
-            readings.append(read_point(number, point))
-        except BadCell as bad:
-            mistakes.append(bad.mistake(point.id))
-    return readings
+    return read_each(device, read_point, mistakes)
 
 
 def repeated(readings: Iterable[Reading], device: Device) -> list[Mistake]:

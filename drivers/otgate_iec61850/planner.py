@@ -11,6 +11,7 @@ from pathlib import Path
 
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Request, Scan
+from otgate.readings import by_scan_class
 from otgate_iec61850.mms.batching import OVERHEAD, UNKNOWN_REPLY
 from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.reading import Reading, readings_of, repeated
@@ -33,7 +34,7 @@ def plan(device: Device) -> list[Scan]:
     mistakes: list[Mistake] = []
     readings = readings_of(device, mistakes)
     mistakes.extend(repeated(readings, device))
-    classes = _by_scan(device, readings, mistakes)
+    classes = by_scan_class(device, readings, mistakes)
     mistakes.extend(_reports_twice(settings))
     mistakes.extend(_differences(device, settings, {each.point for each in mistakes}))
     if mistakes:
@@ -49,24 +50,6 @@ def objects(readings: Iterable[Reading]) -> list[str]:
 def _object(reading: Reading) -> str:
     at = reading.reference
     return f"{at.domain}/{at.node}.{at.names[0]} [{at.fc}]"
-
-
-def _by_scan(
-    device: Device, readings: Iterable[Reading], mistakes: list[Mistake]
-) -> dict[str, list[Reading]]:
-    classes: dict[str, list[Reading]] = {name: [] for name in device.scans}
-    usual = "normal" if "normal" in classes else next(iter(classes), "")
-    for reading in readings:
-        point = device.points[reading.number]
-        members = classes.get(point.scan or usual)
-        if members is not None:
-            members.append(reading)
-            continue
-        known = ", ".join(classes) or "none; add `scans:` to the device"
-        message = f"`{point.scan}` is no scan class of this device"
-        help_ = f"its scan classes: {known}"
-        mistakes.append(Mistake("unknown-scan", message, point.id, "scan", help_))
-    return {name: members for name, members in classes.items() if members}
 
 
 def _reports_twice(settings: Settings) -> Iterable[Mistake]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from otgate.cell import BadCell
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Point, Request, Scan
+from otgate.readings import by_scan_class
 from otgate_modbus.address import (
     ADDRESSES,
     BIT_TABLES,
@@ -219,7 +220,7 @@ def plan(device: Device) -> list[Scan]:
     readings = readings_of(device, settings, range(len(device.points)), mistakes)
     mistakes.extend(_unreachable(readings, ground, device))
     mistakes.extend(overlaps(readings, device))
-    classes = _by_scan(device, readings, mistakes)
+    classes = by_scan_class(device, readings, mistakes)
     if mistakes:
         raise Mistakes(mistakes)
     return [
@@ -237,7 +238,7 @@ def doubts(device: Device) -> list[Mistake]:
     ground = Ground(settings)
     return [
         _torn(device.points[reading.number])
-        for members in _by_scan(device, readings, []).values()
+        for members in by_scan_class(device, readings, []).values()
         for reading in _parted(sorted(members, key=lambda reading: reading[:4]), ground)
     ]
 
@@ -258,30 +259,6 @@ def _torn(point: Point) -> Mistake:
         "address",
         "raise `modbus.gap` if what lies between can be read, or read the registers as points",
     )
-
-
-def _by_scan(
-    device: Device, readings: Iterable[Reading], mistakes: list[Mistake]
-) -> dict[str, list[Reading]]:
-    classes: dict[str, list[Reading]] = {name: [] for name in device.scans}
-    usual = "normal" if "normal" in classes else next(iter(classes), "")
-    for reading in readings:
-        point = device.points[reading.number]
-        members = classes.get(point.scan or usual)
-        if members is not None:
-            members.append(reading)
-        else:
-            known = ", ".join(classes) or "none; add `scans:` to the device"
-            mistakes.append(
-                Mistake(
-                    "unknown-scan",
-                    f"`{point.scan}` is no scan class of this device",
-                    point.id,
-                    "scan",
-                    f"its scan classes: {known}",
-                )
-            )
-    return {name: members for name, members in classes.items() if members}
 
 
 def _unreachable(readings: Iterable[Reading], ground: Ground, device: Device) -> Iterable[Mistake]:
