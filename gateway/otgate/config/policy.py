@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path as FilePath
 
@@ -28,6 +28,8 @@ class PolicyReading:
     zones: Collection[str] | None = None
     conduits: Collection[str] | None = None
     hash: str = ""
+    numbers: dict[Path, dict[str, int]] = field(default_factory=dict)
+    """Where each word stands in the lists that were asked for."""
 
     def judge(
         self,
@@ -59,14 +61,22 @@ class PolicyReading:
         path: Path = ()
         for step in where:
             value = value_at(self.tree, path)
-            if isinstance(value, list) and step in value:
-                path = (*path, value.index(step))
+            if isinstance(value, list) and (at := self.number(path, value, step)) is not None:
+                path = (*path, at)
             elif (*path, step) in self.tree.values:
                 path = (*path, step)
             else:
                 break
         inside = isinstance(value_at(self.tree, path), dict | list)
         return self.tree.key(*path) if inside else self.tree.at(*path)
+
+    def number(self, path: Path, words: Sequence[object], step: str | int) -> int | None:
+        """Return where a word stands first in the list at ``path``, gone through once."""
+        if path not in self.numbers:
+            said = enumerate(words)
+            backwards = reversed([(word, at) for at, word in said if isinstance(word, str)])
+            self.numbers[path] = dict(backwards)
+        return self.numbers[path].get(step) if isinstance(step, str) else None
 
 
 def read_policy(path: FilePath, named_at: Place, found: Diagnostics) -> PolicyReading | None:

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,11 @@ def test_a_policy_names_what_there_is(tmp_path: Path, match: str, said: list[str
     rule = f"  - {{name: x, effect: deny, match: {{{match}}}, why: reasons}}\n"
     outcome = loaded(tmp_path, policy=POLICY + rule)
     assert [code for code in codes(outcome) if code.startswith("unknown")] == said
+
+
+def test_forty_thousand_mistakes_in_one_list_are_told_in_seconds(tmp_path: Path) -> None:
+    unknown = ", ".join(f"feeder{number}" for number in range(40_000))
+    begun_s = time.process_time()
+    outcome = loaded(tmp_path, policy=POLICY.replace("[feeder]}", f"[{unknown}]}}"))
+    assert len(outcome.diagnostics) == 40_000
+    assert time.process_time() - begun_s < 8  # 1 measured; 17 where each looks for its place
