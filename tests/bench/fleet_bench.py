@@ -26,7 +26,7 @@ from bench.fleet_polls import beyond_ms, on_grids
 from bench.fleet_site import Fleet, write_site
 from bench.results import read, record, results_file
 from bench.subscriber import subscribed
-from brokers import Mosquitto
+from brokers import NODELAY, Mosquitto
 from daemons import Process, resident_mb, said, wait_until
 
 PERIOD_NS = 1_000_000_000
@@ -231,7 +231,7 @@ def bench(fleet: Fleet, options: argparse.Namespace) -> Iterator[tuple[str, dict
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otgate-fleet-")))
         server = stack.enter_context(serving(folder, 100))
-        broker = stack.enter_context(Mosquitto(folder / "broker"))
+        broker = stack.enter_context(Mosquitto(folder / "broker", options=NODELAY))
         size = fleet.devices, fleet.registers
         bare = floor(folder, [server.port, broker.port, *size, round(options.floor)])
         sides = stack.enter_context(running(folder, fleet, server, broker, options))

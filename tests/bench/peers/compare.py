@@ -25,7 +25,7 @@ from bench.peers.kinds import PEERS, Installed, Load, Peer
 from bench.peers.processes import Family, started
 from bench.results import meta, read, record, results_file
 from bench.subscriber import subscribed
-from brokers import Mosquitto
+from brokers import NODELAY, Mosquitto
 from daemons import wait_until
 
 CARRIED = 0.95
@@ -88,7 +88,7 @@ def measured(
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="otgate-peers-")))
         server = stack.enter_context(serving(folder, 100))
-        broker = stack.enter_context(Mosquitto(folder / "broker"))
+        broker = stack.enter_context(Mosquitto(folder / "broker", options=NODELAY))
         stack.enter_context(peer.beside(broker.port))
         tally = Tally(peer)
         stack.enter_context(subscribed(broker.port, peer.topics, tally.take))
