@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 import structlog
 
 from otgate.publish.message import Claim, Message, Outcome
+from otgate.spool.files import FILE_MODE
 
 FILE_LIMIT = 1 << 20
 """Bytes of ``refused.jsonl``; a full one becomes ``refused.jsonl.1``, whose forerunner goes."""
@@ -69,6 +71,7 @@ class Refusals:
         if self._path.exists() and self._path.stat().st_size + len(line) > FILE_LIMIT:
             self._path.replace(self._path.with_name("refused.jsonl.1"))
         with self._path.open("ab") as file:
+            os.fchmod(file.fileno(), FILE_MODE)  # it holds values, as the spool does
             file.write(line)
 
 

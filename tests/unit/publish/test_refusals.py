@@ -26,6 +26,11 @@ def test_a_refused_message_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert (entry["time_us"], entry["payload"]) == (2, "{}")
 
 
+def test_others_may_not_read_what_was_refused(tmp_path: Path) -> None:
+    Refusals(tmp_path).set_aside(message(), NOT_AUTHORIZED, 0)
+    assert (tmp_path / "refused.jsonl").stat().st_mode & 0o777 == 0o640
+
+
 def test_bytes_that_are_no_text_are_kept_too(tmp_path: Path) -> None:
     Refusals(tmp_path).set_aside(message(payload=b"\xff"), NOT_AUTHORIZED, 0)
     assert kept(tmp_path)[0]["payload"] == "base64:/w=="
