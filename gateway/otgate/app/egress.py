@@ -8,6 +8,7 @@ from otgate.app.catalog import catalog
 from otgate.app.outlet import Way, Ways
 from otgate.config.site import Site
 from otgate.driver import planned_types
+from otgate.errors import SpoolUnusable
 from otgate.model import ValueType
 from otgate.policy.gate import Gate, compile_gates
 from otgate.policy.language import Policy
@@ -30,6 +31,8 @@ class Egress:
         self._clock = clock
         self._shut = shut
         self._why: dict[str, str] = {}
+        self._failure: SpoolUnusable | None = None
+        """Why a swap was left half done; nothing is to be trusted to these ways any more."""
 
     @property
     def ways(self) -> Sequence[Way]:
@@ -47,8 +50,16 @@ class Egress:
         what is still to be sent.
 
         Raises:
-            SpoolUnusable: a spool cannot be written.
+            SpoolUnusable: a spool cannot be written; `shut_or_open` says so from now on, that the
+                process ends and is started again.
         """
+        try:
+            self._swap(site)
+        except SpoolUnusable as failure:
+            self._failure = failure
+            raise
+
+    def _swap(self, site: Site) -> None:
         types = types_of(site)
         gates = compile_gates(site.policy, site.devices, types)
         why = {conduit: self._shut(site.policy, conduit) for conduit in gates}
@@ -73,6 +84,8 @@ class Egress:
         Raises:
             SpoolUnusable: a spool cannot be written.
         """
+        if self._failure is not None:
+            raise self._failure
         policy = self.site.policy
         if all(self._shut(policy, conduit) == why for conduit, why in self._why.items()):
             return False

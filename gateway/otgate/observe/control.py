@@ -19,7 +19,7 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
-from otgate.errors import Refused
+from otgate.errors import OtgateError, Refused
 
 MAX_REQUEST = 5 << 20
 """A policy of the largest size that is read, as JSON."""
@@ -56,7 +56,7 @@ class Request:
 
 Verb = Callable[[Request], Answer | Awaitable[Answer]]
 Verbs = Mapping[str, Verb]
-"""What may be asked. A verb raises `Refused` where it does not do what it is asked."""
+"""What may be asked. A verb raises an `OtgateError` where it does not do what it is asked."""
 
 
 @contextmanager
@@ -138,8 +138,8 @@ async def answered(
     try:
         answer = verb(request)
         return {"answer": await answer if isawaitable(answer) else answer}
-    except Refused as refused:
-        return {"refused": str(refused)}
+    except OtgateError as error:
+        return {"refused": str(error)}
 
 
 def uid_of(peer: socket.socket) -> int:

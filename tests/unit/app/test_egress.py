@@ -1,5 +1,6 @@
 """Gates and spools swapped while samples flow, on real spools."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from daemons import write_site
 from otgate.app.egress import Egress
 from otgate.config.site import Site, load_site
 from otgate.driver import installed
+from otgate.errors import SpoolUnusable
 from otgate.model import Batch, Lane, Origin, ValueType
 from otgate.policy.language import Policy
 from otgate.spool.items import Epoch, Frame
@@ -135,3 +137,14 @@ def test_receipts_of_before_a_swap_are_settled_by_it(outside: Outside) -> None:
     done: list[int] = []
     spool.wait_durable(ticket, lambda: done.append(1))
     assert done == [1]
+
+
+def test_a_swap_that_a_spool_prevents_ends_the_process(outside: Outside) -> None:
+    data = outside.folder / "spool" / "analytics" / "data"
+    shutil.rmtree(data)
+    data.write_text("in the way")
+    with pytest.raises(SpoolUnusable, match="a file stands"):
+        outside.change("policy.yaml", "version: 1}", "version: 2}")
+    for _ in range(2):  # which the field side asks twice a second, and ends
+        with pytest.raises(SpoolUnusable, match="a file stands"):
+            outside.egress.shut_or_open()
