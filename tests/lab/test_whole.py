@@ -25,6 +25,8 @@ from daemons import (
     wait_until,
     write_site,
 )
+from otgate.model import Lane
+from otgate.spool.reader import Epoch, SpoolReader
 
 __all__ = ["broker"]
 
@@ -236,3 +238,15 @@ def test_no_log_line_repeats_while_a_device_stays_away(gateway: Process, site: P
     time.sleep(2)
     told = [line for line in events(gateway.log) if line["event"] == "device_lost"]
     assert len(told) == 1
+
+
+def test_a_clean_stop_leaves_nothing_spooled_and_unpublished(gateway: Process, site: Path) -> None:
+    os.kill(gateway.children["run"], signal.SIGKILL)  # which must not be taken for the stop
+    wait_until(lambda: device(site, "f1").get("state") == "good", gateway.log)
+    stood = published(site)
+    wait_until(lambda: published(site) > stood, gateway.log)
+    assert gateway.stop() == 0
+    reader = SpoolReader.open(site / "spool" / "analytics", site / "state" / "bus" / "analytics")
+    left = [item for lane in Lane for item in reader.read(lane) if not isinstance(item, Epoch)]
+    reader.close()
+    assert left == []

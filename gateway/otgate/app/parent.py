@@ -16,6 +16,9 @@ from otgate.together import together, within
 GRACE_S = 1.7
 """What a child gets to stop by itself before it is killed."""
 
+HEAD_START_S, DRAIN_S = 0.3, 0.1
+"""What the bus sides wait for the field side to be gone, and then to publish its last samples."""
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S = 0.2, 10.0, 5.0
 """Pause before a restart: the first, the longest, and the life that makes the next first again."""
 
@@ -36,20 +39,21 @@ class Side:
     name: str
     arguments: Sequence[str]
     reloads: bool = False
-    """Whether it is sent on a SIGHUP that the parent gets."""
+    """Whether it is the field side: sent on a SIGHUP, and stopped first."""
 
 
 async def parent(sides: Sequence[Side]) -> int:
     """Keep every side running until cancelled, or until one refuses its configuration."""
+    field_gone = asyncio.Event()
     try:
-        await together(*(kept_running(side) for side in sides))
+        await together(*(kept_running(side, field_gone) for side in sides))
     except Hopeless as hopeless:
         log.error("stopped", why=str(hopeless))  # noqa: TRY400  the child told the rest
         return os.EX_CONFIG
     return os.EX_OK
 
 
-async def kept_running(side: Side) -> None:
+async def kept_running(side: Side, field_gone: asyncio.Event) -> None:
     """Start ``side`` again whenever it ends, with a pause that grows while it keeps dying.
 
     Raises:
@@ -59,7 +63,7 @@ async def kept_running(side: Side) -> None:
     pause_s = FIRST_PAUSE_S
     while True:
         started = loop.time()
-        code = await one_life(side)
+        code = await one_life(side, field_gone)
         if code in {os.EX_CONFIG, USAGE}:
             raise Hopeless(f"the {side.name} refused to start; see its message above")
         if loop.time() - started >= STABLE_S:
@@ -69,8 +73,8 @@ async def kept_running(side: Side) -> None:
         pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
-async def one_life(side: Side) -> int:
-    """Run ``side`` once to its end; stop it when cancelled."""
+async def one_life(side: Side, field_gone: asyncio.Event) -> int:
+    """Run ``side`` once to its end; stop it when cancelled, a bus side after the field side."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "otgate", *side.arguments, "--parent", str(os.getpid()),
         start_new_session=True,
@@ -78,13 +82,27 @@ async def one_life(side: Side) -> int:
     log.info("side_started", child=side.name, pid=process.pid)
     loop = asyncio.get_running_loop()
     if side.reloads:
+        field_gone.clear()
         loop.add_signal_handler(signal.SIGHUP, signalled, process, signal.SIGHUP)
     try:
         return await process.wait()
     finally:
         if side.reloads:
             loop.add_signal_handler(signal.SIGHUP, int)  # which does nothing: it must not end us
-        await stopped(process)
+            await stopped(process)
+            field_gone.set()
+        else:
+            await drained(process, field_gone)
+            await stopped(process, GRACE_S - HEAD_START_S - DRAIN_S)
+
+
+async def drained(process: Process, field_gone: asyncio.Event) -> None:
+    """Give a bus side the time to publish what the field side spools last."""
+    if process.returncode is None:
+        with suppress(TimeoutError):
+            async with within(HEAD_START_S):
+                await field_gone.wait()
+        await asyncio.sleep(DRAIN_S)
 
 
 def signalled(process: Process, number: signal.Signals) -> None:
@@ -93,13 +111,13 @@ def signalled(process: Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-async def stopped(process: Process) -> None:
-    """Ask a child that still runs to stop, and kill it if it does not within `GRACE_S`."""
+async def stopped(process: Process, grace_s: float = GRACE_S) -> None:
+    """Ask a child that still runs to stop, and kill it if it does not within ``grace_s``."""
     if process.returncode is not None:
         return
     signalled(process, signal.SIGTERM)
     try:
-        async with within(GRACE_S):
+        async with within(grace_s):
             await process.wait()
     except TimeoutError:
         with suppress(ProcessLookupError):
