@@ -149,6 +149,7 @@ class Administration:
                 raise Refused(f"{told_gains(gains)}\nallow it with --allow-gain")
             self._editions.keep(site)
             begun = await self._run_by(site, gains)
+        self._shutters.look(site.policy)  # which says that it has ended, before anything follows
         log.warning(
             "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)
         )
