@@ -7,13 +7,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from otgate.endpoint.settings import Tls
-from otgate.errors import Mistake, Mistakes
+from otgate.endpoint.settings import Tls, read_block
 from otgate_dnp3.endpoint import Tcp, endpoint, listening_endpoint
 from otgate_dnp3.stack.link import LAST_ADDRESS
 
@@ -125,14 +123,4 @@ def settings_of(given: Any) -> Settings:
     Raises:
         Mistakes: what is wrong, each with its key below ``dnp3``.
     """
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as refused:
-        raise Mistakes([_mistake(error) for error in refused.errors()]) from None
-
-
-def _mistake(error: Any) -> Mistake:
-    key = ".".join(("dnp3", *(str(part) for part in error["loc"])))
-    return Mistake("bad-setting", error["msg"].removeprefix("Value error, "), None, key)
+    return read_block(Settings, "dnp3", given)

@@ -10,14 +10,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     model_validator,
 )
 
-from otgate.endpoint.settings import File, Tls
+from otgate.endpoint.settings import File, Tls, read_block
 from otgate.endpoint.url import port_of
-from otgate.errors import Mistake, Mistakes
 from otgate_iec61850.address import BadReference, read_control_block, read_data_set
 
 MMS_PORT, MMSS_PORT = 102, 3782
@@ -168,14 +166,4 @@ def settings_of(given: Any) -> Settings:
     Raises:
         Mistakes: what is wrong, each with its key below ``iec61850``.
     """
-    if isinstance(given, Settings):
-        return given
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as refused:
-        raise Mistakes([_mistake(error) for error in refused.errors()]) from None
-
-
-def _mistake(error: Any) -> Mistake:
-    key = ".".join(("iec61850", *(str(part) for part in error["loc"])))
-    return Mistake("bad-setting", error["msg"].removeprefix("Value error, "), None, key)
+    return read_block(Settings, "iec61850", given)

@@ -1,11 +1,12 @@
-"""Settings that drivers share: a `tls` block, and URLs that go with it."""
+"""Settings that drivers share: how a block is read, a `tls` block, and URLs that go with it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from otgate.endpoint.tls import TlsFiles
+from otgate.errors import Mistake, Mistakes
 
 
 def _absolute(path: str) -> str:
@@ -35,3 +36,25 @@ class Tls(BaseModel):
     def files(self) -> TlsFiles:
         """Return where the certificates are."""
         return TlsFiles(Path(self.ca), Path(self.cert), Path(self.key), self.server_name)
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def read_block(form: type[Form], block: str, given: Any) -> Form:
+    """Return a driver's settings of a device, reading them where they are still a plain mapping.
+
+    Raises:
+        Mistakes: what is wrong, each with its key below ``block``.
+    """
+    if isinstance(given, form):
+        return given
+    try:
+        return form.model_validate(given)
+    except ValidationError as refused:
+        raise Mistakes([_mistake(block, error) for error in refused.errors()]) from None
+
+
+def _mistake(block: str, error: Any) -> Mistake:
+    key = ".".join((block, *(str(part) for part in error["loc"])))
+    return Mistake("bad-setting", error["msg"].removeprefix("Value error, "), None, key)
