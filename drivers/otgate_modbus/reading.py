@@ -380,7 +380,7 @@ RANGE_TYPES = frozenset({"bits", "enum16", "flags16"})
 
 
 def _scaled(point: Point, encoding: Encoding) -> Scaling:
-    scaling = scaling_of(point, besides=("sf", "rollover"))
+    scaling = scaling_of(point, besides=("order", "sf", "rollover"))
     if encoding.scalable or not scaling.linear:
         return scaling
     raise no_scale(point, f"a point of type {encoding.name}")

@@ -47,11 +47,11 @@ def scaling_of(point: Point, besides: Collection[str] = ()) -> Scaling:
     A driver that does more than scaling names the columns of `MORE` that it heeds ``besides``.
 
     Raises:
-        BadCell: bad-scale.
+        BadCell: bad-scale; bad-order where this driver has one order of bytes only.
     """
-    for column, (why, help_) in MORE.items():
+    for column, (code, why, help_) in MORE.items():
         if column not in besides and getattr(point, column):
-            raise BadCell("bad-scale", column, why, help_)
+            raise BadCell(code, column, why, help_)
     return _scaling(
         point.scale,
         point.ratio,
@@ -62,11 +62,21 @@ def scaling_of(point: Point, besides: Collection[str] = ()) -> Scaling:
 
 
 MORE = {
+    "order": (
+        "bad-order",
+        "this driver's protocol fixes the order of bytes",
+        "empty the cell",
+    ),
     "sf": (
+        "bad-scale",
         "this driver reads no scale factors",
         "empty the cell; a constant factor goes into `scale`",
     ),
-    "rollover": ("this driver counts no rollovers", "empty the cell: counts are sent as they are"),
+    "rollover": (
+        "bad-scale",
+        "this driver counts no rollovers",
+        "empty the cell: counts are sent as they are",
+    ),
 }
 """Columns that are about raw numbers and that only some drivers heed."""
 
