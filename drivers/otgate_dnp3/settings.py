@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from otgate.endpoint.settings import Tls, read_block
+from otgate.endpoint.settings import TLS_EXAMPLE, Tls, read_block
 from otgate_dnp3.endpoint import Tcp, endpoint, listening_endpoint
 from otgate_dnp3.stack.link import LAST_ADDRESS
 
@@ -42,17 +42,19 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    url: Url | None = None
+    url: Annotated[Url | None, Field(examples=["tcp://10.0.0.5:20000"])] = None
     """Where the outstation is: tcp://, tcps://, udp:// or serial:///; shared ones are one link."""
-    backup: Url | None = None
+    backup: Annotated[Url | None, Field(examples=["tcp://10.0.1.5:20000"])] = None
     """Where to connect when `url` is not to be had."""
-    listen: Annotated[str, AfterValidator(_listen)] | None = None
+    listen: Annotated[
+        Annotated[str, AfterValidator(_listen)] | None, Field(examples=["tcp://0.0.0.0:20000"])
+    ] = None
     """Where to wait for an outstation that connects to us, instead of `url`."""
-    peers: tuple[str, ...] = ()
+    peers: Annotated[tuple[str, ...], Field(examples=[["10.0.0.5"]])] = ()
     """Addresses that may connect to `listen`; none is any."""
-    tls: Tls | None = None
+    tls: Annotated[Tls | None, Field(examples=[TLS_EXAMPLE])] = None
     """Certificates for tcps."""
-    outstation: Address
+    outstation: Annotated[Address, Field(examples=[10])]
     """The outstation's link address."""
     master: Address = 1
     """Ours, as the outstation knows it."""
@@ -62,13 +64,13 @@ class Settings(BaseModel):
     """Silence after which the link layer is asked for its status; 0 is never."""
     integrity_s: Annotated[float, Field(gt=0, le=604_800)] = 3600.0
     """Period of the integrity poll, where `scans` has no class `integrity`."""
-    event_poll_s: Seconds | None = None
+    event_poll_s: Annotated[Seconds | None, Field(examples=[5])] = None
     """Period at which classes 1 to 3 are polled; 5, or 60 beside unsolicited reports."""
-    class1_s: Seconds | None = None
+    class1_s: Annotated[Seconds | None, Field(examples=[1])] = None
     """Period of class 1, where it is another one."""
-    class2_s: Seconds | None = None
+    class2_s: Annotated[Seconds | None, Field(examples=[10])] = None
     """Period of class 2, where it is another one."""
-    class3_s: Seconds | None = None
+    class3_s: Annotated[Seconds | None, Field(examples=[60])] = None
     """Period of class 3, where it is another one."""
     unsolicited: tuple[EventClass, ...] | Literal["off"] = (1, 2, 3)
     """Event classes that the outstation is told to report unasked."""

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from otgate.endpoint.settings import File, Tls, read_block
+from otgate.endpoint.settings import TLS_EXAMPLE, File, Tls, read_block
 from otgate.endpoint.url import port_of
 from otgate_iec61850.address import BadReference, read_control_block, read_data_set
 
@@ -94,26 +94,32 @@ class Entry(BaseModel):
 class Called(Entry):
     """How the server is addressed within the association, where it asks for that."""
 
-    ap_title: Annotated[str, AfterValidator(_title)] | None = None
+    ap_title: Annotated[
+        Annotated[str, AfterValidator(_title)] | None, Field(examples=["1.3.9999.23"])
+    ] = None
     """AP-title, an object identifier with points."""
-    ae_qualifier: Annotated[int, Field(ge=0, lt=1 << 31)] | None = None
+    ae_qualifier: Annotated[
+        Annotated[int, Field(ge=0, lt=1 << 31)] | None, Field(examples=[12])
+    ] = None
     """AE-qualifier."""
-    p_selector: Selector | None = None
+    p_selector: Annotated[Selector | None, Field(examples=["00000001"])] = None
     """Presentation selector, octets in hexadecimal."""
-    s_selector: Selector | None = None
+    s_selector: Annotated[Selector | None, Field(examples=["0001"])] = None
     """Session selector."""
-    t_selector: Selector | None = None
+    t_selector: Annotated[Selector | None, Field(examples=["0001"])] = None
     """Transport selector."""
 
 
 class Report(Entry):
     """One instance of a report control block that this gateway enables."""
 
-    rcb: Annotated[str, AfterValidator(_control_block)]
-    """The instance, e.g. `IED1LD0/LLN0.BR.brcb01`; no other client may use it."""
-    data_set: Annotated[str, AfterValidator(_data_set)] | None = None
+    rcb: Annotated[str, AfterValidator(_control_block), Field(examples=["IED1LD0/LLN0.BR.brcb01"])]
+    """The instance; no other client may use it."""
+    data_set: Annotated[
+        Annotated[str, AfterValidator(_data_set)] | None, Field(examples=["IED1LD0/LLN0.Events"])
+    ] = None
     """The data set that it is expected to report."""
-    conf_rev: Annotated[int, Field(ge=0, lt=1 << 32)] | None = None
+    conf_rev: Annotated[Annotated[int, Field(ge=0, lt=1 << 32)] | None, Field(examples=[1])] = None
     """The configuration revision that is expected; another one is an alarm."""
     instance: Literal["configured", "free"] = "configured"
     """`free` takes another instance of the block, where nobody has one, if this one is taken."""
@@ -122,29 +128,35 @@ class Report(Entry):
 class Settings(Entry):
     """How one IEC 61850 server is reached and which reports are taken from it."""
 
-    url: Url
+    url: Annotated[Url, Field(examples=["mms://10.0.0.7"])]
     """Endpoint, `mms://host[:port]`, port 102; `mmss://` for TLS, port 3782."""
-    backup: Url | None = None
+    backup: Annotated[Url | None, Field(examples=["mms://10.0.1.7"])] = None
     """Where to connect when `url` is not to be had."""
-    tls: Tls | None = None
+    tls: Annotated[Tls | None, Field(examples=[TLS_EXAMPLE])] = None
     """Certificates for mmss."""
     called: Called = Called()
     """Selectors and titles of the server."""
-    password_file: File | None = None
+    password_file: Annotated[File | None, Field(examples=["/etc/otgate/credentials/ied1"])] = None
     """File with the password of the association, where the server asks for one."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 5.0
     """How long each response is waited for."""
     keep_alive_s: Annotated[float, Field(ge=0.1, le=3600)] = 3.0
     """Silence after which the server is asked who it is; silent as long again, it is gone."""
-    integrity_s: Annotated[float, Field(ge=0, le=604_800)] | None = None
+    integrity_s: Annotated[
+        Annotated[float, Field(ge=0, le=604_800)] | None, Field(examples=[60])
+    ] = None
     """Integrity period written to the reports; as they have it where none is given."""
-    reports: tuple[Report, ...] = ()
+    reports: Annotated[
+        tuple[Report, ...], Field(examples=[[{"rcb": "IED1LD0/LLN0.BR.brcb01"}]])
+    ] = ()
     """Report control blocks to enable; what none of them covers is polled."""
-    scl: Annotated[str, AfterValidator(_from_site)] | None = None
+    scl: Annotated[
+        Annotated[str, AfterValidator(_from_site)] | None, Field(examples=["scl/bay.cid"])
+    ] = None
     """SCL file that `otgate check` compares the points with, relative to the site file."""
-    ied: str | None = None
+    ied: Annotated[str | None, Field(examples=["IED1"])] = None
     """Name of the IED in that file, where it has several."""
-    access_point: str | None = None
+    access_point: Annotated[str | None, Field(examples=["AP1"])] = None
     """Name of its access point, where it has several."""
 
     @model_validator(mode="after")

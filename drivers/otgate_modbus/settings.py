@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from otgate.endpoint.serial import SerialSettings
-from otgate.endpoint.settings import Tls, read_block
+from otgate.endpoint.settings import TLS_EXAMPLE, Tls, read_block
 from otgate_modbus.endpoint import Endpoint, Tcp, endpoint
 
 
@@ -56,8 +56,11 @@ class SunSpec(BaseModel):
 
     at: Annotated[int, Field(ge=0, le=65531)] = 40000
     """Address of the marker `SunS`, counted from 0."""
-    models: Annotated[tuple[Annotated[str, AfterValidator(_a_model)], ...], Field(min_length=1)]
-    """Number and length of each model, in their order: ``[1/66, 103/50]``."""
+    models: Annotated[
+        tuple[Annotated[str, AfterValidator(_a_model)], ...],
+        Field(min_length=1, examples=[["1/66", "103/50"]]),
+    ]
+    """Number and length of each model, in their order."""
 
 
 class Settings(BaseModel):
@@ -65,11 +68,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    url: Url
+    url: Annotated[Url, Field(examples=["tcp://10.0.0.5:502", "serial:///dev/ttyS1?baud=19200"])]
     """Where it is: tcp://, tcps://, udp://, rtu+tcp:// or serial:///; shared ones are one link."""
-    backup: Url | None = None
+    backup: Annotated[Url | None, Field(examples=["tcp://10.0.1.5:502"])] = None
     """Where to connect when `url` is not to be had."""
-    tls: Tls | None = None
+    tls: Annotated[Tls | None, Field(examples=[TLS_EXAMPLE])] = None
     """Certificates for tcps."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
     """Unit identifier of the server behind the endpoint."""
@@ -79,11 +82,15 @@ class Settings(BaseModel):
     """Order of bytes and words of values wider than a register."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     """One deadline for all requests of a poll, retry included; serial lines add their own time."""
-    reply_delay_s: Annotated[float, Field(gt=0, le=60)] | None = None
+    reply_delay_s: Annotated[
+        Annotated[float, Field(gt=0, le=60)] | None, Field(examples=[0.05])
+    ] = None
     """How long the device takes to answer, for `otgate plan` alone: round trip of a network."""
-    late_reply_s: Annotated[float, Field(ge=0, le=60)] | None = None
+    late_reply_s: Annotated[Annotated[float, Field(ge=0, le=60)] | None, Field(examples=[2])] = None
     """Quarantine of a unit after a timeout, where replies have no ids; `timeout_s` if not given."""
-    requests_per_s: Annotated[float, Field(gt=0, le=1000)] | None = None
+    requests_per_s: Annotated[
+        Annotated[float, Field(gt=0, le=1000)] | None, Field(examples=[10])
+    ] = None
     """Most requests per second that this device is sent."""
     gap: Annotated[int, Field(ge=0, le=124)] = 16
     """Unused registers that a request may bridge; sixteen times as many bits."""
@@ -93,12 +100,13 @@ class Settings(BaseModel):
     """Bits in one read (Application Protocol V1.1b3, §6.1)."""
     pipeline: Literal["auto", 1, 2, 3, 4, 5, 6, 7, 8] = "auto"
     """Requests under way at once; `auto` starts at 1 and proves more on the device itself."""
-    readable: tuple[str, ...] = ()
-    """Ranges such as ``hr 0-99``; a table that is named is read nowhere else."""
-    forbidden: tuple[str, ...] = ()
+    readable: Annotated[tuple[str, ...], Field(examples=[["hr 0-99", "ir 0-19"]])] = ()
+    """Ranges that may be read; a table that is named is read nowhere else."""
+    forbidden: Annotated[tuple[str, ...], Field(examples=[["hr 4000-4099"]])] = ()
     """Ranges that no request may touch."""
     quirks: Quirks = Quirks()
-    sunspec: SunSpec | None = None
+    """What the device needs and the standard does not ask for."""
+    sunspec: Annotated[SunSpec | None, Field(examples=[{"models": ["1/66", "103/50"]}])] = None
     """SunSpec models that have to be where they were, or the device is not polled."""
 
     @model_validator(mode="after")

@@ -32,7 +32,9 @@ def broker_url(url: str) -> str:
 class CredentialName(Entry):
     """A secret by name; it lies in the credential directory, never in a file like this."""
 
-    credential: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    credential: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", examples=["broker-password"])
+    ]
     """File name in the credential directory."""
 
 
@@ -47,13 +49,13 @@ def a_credential(value: Any) -> Any:
 class TlsEntry(Entry):
     """How the broker proves who it is, and how we do."""
 
-    ca: File
+    ca: Annotated[File, Field(examples=["/etc/otgate/broker-ca.pem"])]
     """Certificates (PEM) that sign the broker's; the system's own are not trusted."""
-    certificate: File | None = None
+    certificate: Annotated[File | None, Field(examples=["/etc/otgate/gw1.pem"])] = None
     """Our certificate (PEM), for mutual TLS."""
-    key: File | CredentialName | None = None
+    key: Annotated[File | CredentialName | None, Field(examples=[{"credential": "gw1.key"}])] = None
     """Its private key (PEM): a file, or a credential."""
-    server_name: Name | None = None
+    server_name: Annotated[Name | None, Field(examples=["broker.example"])] = None
     """Name the broker's certificate is for, where it is not the address."""
 
 
@@ -71,32 +73,39 @@ class BusForm(Entry):
 
     config_version: Version
     """The format of this file: 1."""
-    conduit: Id
+    conduit: Annotated[Id, Field(examples=["analytics"])]
     """The conduit of the policy that is published."""
     brokers: Annotated[
         list[Annotated[str, AfterValidator(broker_url)]],
         Field(min_length=1, max_length=16, examples=[["mqtts://broker.example:8883"]]),
     ]
     """Brokers, tried in this order."""
-    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
+    client_id: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None,
+        Field(examples=["sub7-gw1"]),
+    ] = None
     """MQTT client id; made from gateway and conduit when absent."""
-    username: Name | None = None
+    username: Annotated[Name | None, Field(examples=["gw1"])] = None
     """Who we are to the broker."""
-    password: Annotated[CredentialName | None, BeforeValidator(a_credential)] = None
+    password: Annotated[
+        CredentialName | None,
+        BeforeValidator(a_credential),
+        Field(examples=[{"credential": "broker-password"}]),
+    ] = None
     """By the name of a credential; a secret never stands in a file."""
-    credentials: File | None = None
+    credentials: Annotated[File | None, Field(examples=["/etc/otgate/credentials"])] = None
     """Credential directory that only its owner reads; systemd's goes first."""
-    tls: TlsEntry | None = None
+    tls: Annotated[TlsEntry | None, Field(examples=[{"ca": "/etc/otgate/broker-ca.pem"}])] = None
     """Needed for `mqtts`."""
-    plain: Literal["accepted"] | None = None
+    plain: Annotated[Literal["accepted"] | None, Field(examples=["accepted"])] = None
     """`accepted` says that unencrypted `mqtt` to another host is meant."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """MQTT version; `auto` tries 5 first. In quotes: `\"5\"`."""
     root: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "otgate"
     """First level of every topic."""
-    spool: File | None = None
+    spool: Annotated[File | None, Field(examples=["/var/lib/otgate/spool/analytics"])] = None
     """Directory of the conduit's spool, from this file; `../spool/<conduit>` when absent."""
-    state: File | None = None
+    state: Annotated[File | None, Field(examples=["/var/lib/otgate-bus/analytics"])] = None
     """Directory of the reader's cursor, from this file; `../state/bus/<conduit>` when absent."""
     keepalive_s: Annotated[int, Field(ge=1, le=3600)] = 5
     """Seconds; a dead broker is noticed within twice that."""

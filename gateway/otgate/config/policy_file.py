@@ -44,24 +44,25 @@ Glob = Annotated[str, Field(pattern=r"^[a-z0-9_*?/-]{1,130}$")]
 class TitleEntry(Entry):
     """What the policy is called."""
 
-    name: Name
-    version: Annotated[int, Field(ge=1)]
+    name: Annotated[Name, Field(examples=["substation-7 egress"])]
+    """What it is called, wherever it is spoken of."""
+    version: Annotated[int, Field(ge=1, examples=[3])]
     """Raised with every change."""
-    valid_until: Day = ""
+    valid_until: Annotated[Day, Field(examples=["2027-11-30"])] = ""
     """Day after which nothing crosses, YYYY-MM-DD, UTC."""
 
 
 class VocabularyEntry(Entry):
     """The words that point maps and rules may use."""
 
-    tags: list[Id] = Field(default_factory=list)
+    tags: list[Id] = Field(default_factory=list, examples=[["feeder", "protection"]])
     """Every tag there is."""
 
 
 class ZoneEntry(Entry):
     """A segment of the plant (IEC 62443-3-2)."""
 
-    purdue: Annotated[float | None, Field(ge=0, le=5)] = None
+    purdue: Annotated[float | None, Field(ge=0, le=5, examples=[1, 3.5])] = None
     """Level in the Purdue model."""
 
 
@@ -72,9 +73,9 @@ class LimitsEntry(Entry):
     """A point crosses at most this often (seconds)."""
     quantize: Annotated[float, Field(ge=0)] = 0.0
     """Values are rounded to multiples of this step (engineering units); 0 is off."""
-    strip: list[StripName] = Field(default_factory=list)
+    strip: list[StripName] = Field(default_factory=list, examples=[["device_address"]])
     """Attributes that do not cross."""
-    kinds: Annotated[list[KindName] | None, Field(min_length=1)] = None
+    kinds: Annotated[list[KindName] | None, Field(min_length=1, examples=[["measurement"]])] = None
     """Kinds that `min_interval_s` and `quantize` apply to: measurements and counters."""
     delay_s: NotYet = None
     """Seconds by which everything is held back. Not supported yet."""
@@ -83,9 +84,9 @@ class LimitsEntry(Entry):
 class ConduitEntry(Entry):
     """The only way between two zones."""
 
-    from_: Annotated[list[Id], Field(alias="from", min_length=1)]
+    from_: Annotated[list[Id], Field(alias="from", min_length=1, examples=[["bay"]])]
     """Zones whose points may enter it."""
-    to: Id
+    to: Annotated[Id, Field(examples=["enterprise"])]
     """The zone it leads to."""
     direction: Literal["out"] = "out"
     """Only outward conduits exist."""
@@ -100,40 +101,52 @@ class ConduitEntry(Entry):
 class MatchEntry(Entry):
     """Which points a rule speaks of: every attribute given has to hold."""
 
-    kind: Annotated[list[KindName] | None, Field(min_length=1)] = None
+    kind: Annotated[
+        list[KindName] | None, Field(min_length=1, examples=[["measurement", "status"]])
+    ] = None
     """The point is of one of these kinds."""
     tags_all: list[Id] = Field(default_factory=list, examples=[["feeder"]])
     """The point has all of these."""
-    tags_any: Annotated[list[Id] | None, Field(min_length=1)] = None
+    tags_any: Annotated[
+        list[Id] | None, Field(min_length=1, examples=[["feeder", "transformer"]])
+    ] = None
     """The point has at least one of these."""
-    tags_none: list[Id] = Field(default_factory=list)
+    tags_none: list[Id] = Field(default_factory=list, examples=[["protection"]])
     """The point has none of these."""
-    zone: Annotated[list[Id] | None, Field(min_length=1)] = None
+    zone: Annotated[list[Id] | None, Field(min_length=1, examples=[["bay"]])] = None
     """The device stands in one of these zones."""
-    sensitivity: Annotated[list[SensitivityName] | None, Field(min_length=1)] = None
+    sensitivity: Annotated[
+        list[SensitivityName] | None, Field(min_length=1, examples=[["public", "internal"]])
+    ] = None
     """The point is classified as one of these."""
-    device: Annotated[list[Glob] | None, Field(min_length=1)] = None
+    device: Annotated[list[Glob] | None, Field(min_length=1, examples=[["f*"]])] = None
     """Device ids; `*` and `?` stand for any."""
-    point: Annotated[list[Glob] | None, Field(min_length=1)] = None
+    point: Annotated[list[Glob] | None, Field(min_length=1, examples=[["f3/i?"]])] = None
     """`device/point`; `*` and `?` stand for any."""
 
 
 class RuleEntry(Entry):
     """One allow or deny. Any deny beats every allow; order means nothing."""
 
-    name: Id
+    name: Annotated[Id, Field(examples=["feeder-loads"])]
+    """What `otgate policy explain` calls it; unique."""
     effect: Literal["allow", "deny"]
+    """Whether points may cross or must not."""
     conduits: Annotated[list[Id], Field(min_length=1)] | Literal["all"] = "all"
     """Conduits it speaks of."""
     match: MatchEntry
+    """Which points it speaks of."""
     limits: LimitsEntry = LimitsEntry()
     """Restrictions on what this rule allows."""
-    why: Name
+    why: Annotated[Name, Field(examples=["load forecasting"])]
     """The reason, for whoever audits it."""
-    owner: str = ""
-    ticket: str = ""
-    approved_by: str = ""
-    review_by: Day = ""
+    owner: Annotated[str, Field(examples=["grid planning"])] = ""
+    """Who asked for it."""
+    ticket: Annotated[str, Field(examples=["CR-1190"])] = ""
+    """Where it was asked for."""
+    approved_by: Annotated[str, Field(examples=["j.doe"])] = ""
+    """Who approved it."""
+    review_by: Annotated[Day, Field(examples=["2027-06-30"])] = ""
     """Day by which somebody looks at it again, YYYY-MM-DD."""
 
 
@@ -144,7 +157,7 @@ class AssertionEntry(Entry):
     """No point that this holds for ever crosses."""
     on: Annotated[list[Id], Field(min_length=1)] | Literal["all"] = "all"
     """Conduits it speaks of."""
-    why: str = ""
+    why: Annotated[str, Field(examples=["CIP-011: relay settings are BCSI"])] = ""
     """The reason, for whoever audits it."""
 
 
@@ -157,9 +170,15 @@ class PolicyFile(Entry):
     """What the policy is called."""
     vocabulary: VocabularyEntry = VocabularyEntry()
     """The words that point maps and rules may use."""
-    zones: Annotated[dict[Id, ZoneEntry | None], Field(min_length=1)]
+    zones: Annotated[
+        dict[Id, ZoneEntry | None],
+        Field(min_length=1, examples=[{"bay": {"purdue": 1}, "enterprise": {"purdue": 4}}]),
+    ]
     """Every zone, the devices' and those that conduits lead to."""
-    conduits: Annotated[dict[Id, ConduitEntry], Field(min_length=1)]
+    conduits: Annotated[
+        dict[Id, ConduitEntry],
+        Field(min_length=1, examples=[{"analytics": {"from": ["bay"], "to": "enterprise"}}]),
+    ]
     """Every way out; each publishes on its own."""
     rules: list[RuleEntry] = Field(default_factory=list)
     """Who may cross; any deny beats every allow."""

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from otgate.config.bus_file import BusForm
 from otgate.config.columns import COLUMNS, KINDS, SENSITIVITIES
+from otgate.config.described import described
 from otgate.config.forms import ID_PATTERN
 from otgate.config.policy_file import PolicyFile
 from otgate.config.site_file import SiteFile
@@ -25,9 +26,9 @@ CELLS: Mapping[str, Mapping[str, Any]] = {
 def file_schemas(drivers: Mapping[str, Driver]) -> dict[str, dict[str, Any]]:
     """Return the schema of every file a user writes, by name."""
     return {
-        "site": site_schema(drivers),
-        "policy": model_schema(PolicyFile),
-        "bus": model_schema(BusForm),
+        "site": described(site_schema(drivers)),
+        "policy": described(model_schema(PolicyFile)),
+        "bus": described(model_schema(BusForm)),
         "points": points_schema(),
     }
 
@@ -49,8 +50,19 @@ def site_schema(drivers: Mapping[str, Driver]) -> dict[str, Any]:
         for inner, definition in own.pop("$defs", {}).items():
             definitions[f"{name}_{inner}"] = definition
         definitions[name] = own
-        device["properties"][name] = {"$ref": f"#/$defs/{name}"}
+        device["properties"][name] = {
+            "$ref": f"#/$defs/{name}",
+            "description": f"Of a device with driver `{name}`: {own['description']}",
+        }
+        if own.get("required"):
+            device.setdefault("allOf", []).append(needed(name))
     return schema
+
+
+def needed(driver: str) -> dict[str, Any]:
+    """Return that a device with this driver has to have the driver's block."""
+    of_it = {"properties": {"driver": {"const": driver}}, "required": ["driver"]}
+    return {"if": of_it, "then": {"required": [driver]}}
 
 
 def points_schema() -> dict[str, Any]:
@@ -60,6 +72,7 @@ def points_schema() -> dict[str, Any]:
             **CELLS.get(name, {"type": "string"}),
             "description": column.about,
             "examples": [column.example],
+            **({} if column.required else {"default": ""}),
         }
         for name, column in COLUMNS.items()
     }

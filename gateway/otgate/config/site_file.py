@@ -25,11 +25,11 @@ SensitivityName = Literal["public", "internal", "restricted", "bcsi"]
 class IdentityEntry(Entry):
     """Which site and gateway this is; both stand in every topic."""
 
-    id: Id
+    id: Annotated[Id, Field(examples=["sub7"])]
     """The site, as topics name it."""
-    name: Name = ""
+    name: Annotated[Name, Field(examples=["Substation 7"])] = ""
     """The site, as people name it."""
-    gateway: Id
+    gateway: Annotated[Id, Field(examples=["gw1"])]
     """This box, as topics name it; unique within the site."""
 
 
@@ -69,13 +69,13 @@ DEFAULT_SCANS = {"normal": 2.0}
 class DeviceEntry(Entry):
     """A device. Its driver's settings stand under the driver's name."""
 
-    id: DeviceId
+    id: Annotated[DeviceId, Field(examples=["f3"])]
     """The device, as topics name it; unique within the site."""
     driver: Name
     """The field protocol; `otgate check` says which are installed."""
-    zone: Id
+    zone: Annotated[Id, Field(examples=["bay"])]
     """The zone it stands in; the policy declares the zones."""
-    points: File
+    points: Annotated[File, Field(examples=["points/feeder.csv"])]
     """The point map, a CSV file beside the site file."""
     scans: Scans = DEFAULT_SCANS
     """Scan classes: name and period in seconds."""
@@ -83,9 +83,9 @@ class DeviceEntry(Entry):
         Field(default_factory=dict)
     )
     """Ratios of instrument transformers, which points name in their column `ratio`."""
-    reporting: ReportingEntry | None = None
+    reporting: Annotated[ReportingEntry | None, Field(examples=[{"max_interval_s": 60}])] = None
     """How often its points are sent; replaces `defaults.reporting`."""
-    time_zone: Annotated[str, AfterValidator(a_time_zone)] = ""
+    time_zone: Annotated[str, AfterValidator(a_time_zone), Field(examples=["Europe/Zurich"])] = ""
     """The IANA zone of a device that stamps in local time."""
     maintenance: Switch = "off"
     """`on` marks everything the device says as under test."""
@@ -96,11 +96,11 @@ class DefaultsEntry(Entry):
 
     sensitivity: SensitivityName = "bcsi"
     """Classification of points whose cell is empty; unclassified is `bcsi` and cannot leave."""
-    tags: list[Id] = Field(default_factory=list)
+    tags: list[Id] = Field(default_factory=list, examples=[["feeder"]])
     """Tags of points whose cell is empty."""
     max_age_s: Seconds = 0.0
     """Seconds without a read after which a point is stale; 0 is never."""
-    owner: str = ""
+    owner: Annotated[str, Field(examples=["protection"])] = ""
     """Who answers for points whose cell is empty."""
     reporting: ReportingEntry = ReportingEntry()
     """How often points of a device are sent."""
@@ -122,9 +122,9 @@ class SpoolEntry(Entry):
 class SignaturesEntry(Entry):
     """Public keys that a site's files have to be signed with; without one nothing has to be."""
 
-    security: File | None = None
+    security: Annotated[File | None, Field(examples=["keys/security.pub"])] = None
     """Key (PEM, Ed25519) of who signs the policy."""
-    ot: File | None = None
+    ot: Annotated[File | None, Field(examples=["keys/ot.pub"])] = None
     """Key (PEM, Ed25519) of who signs the site file and the point maps."""
 
 
@@ -141,7 +141,7 @@ class SiteFile(Entry):
     """What holds where a point or device does not say otherwise."""
     spool: SpoolEntry = SpoolEntry()
     """Where the spools lie and how much they keep."""
-    policy: File
+    policy: Annotated[File, Field(examples=["policy.yaml"])]
     """The policy file; without one nothing could cross."""
     signatures: SignaturesEntry = SignaturesEntry()
     """Whose signatures the files need."""

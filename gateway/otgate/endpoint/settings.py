@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from otgate.endpoint.tls import TlsFiles
 from otgate.errors import Mistake, Mistakes
@@ -24,19 +24,26 @@ class Tls(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    ca: File
+    ca: Annotated[File, Field(examples=["/etc/otgate/field-ca.pem"])]
     """Who signs the other end's certificate."""
-    cert: File
+    cert: Annotated[File, Field(examples=["/etc/otgate/gw1.pem"])]
     """Our own certificate."""
-    key: File
+    key: Annotated[File, Field(examples=["/etc/otgate/gw1.key"])]
     """Its private key, without a password."""
-    server_name: str = ""
+    server_name: Annotated[str, Field(examples=["relay-f3"])] = ""
     """What the other end's certificate names, where that is not the host."""
 
     def files(self) -> TlsFiles:
         """Return where the certificates are."""
         return TlsFiles(Path(self.ca), Path(self.cert), Path(self.key), self.server_name)
 
+
+TLS_EXAMPLE = {
+    "ca": "/etc/otgate/field-ca.pem",
+    "cert": "/etc/otgate/gw1.pem",
+    "key": "/etc/otgate/gw1.key",
+}
+"""For schemas."""
 
 Form = TypeVar("Form", bound=BaseModel)
 
