@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import chain
 from threading import Thread
 
 from otgate.model import Lane
@@ -17,7 +18,7 @@ from otgate.spool.inbox import Inbox
 from otgate.spool.recovery import Kept
 from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention, surplus
-from otgate.spool.segment import Log
+from otgate.spool.segment import Log, SegmentId
 from otgate.spool.segment_log import SegmentLog
 from otgate.spool.tally import Tally
 
@@ -80,6 +81,8 @@ class Committer:
         """The newest ticket; its frames are in an inbox before it is set."""
         self.bell = Bell()
         self.live: tuple[int, Mapping[str, str]] | None = None
+        self.unneeded = {Log(lane): SegmentId(0, 0) for lane in Lane}
+        """Up to which segment, itself not, a log's may go though retention would keep them."""
         self._logs = logs
         self._lane_logs = {lane: logs[Log(lane)] for lane in (Lane.EVENT, Lane.DATA)}
         self._lanes = [(log, inboxes[lane]) for lane, log in self._lane_logs.items()]
@@ -228,6 +231,12 @@ class Committer:
             with suppress(RuntimeError):  # the event loop that waited has been closed
                 waiter.done()
 
+    def _passed(self) -> Iterable[tuple[Log, Kept]]:
+        for name, before in self.unneeded.items():
+            log = self._logs[name]
+            while len(log.kept) > log.least_kept and log.kept[0].id < before:
+                yield name, log.kept.popleft()
+
     def _surplus(self, data: SegmentLog, event: SegmentLog) -> Iterable[tuple[Log, Kept]]:
         active_bytes, now_ns = data.active_bytes + event.active_bytes, self._clock()
         stay = data.least_kept, event.least_kept
@@ -252,7 +261,7 @@ class Committer:
         data, event, live = (self._logs[log] for log in (Log.DATA, Log.EVENT, Log.LIVE))
         stuck = [
             (log, kept)
-            for log, kept in self._surplus(data, event)
+            for log, kept in chain(self._passed(), self._surplus(data, event))
             if not self._logs[log].remove(kept.id)
         ]
         for log, kept in reversed(stuck):  # for the next time; the others are not held up

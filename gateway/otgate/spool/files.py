@@ -14,6 +14,10 @@ FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
 """The bus side reads by its group and writes nothing."""
 
+PRIVATE_FILE_MODE = 0o600
+PRIVATE_DIRECTORY_MODE = 0o700
+"""Of what the bus side may not even read."""
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 CANNOT_EXCHANGE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
@@ -104,6 +108,9 @@ class OperatingSystem:
 
     _libc = ctypes.CDLL(None, use_errno=True)
 
+    file_mode, directory_mode = FILE_MODE, DIRECTORY_MODE
+    """Of everything made here, whatever the umask."""
+
     def mkdir(self, path: Path) -> None:
         """Make a directory and its parents; set the mode whatever the umask, keeping setgid."""
         if path.is_dir():
@@ -111,19 +118,19 @@ class OperatingSystem:
         if not path.parent.is_dir():
             self.mkdir(path.parent)
         path.mkdir(exist_ok=True)
-        path.chmod(path.stat().st_mode & ~0o777 | DIRECTORY_MODE)
+        path.chmod(path.stat().st_mode & ~0o777 | self.directory_mode)
 
     def create(self, path: Path) -> int:
         """Create or empty a file; set the mode whatever the umask."""
-        return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        return self._opened(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
     def reuse(self, path: Path) -> int:
         """Open for writing without emptying; set the mode whatever the umask."""
-        return _opened(path, os.O_WRONLY | os.O_CREAT)
+        return self._opened(path, os.O_WRONLY | os.O_CREAT)
 
     def lock(self, path: Path) -> int:
         """Lock with flock, which the kernel releases when the process ends."""
-        descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
+        descriptor = self._opened(path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -205,6 +212,18 @@ class OperatingSystem:
         found = os.statvfs(path)
         return found.f_bavail * found.f_frsize
 
+    def _opened(self, path: Path, flags: int) -> int:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, self.file_mode)
+        if os.fstat(descriptor).st_mode & 0o777 != self.file_mode:
+            os.fchmod(descriptor, self.file_mode)
+        return descriptor
+
+
+class PrivateFiles(OperatingSystem):
+    """The same for files that their owner alone may read."""
+
+    file_mode, directory_mode = PRIVATE_FILE_MODE, PRIVATE_DIRECTORY_MODE
+
 
 def _no_file(path: Path) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "not a file", str(path))
@@ -228,11 +247,5 @@ def settle(files: Files, directory: Path) -> None:
                 raise
 
 
-def _opened(path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_CLOEXEC, FILE_MODE)
-    if os.fstat(descriptor).st_mode & 0o777 != FILE_MODE:
-        os.fchmod(descriptor, FILE_MODE)
-    return descriptor
-
-
 OS = OperatingSystem()
+PRIVATE = PrivateFiles()

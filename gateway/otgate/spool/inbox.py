@@ -53,17 +53,17 @@ class Inbox:
                 self.dropped = None
             self.pending.append(entry)
 
-    def drop(self, seq: int, count: int, received_ns: int) -> None:
-        """Count samples as dropped."""
+    def drop(self, seq: int, count: int, from_ns: int, to_ns: int) -> None:
+        """Count samples of that time as dropped."""
         self.samples_dropped += count
         with self._lock:
             gap = self.dropped
             if gap is None:
-                self.dropped = Dropped(seq, count, received_ns, received_ns)
+                self.dropped = Dropped(seq, count, from_ns, to_ns)
                 return
             gap.count += count
-            gap.from_ns = min(gap.from_ns, received_ns)
-            gap.to_ns = max(gap.to_ns, received_ns)
+            gap.from_ns = min(gap.from_ns, from_ns)
+            gap.to_ns = max(gap.to_ns, to_ns)
 
     def drained(self) -> list[Entry]:
         """Take everything: frames, then the gap that follows them."""

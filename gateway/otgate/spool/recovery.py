@@ -94,6 +94,19 @@ def past(files: Files, directory: Path, log: Log, now_ns: int, noted: Noted | No
     return _at_least(found_past, noted, log)
 
 
+def end_of(files: Files, directory: Path, log: Log, epoch: int) -> int:
+    """Return one above the last sample of ``epoch`` that can be read, 0 where there is none.
+
+    The epoch is over: its writer has ended.
+    """
+    try:
+        found = segments(files.names(directory))
+    except OSError:
+        return 0
+    starts = (_start(files, directory, log, each) for each in found if each.epoch == epoch)
+    return _recovered_end(files, directory, log, [start for start in starts if start is not None])
+
+
 def _at_least(found: Past, noted: Noted | None, log: Log) -> Past:
     """Put the end of the last epoch where its writer's tally says that it was, if beyond."""
     tally = noted.lanes.get(log) if noted else None

@@ -24,7 +24,7 @@ from otgate.spool.inbox import Inbox
 from otgate.spool.recovery import past, reading, swept
 from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention
-from otgate.spool.segment import Log, pack_catalog
+from otgate.spool.segment import Log, SegmentId, pack_catalog
 from otgate.spool.segment_log import Limits, SegmentLog
 from otgate.spool.state_file import StateFile
 from otgate.spool.tally import NAME as TALLY
@@ -97,9 +97,10 @@ class SpoolWriter:
         self._buffer_bytes = buffer_bytes
         self._data = Inbox(int(buffer_bytes * DATA_SHARE))
         self._event = Inbox(buffer_bytes)
+        self._inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
         self._committer = Committer(
             self._logs,
-            {Lane.DATA: self._data, Lane.EVENT: self._event},
+            self._inboxes,
             retention,
             making.reserve,
             Tally(tally_file, self.epoch, self._stand),
@@ -157,10 +158,10 @@ class SpoolWriter:
         seq = inbox.next_seq
         body = pack_batch(batch, self._devices[batch.device], seq, self._clock())
         if len(body) > MAX_BODY_BYTES:
-            return self._append_split(lane, batch, inbox)
+            return self._append_split(lane, batch)
         cost = len(body) + ENTRY_BYTES
         if self._taken_bytes + cost - committer.released_bytes > inbox.room_bytes:
-            inbox.drop(seq, count, batch.received_ns)
+            inbox.drop(seq, count, batch.received_ns, batch.received_ns)
         else:
             self._taken_bytes += cost
             if inbox.dropped is None:
@@ -172,16 +173,42 @@ class SpoolWriter:
         committer.bell.ring()
         return committer.ticket
 
-    def _append_split(self, lane: Lane, batch: Batch, inbox: Inbox) -> int:
+    def _append_split(self, lane: Lane, batch: Batch) -> int:
         count = len(batch)
         if count == 1:
-            inbox.drop(inbox.next_seq, 1, batch.received_ns)
-            inbox.next_seq += 1
-            self._committer.ticket += 1
-            return self._committer.ticket
+            return self.miss(lane, 1, batch.received_ns, batch.received_ns)
         first = np.arange(count) < count // 2
         self.append(lane, batch.kept(first))
         return self.append(lane, batch.kept(~first))
+
+    def miss(self, lane: Lane, count: int, from_ns: int, to_ns: int) -> int:
+        """Give numbers to ``count`` samples that are lost, and say so; return the ticket."""
+        inbox, committer = self._inboxes[lane], self._committer
+        inbox.drop(inbox.next_seq, count, from_ns, to_ns)
+        inbox.next_seq += count
+        committer.ticket += 1
+        committer.bell.ring()
+        return committer.ticket
+
+    def next_seq(self, lane: Lane) -> int:
+        """Return the number that the next sample of ``lane`` gets."""
+        return self._inboxes[lane].next_seq
+
+    def samples(self, lane: Lane) -> int:
+        """Return how many samples ``lane`` has had in all epochs."""
+        return self._logs[Log(lane)].found.samples_before + self._inboxes[lane].next_seq
+
+    def let_go(self, lane: Lane, before: SegmentId) -> None:
+        """Let the segments of ``lane`` before that one go, for a reader that needs none of them.
+
+        Only a reader of the same zone may say so.
+        """
+        self._committer.unneeded[Log(lane)] = before
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How much of the buffer is taken by what is not synced."""
+        return self._taken_bytes - self._committer.released_bytes
 
     def live(self, states: Mapping[str, str]) -> None:
         """Record that the field side is alive and what it knows of its devices; not synced."""
@@ -216,12 +243,12 @@ class SpoolWriter:
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""
         logs, error = self._logs.values(), self.error
-        inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
+        inboxes = self._inboxes
         return SpoolStatus(
             epoch=epoch_text(self.epoch),
             state=SpoolState.FAILING if error else SpoolState.WRITING,
             error=error,
-            buffered_bytes=self._taken_bytes - self._committer.released_bytes,
+            buffered_bytes=self.buffered_bytes,
             buffer_bytes=self._buffer_bytes,
             samples={lane: inbox.next_seq for lane, inbox in inboxes.items()},
             dropped={lane: inbox.samples_dropped for lane, inbox in inboxes.items()},
@@ -235,9 +262,8 @@ class SpoolWriter:
     def _stand(self) -> dict[Lane, LaneTally]:
         """Return how far each lane's numbers have come; called on the committer's thread."""
         found = {lane: self._logs[Log(lane)].found for lane in Lane}
-        inboxes = {Lane.DATA: self._data, Lane.EVENT: self._event}
         return {
-            lane: LaneTally(before.samples_before, before.dropped_before, inboxes[lane].next_seq)
+            lane: LaneTally(before.samples_before, before.dropped_before, self.next_seq(lane))
             for lane, before in found.items()
         }
 

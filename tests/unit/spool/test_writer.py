@@ -9,9 +9,11 @@ import pytest
 
 from otgate.errors import SpoolUnusable
 from otgate.model import Lane, ValueType
-from otgate.spool.reader import Epoch, SpoolReader
-from otgate.spool.segment import Log, segments
-from otgate.spool.writer import Pace, Retention, SpoolState, SpoolWriter
+from otgate.spool.files import PRIVATE
+from otgate.spool.reader import Epoch, GapReason, SpoolReader
+from otgate.spool.recovery import end_of
+from otgate.spool.segment import Log, SegmentId, segments
+from otgate.spool.writer import Drive, Pace, Retention, SpoolState, SpoolWriter
 from spools import (
     AMPLE,
     NOW_NS,
@@ -290,3 +292,69 @@ def test_a_committer_that_ended_by_mistake_is_said(spool: Path) -> None:
     assert writer.status().state is SpoolState.FAILING
     assert writer.status().error == "the thread that writes has ended"
     writer.close()
+
+
+def test_samples_that_are_no_more_are_a_gap_between_those_that_are(
+    writer: SpoolWriter, reader: SpoolReader
+) -> None:
+    writer.append(Lane.DATA, batch([1.0, 2.0]))
+    writer.miss(Lane.DATA, 40, 100, 200)
+    assert committed(writer, writer.append(Lane.DATA, batch([3.0])))
+    _, first, gap, last = everything(reader)
+    assert (gap.seq, gap.count, gap.from_ns, gap.to_ns) == (2, 40, 100, 200)  # type: ignore[union-attr]
+    assert gaps([gap])[0].reason is GapReason.DROPPED
+    assert values([first, last]) == [1.0, 2.0, 3.0]
+    assert (writer.next_seq(Lane.DATA), writer.next_seq(Lane.EVENT)) == (43, 0)
+
+
+def test_a_lanes_samples_are_counted_over_its_epochs(spool: Path) -> None:
+    for _ in range(2):
+        writer = opened(spool)
+        writer.append(Lane.DATA, batch([1.0, 2.0]))
+        writer.close()
+    again = opened(spool)
+    again.append(Lane.DATA, batch([3.0]))
+    assert (again.samples(Lane.DATA), again.samples(Lane.EVENT)) == (5, 0)
+    again.close()
+
+
+def test_where_an_epoch_ended_can_be_read_however_many_follow(spool: Path) -> None:
+    first = opened(spool)
+    first.append(Lane.DATA, batch([1.0, 2.0]))
+    first.append(Lane.DATA, batch([3.0]))
+    first.close()
+    for _ in range(2):
+        opened(spool).close()
+    ends = [end_of(PRIVATE, spool / log, Log(log), first.epoch) for log in ("data", "event")]
+    assert ends == [3, 0]
+    assert end_of(PRIVATE, spool / "data", Log.DATA, first.epoch + 9) == 0
+    assert end_of(PRIVATE, spool / "none", Log.DATA, first.epoch) == 0
+
+
+def names_in(directory: Path) -> list[SegmentId]:
+    return segments(path.name for path in directory.iterdir())
+
+
+def test_segments_that_a_reader_has_let_go_are_removed_and_no_others(spool: Path) -> None:
+    writer = opened(spool, Retention(256 << 10, 10**18), drive=Drive.HAND)
+    for _ in range(40):
+        writer.append(Lane.DATA, batch(range(500)))
+        writer.cycle()
+    found = names_in(spool / "data")
+    assert len(found) > 5
+    writer.let_go(Lane.DATA, found[3])
+    while writer.status().segments == len(found) + 2:
+        writer.append(Lane.DATA, batch(range(500)))
+        writer.cycle()
+    left = names_in(spool / "data")
+    assert left[: len(found) - 3] == found[3:]
+    writer.let_go(Lane.DATA, SegmentId(1 << 39, 0))
+    writer.close()
+    assert names_in(spool / "data")
+
+
+def test_what_is_private_is_read_by_nobody_else(tmp_path: Path) -> None:
+    SpoolWriter.open(tmp_path / "delay" / "one", catalog(), AMPLE, files=PRIVATE).close()
+    made = [tmp_path / "delay", *(tmp_path / "delay").rglob("*")]
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in made}
+    assert modes == {(True, 0o700), (False, 0o600)}
