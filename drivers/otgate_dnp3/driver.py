@@ -8,6 +8,7 @@ from otgate.driver import Link, Session
 from otgate.endpoint.places import keep
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
+from otgate_dnp3.example import EXAMPLE
 from otgate_dnp3.link import opened
 from otgate_dnp3.planner import plan
 from otgate_dnp3.session import Dnp3Session
@@ -18,6 +19,7 @@ class Dnp3:
     """DNP3 master; see `otgate.driver.Driver`. It reads, and writes what `housekeeping` says."""
 
     settings = Settings
+    example = EXAMPLE
     housekeeping: Sequence[str] = (
         "clear the restart indication (WRITE g80v1)",
         "enable unsolicited reports of the classes in `unsolicited`, disable all at start-up",

@@ -9,6 +9,7 @@ from otgate.endpoint.places import keep
 from otgate.errors import LinkLost, Mistake
 from otgate.model import Device, Scan
 from otgate_iec61850.address import read_control_block
+from otgate_iec61850.example import EXAMPLE
 from otgate_iec61850.link import lost_link, opened
 from otgate_iec61850.planner import plan
 from otgate_iec61850.session import IedSession
@@ -19,6 +20,7 @@ class Iec61850:
     """MMS client; see `otgate.driver.Driver`. It reads, and writes what `housekeeping` says."""
 
     settings = Settings
+    example = EXAMPLE
     housekeeping: Sequence[str] = (
         "enable the report control blocks under `reports`, disable those it holds (RptEna)",
         "reserve unbuffered ones (Resv)",

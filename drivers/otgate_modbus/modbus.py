@@ -12,6 +12,7 @@ from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Scan
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, endpoint
+from otgate_modbus.example import EXAMPLE
 from otgate_modbus.learned import KEY, Of, told, understood
 from otgate_modbus.manners import Manners
 from otgate_modbus.pipelining import Pipelining
@@ -27,6 +28,7 @@ class Modbus:
     """Modbus client; see `otgate.driver.Driver`. It reads and never writes."""
 
     settings = Settings
+    example = EXAMPLE
     housekeeping: Sequence[str] = ()
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:

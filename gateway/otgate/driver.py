@@ -141,6 +141,25 @@ class Learning(Protocol):
         """Return what ``state`` says of the device's limits, each in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A device of a protocol, as somebody would begin to write it."""
+
+    settings: Mapping[str, Any]
+    """The driver's block."""
+    scans: Mapping[str, float]
+    """Scan classes by name, in seconds."""
+    points: str
+    """A point map, as CSV."""
+
+
+@runtime_checkable
+class Exemplary(Protocol):
+    """An optional power: shows how a device is written, for `otgate new`."""
+
+    example: Example
+
+
 def installed() -> dict[str, Driver]:
     """Return an instance of every driver installed on this machine, by name."""
     return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}

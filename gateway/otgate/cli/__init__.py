@@ -15,6 +15,7 @@ from otgate.errors import OtgateError
 
 BUILT_IN = {
     "check": "otgate.cli.check",
+    "new": "otgate.cli.new",
     "plan": "otgate.cli.plan",
     "policy": "otgate.cli.policy",
     "run": "otgate.cli.run",

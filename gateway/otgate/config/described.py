@@ -38,10 +38,15 @@ def keys(schema: Any) -> Iterator[tuple[str, dict[str, Any], bool]]:
 
 
 def _tell_unit(key: str, one: dict[str, Any]) -> None:
-    unit = next((unit for end, unit in UNITS.items() if key.endswith(end)), None)
     about = one.get("description", "")
-    if unit is not None and unit not in about.lower():
-        one["description"] = f"{about} In {unit}."
+    if (unit := unit_of(key)) and unit not in about.lower():
+        one["description"] = f"{about.removesuffix('.')} ({unit})."
+
+
+def unit_of(key: str) -> str:
+    """Return what a key is measured in, as its end says; empty where that says nothing."""
+    rate = key.endswith("_per_s")
+    return "" if rate else next((unit for end, unit in UNITS.items() if key.endswith(end)), "")
 
 
 def _show(one: dict[str, Any]) -> None:

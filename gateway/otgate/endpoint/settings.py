@@ -24,7 +24,7 @@ class Tls(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    ca: Annotated[File, Field(examples=["/etc/otgate/field-ca.pem"])]
+    ca: Annotated[File, Field(examples=["/etc/otgate/ca.pem"])]
     """Who signs the other end's certificate."""
     cert: Annotated[File, Field(examples=["/etc/otgate/gw1.pem"])]
     """Our own certificate."""
@@ -39,7 +39,7 @@ class Tls(BaseModel):
 
 
 TLS_EXAMPLE = {
-    "ca": "/etc/otgate/field-ca.pem",
+    "ca": "/etc/otgate/ca.pem",
     "cert": "/etc/otgate/gw1.pem",
     "key": "/etc/otgate/gw1.key",
 }

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from otgate.config.bus_file import BusForm
-from otgate.config.described import UNITS, described, keys
+from otgate.config.described import described, keys, unit_of
 from otgate.config.policy_file import PolicyFile
 from otgate.config.schema import file_schemas
 from otgate.config.site_file import SiteFile
@@ -31,8 +31,7 @@ def test_every_key_says_what_it_is_with_unit_default_and_example(schema: dict[st
     for key, one, required in keys(schema):
         inner = referred(schema, one)
         about = one.get("description") or inner.get("description", "")
-        units = [unit for end, unit in UNITS.items() if key.endswith(end)]
-        if len(about) < 5 or not all(unit in about.lower() for unit in units):
+        if len(about) < 5 or unit_of(key) not in about.lower():
             lacking.add((key, "description"))
         if not (required or "default" in one or key in DRIVERS):
             lacking.add((key, "default"))
@@ -91,5 +90,10 @@ def test_a_description_that_names_its_unit_is_left_alone() -> None:
     schema = {"properties": {"told_s": told, "untold_s": untold}, "required": ["told_s"]}
     described(schema)
     assert told == {"type": "number", "description": "At most this often (seconds)."}
-    assert untold["description"] == "How long. In seconds."
+    assert untold["description"] == "How long (seconds)."
     assert untold["examples"] == [5]
+
+
+def test_a_rate_is_not_measured_in_seconds() -> None:
+    assert unit_of("timeout_s") == "seconds"
+    assert not unit_of("requests_per_s")
