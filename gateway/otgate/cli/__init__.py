@@ -28,6 +28,7 @@ BUILT_IN = {
     "explain": "otgate.cli.explain",
     "import": "otgate.cli.importing",
     "browse": "otgate.cli.browsing",
+    "completion": "otgate.cli.completion",
 }
 """Verbs of the gateway itself, in the order that help shows them."""
 
@@ -43,6 +44,8 @@ Bridge substation field protocols to an MQTT bus: one way, without loss.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code: 0 done, 1 failed or found, 2 usage."""
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            complete()
         code = execute(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except OtgateError as error:
@@ -65,6 +68,14 @@ def execute(given: Sequence[str]) -> int:
         return USAGE
     code: int = options.run(options)
     return code
+
+
+def complete() -> None:
+    """Answer a shell that asks what could stand at the cursor of the line it is in."""
+    from otgate.cli.completion import answer  # noqa: PLC0415  for completion alone
+
+    line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
+    answer(parser_for(wanted(line.split()[1:-1] if line[-1:].strip() else line.split()[1:])))
 
 
 def wanted(given: Sequence[str]) -> list[Command]:

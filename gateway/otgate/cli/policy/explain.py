@@ -25,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
     site_argument(parser)
     parser.add_argument("point", metavar="DEVICE/POINT", help="a point of the site")
-    parser.add_argument("--conduit", metavar="C", help="this conduit only")
+    parser.add_argument("--conduit", metavar="CONDUIT", help="this conduit only")
     format_argument(parser)
 
 
