@@ -28,7 +28,7 @@ policy-coverage: setup ## fail unless the unit tests of the policy take its ever
 	$(BIN)/coverage run --rcfile=tools/policy.coveragerc -m pytest -q -m "not slow" $(POLICY_TESTS)
 	$(BIN)/coverage report --rcfile=tools/policy.coveragerc
 
-mutation: setup ## break the policy package in 1500 ways; tests have to notice. An hour; MODULES="solver globs" less
+mutation: setup ## break the policy package in 1400 ways; tests have to notice. Half an hour; MODULES="solver globs" less
 	$(BIN)/python tools/mutate.py $(MODULES)
 
 soak: setup ## every script of tests/soak: kills, cuts and what else takes hours

@@ -1,31 +1,44 @@
 """Break the policy package in small ways, one at a time, and see whether a test notices.
 
 Run it: python tools/mutate.py [MODULE…], such as `decide globs`; `make mutation` takes all modules.
-Each mutant is a forked child that loads the broken module and runs the policy's tests: those of the
-module first, all others only where these notice nothing. `survivors.toml` beside this file says of
-mutants that nothing notices why that is right; any other survivor makes the exit code 1.
+The tests are collected once and run once, to learn which of them run which line. A mutant is then a
+fork of that process: it takes the broken function for the whole one and runs the tests that reach
+the broken line, quick ones first. Code that runs before the first test does is broken before the
+tests are collected. `survivors.toml` beside this file says of mutants that nothing notices why that
+is right. The exit code is 1 for any other survivor, and for an explanation of none.
+
+No verdict depends on how busy the machine is: no test has a time limit but in CPU, and examples are
+drawn alike each time. A mutant that waits for ever is said to be stuck, which is no verdict.
 """
 
 import argparse
-import ast
-import copy
+import gc
 import importlib.util
+import json
+import mmap
 import os
 import resource
+import shutil
 import signal
 import sys
 import tempfile
+import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import NamedTuple
+from types import FunctionType, ModuleType
+from typing import NamedTuple, NoReturn
 
+import coverage
 import msgspec
 import numpy as np
 import pydantic
 import pytest
 import yaml
+from mutants import Mutant, code_of, mutants
 
 WARM = (msgspec, np, pydantic, yaml)
 """Loaded once, before the forks."""
@@ -33,160 +46,288 @@ WARM = (msgspec, np, pydantic, yaml)
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gateway/otgate/policy"
 EXPLAINED = Path(__file__).parent / "survivors.toml"
-CPU_S = 60
-"""A mutant that runs longer does not end: noticed."""
 
-QUIET = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:looptime_plugin", "-m", "not slow")
-OWN = {
-    "assertions": ("test_assertions",),
-    "crossing": ("test_gate", "test_checks"),
-    "difference": ("test_changes",),
-    "prover": ("test_proof", "test_gains"),
-    "region": ("test_region", "test_solver", "test_proof"),
-    "solver": ("test_solver", "test_proof", "test_gains"),
-    "wording": ("test_proof", "test_assertions"),
-}
-"""Tests that notice most of what is wrong with a module; others have one of their own name."""
+TESTS = ("tests/unit/policy", "tests/property/test_policy*.py", "tests/unit/cli/test_policy*.py")
+QUIET = ("-q", "-s", "-o", "timeout=0", "-m", "not slow")
 
-FAR = (
-    "tests/property/test_policy.py",
-    "tests/property/test_policy_prover.py",
-    "tests/property/test_policy_pace.py",
-    "tests/property/test_policy_rounding.py",
-    "tests/unit/cli/test_policy.py",
-    "tests/unit/cli/test_policy_diff.py",
-    "tests/unit/cli/test_policy_prove.py",
-)
-
-COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-}  # fmt: skip
-OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.Mod: ast.Mult,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-    ast.FloorDiv: ast.Mult, ast.Pow: ast.Mult,
-}  # fmt: skip
-CALLS = {"any": "all", "all": "any", "min": "max", "max": "min"}
+SLACK_S, SLACK = 5, 20
+"""CPU that a test may take of a mutant: seconds more, and times as much, as it does of none."""
+STUCK_S = 1800
+MEMORY = 4 << 30
+"""Octets of address space; what asks for more fails."""
 
 
-Place = tuple[ast.AST, str, int | None]
-"""A node, one of its fields, and a number where that is a list: where another node hangs."""
+class Verdict(IntEnum):
+    """What becomes of a mutant; the exit code of its process."""
+
+    SURVIVED = 0
+    NOTICED = 1
+    UNENDING = 3
+    STUCK = 4
 
 
-class Mutant(NamedTuple):
-    """One way to break one module."""
+class Reach(NamedTuple):
+    """What the tests do where nothing is broken."""
 
-    module: str
-    line: int
-    name: str
-    """How `survivors.toml` knows it: the module, the code, and what it became."""
-    tree: ast.Module
+    tests: dict[str, dict[int, frozenset[str]]]
+    """By module and line, who runs it; an empty name stands for the time before any test."""
+    cpu_s: dict[str, float]
+    """By test, in the order of the files."""
 
+    def is_early(self, mutant: Mutant) -> bool:
+        """Tell whether the broken statement runs before any test does."""
+        return "" in self._running(mutant.module, mutant.lines)
 
-def broken(node: ast.AST) -> Iterator[ast.AST]:
-    """Return what one node could be instead."""
-    match node:
-        case ast.BoolOp(values=values):
-            yield from (without(node, values, number) for number in range(len(values)))
-        case ast.IfExp(body=body, orelse=orelse):
-            yield from (body, orelse)
-        case ast.If(test=ast.Call() | ast.Name() | ast.Attribute()):
-            yield altered(node, test=ast.UnaryOp(ast.Not(), node.test))
-        case ast.comprehension(ifs=[_, *_]):
-            yield altered(node, ifs=[])
-        case ast.Continue():
-            yield ast.Break()
-        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
-            yield ast.Return(ast.Constant(None))
-        case _:
-            yield from swapped(node)
+    def of(self, mutant: Mutant) -> frozenset[str]:
+        """Return the tests that run the broken statement; those of its module if it is early."""
+        early = self.is_early(mutant)
+        lines = self.tests.get(mutant.module, {}) if early else mutant.lines
+        return self._running(mutant.module, lines) - {""}
+
+    def _running(self, module: str, lines: Iterable[int]) -> frozenset[str]:
+        running = self.tests.get(module, {})
+        return frozenset().union(*(running.get(line, frozenset()) for line in lines))
 
 
-def swapped(node: ast.AST) -> Iterator[ast.AST]:
-    """Return what an operator, a constant or a call could be instead."""
-    match node:
-        case ast.Compare(ops=[op]) if type(op) in COMPARISONS:
-            yield altered(node, ops=[COMPARISONS[type(op)]()])
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            yield operand
-        case ast.BinOp(op=op) if type(op) in OPERATORS:
-            yield altered(node, op=OPERATORS[type(op)]())
-        case ast.Constant(value=bool(value)):
-            yield ast.Constant(not value)
-        case ast.Constant(value=int(value) | float(value)):
-            yield ast.Constant(value + 1)
-        case ast.Call(func=ast.Name(id=name)) if name in CALLS:
-            yield altered(node, func=ast.Name(CALLS[name], ast.Load()))
+Loop = Callable[[pytest.Session], None]
 
 
-def without(node: ast.AST, values: Sequence[ast.expr], number: int) -> ast.AST:
-    """Return a chain of `and` or `or` without one of its values."""
-    left = [*values[:number], *values[number + 1 :]]
-    return left[0] if len(left) == 1 else altered(node, values=left)
+class Warm:
+    """A pytest plug-in that collects the tests, then leaves them to ``loop``."""
+
+    def __init__(self, loop: Loop, failed: Callable[[], None]) -> None:
+        self.loop = loop
+        self.failed = failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Draw the same examples each time, and do not look for smaller ones."""
+        from hypothesis import Phase, settings  # noqa: PLC0415  pytest has to load it first
+
+        phases = (Phase.explicit, Phase.generate)
+        busy = settings.get_profile("busy")
+        settings.register_profile("same", busy, derandomize=True, phases=phases)
+        settings.load_profile("same")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run ``loop`` in place of every test after the other."""
+        self.loop(session)
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Say at once that a test fails."""
+        if report.failed:
+            self.failed()
 
 
-def altered(node: ast.AST, **fields: object) -> ast.AST:
-    """Return a copy of ``node`` with other fields."""
-    twin = copy.copy(node)
-    for name, value in fields.items():
-        setattr(twin, name, value)
-    return twin
+def tests(loop: Loop, failed: Callable[[], None]) -> int:
+    """Collect the tests of the policy and run ``loop``."""
+    files = [str(path) for glob in TESTS for path in sorted(ROOT.glob(glob))]
+    return pytest.main([*QUIET, *files], plugins=[Warm(loop, failed)])
 
 
-def places(tree: ast.Module) -> Iterator[tuple[Place, str]]:
-    """Return where everything hangs that runs in a function, and the function's name."""
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef):
-            for number, statement in enumerate(function.body):
-                yield (function, "body", number), function.name
-                for parent in ast.walk(statement):
-                    yield from ((place, function.name) for place in children(parent))
+def run(item: pytest.Item) -> None:
+    """Run one test with its fixtures."""
+    item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
 
 
-def children(parent: ast.AST) -> Iterator[Place]:
-    """Return where the children of a node hang, but for annotations and nested functions."""
-    for field, value in ast.iter_fields(parent):
-        if field in {"annotation", "returns"} or isinstance(parent, ast.JoinedStr | ast.Expr):
-            continue
-        if isinstance(value, list):
-            yield from (
-                (parent, field, n) for n, one in enumerate(value) if isinstance(one, ast.AST)
-            )
-        elif isinstance(value, ast.AST):
-            yield parent, field, None
+def learn(to: Path) -> None:
+    """Run every test as it is and write which lines it reaches; exit 1 if one fails."""
+    watch = coverage.Coverage(data_file=None, include=[f"{PACKAGE}/*"], config_file=False)
+    cpu_s: dict[str, float] = {}
+
+    def loop(session: pytest.Session) -> None:
+        for item in session.items:
+            forget()
+            watch.switch_context(item.nodeid)
+            begun = time.process_time()
+            run(item)
+            cpu_s[item.nodeid] = time.process_time() - begun
+            watch.switch_context("")
+
+    watch.start()
+    if tests(loop, lambda: os._exit(1)):
+        os._exit(1)
+    watch.stop()
+    held = {path.stem: watch.get_data().contexts_by_lineno(str(path)) for path in modules()}
+    to.write_text(json.dumps([held, cpu_s]), encoding="utf-8")
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Return every mutant of a module."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-    seen = {(id(place[0]), *place[1:]): (place, name) for place, name in places(tree)}
-    for (parent, field, number), name in seen.values():
-        held = getattr(parent, field)
-        node = held if number is None else held[number]
-        for other in broken(node):
-            put(parent, field, number, other)
-            broken_tree = ast.fix_missing_locations(copy.deepcopy(tree))
-            put(parent, field, number, node)
-            line = getattr(node, "lineno", getattr(parent, "lineno", 0))
-            said = f"{module}.{name}: {short(node)} -> {short(other)}"
-            yield Mutant(module, line, said, broken_tree)
+def forget() -> None:
+    """Empty the caches of the package: who asks again has to run the lines again."""
+    for name, module in [*sys.modules.items()]:
+        for value in vars(module).values() if name.startswith("otgate.policy.") else ():
+            getattr(value, "cache_clear", int)()
 
 
-def put(parent: ast.AST, field: str, number: int | None, node: ast.AST) -> None:
-    """Hang ``node`` where another hung."""
-    if number is None:
-        setattr(parent, field, node)
-    else:
-        getattr(parent, field)[number] = node
+def modules() -> list[Path]:
+    """Return the files of the package but for its `__init__`."""
+    return sorted(PACKAGE.glob("[a-z]*.py"))
 
 
-def short(node: ast.AST) -> str:
-    """Return the first line of the code of ``node``."""
-    if isinstance(node, ast.comprehension):
-        ifs = "".join(f" if {ast.unparse(one)}" for one in node.ifs)
-        return f"for {ast.unparse(node.target)} in {ast.unparse(node.iter)}{ifs}"
-    return ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).splitlines()[0]
+def reach() -> Reach:
+    """Return which tests run which lines, learned in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
+        to = Path(folder, "reach.json")
+        child = fork(folder, lambda: learn(to))
+        if os.waitpid(child, 0)[1] or not to.exists():
+            sys.exit("the tests fail without a mutant")
+        held, cpu_s = json.loads(to.read_text(encoding="utf-8"))
+    by_line = {
+        module: {int(line): frozenset(names) for line, names in lines.items()}
+        for module, lines in held.items()
+    }
+    return Reach(by_line, cpu_s)
+
+
+def fork(folder: str, work: Callable[[], None]) -> int:
+    """Run ``work`` in a silent child with its files in ``folder``; it ends 0 unless told else."""
+    child = os.fork()
+    if child:
+        return child
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
+    status: int = Verdict.STUCK
+    try:
+        work()
+        status = Verdict.SURVIVED
+    finally:
+        os._exit(status)
+
+
+class Trial:
+    """One mutant in a process of its own."""
+
+    def __init__(self, mutant: Mutant, order: Sequence[str], allowed_s: Sequence[float]) -> None:
+        self.mutant = mutant
+        self.order = order
+        self.allowed_s = allowed_s
+        self.folder = tempfile.mkdtemp(prefix="mutate-")
+        self.at = mmap.mmap(-1, 4)
+        """The number of the test that is run, for the parent to see."""
+
+    def judge(self, session: pytest.Session) -> NoReturn:
+        """Run the tests in order until one fails."""
+        by_name = {item.nodeid: item for item in session.items}
+        signal.signal(signal.SIGPROF, lambda *_: os._exit(Verdict.UNENDING))
+        for number, (name, allowed_s) in enumerate(zip(self.order, self.allowed_s, strict=True)):
+            self.at[:] = number.to_bytes(4)
+            signal.setitimer(signal.ITIMER_PROF, allowed_s)
+            run(by_name[name])
+        os._exit(Verdict.SURVIVED)
+
+    def limit(self) -> None:
+        """Bound what the process takes; the first bound of CPU is that of `judge`."""
+        cpu_s = round(sum(self.allowed_s)) + 60
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(STUCK_S)
+
+    def verdict(self, status: int) -> tuple[Verdict, str]:
+        """Return what became of it, and which test said so."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        code = os.waitstatus_to_exitcode(status)
+        ended_by = {-signal.SIGALRM: Verdict.STUCK, -signal.SIGXCPU: Verdict.UNENDING}
+        said = ended_by.get(code) or (Verdict.NOTICED if code < 0 else Verdict(code))
+        return said, self.order[int.from_bytes(self.at)] if self.order else ""
+
+
+class Runner:
+    """Runs mutants, some at a time, and learns which tests notice what."""
+
+    def __init__(self, known: Reach, jobs: int, *, verbose: bool) -> None:
+        self.known = known
+        self.jobs = jobs
+        self.verbose = verbose
+        self.keen: dict[tuple[str, str], list[str]] = defaultdict(list)
+        """By module and function, the tests that noticed something there, the last one last."""
+        self.found: dict[Mutant, Verdict] = {}
+
+    def trial(self, mutant: Mutant) -> Trial:
+        """Return how ``mutant`` is tried: by those who noticed its like, then by quick ones."""
+        keen = self.keen[mutant.module, mutant.function]
+        cpu_s = self.known.cpu_s
+        order = sorted(
+            self.known.of(mutant), key=lambda name: (name not in keen, cpu_s[name], name)
+        )
+        return Trial(mutant, order, [SLACK_S + SLACK * cpu_s[name] for name in order])
+
+    def run(self, waiting: Sequence[Mutant], begin: Callable[[Trial], int]) -> None:
+        """Try all of ``waiting``."""
+        running: dict[int, Trial] = {}
+        for mutant in waiting:
+            trial = self.trial(mutant)
+            running[begin(trial)] = trial
+            if len(running) >= self.jobs:
+                self.end_one(running)
+        while running:
+            self.end_one(running)
+
+    def end_one(self, running: dict[int, Trial]) -> None:
+        """Wait for the next of ``running`` and keep its verdict."""
+        child, status = os.wait()
+        trial = running.pop(child)
+        verdict, by = trial.verdict(status)
+        mutant = trial.mutant
+        self.found[mutant] = verdict
+        if verdict is Verdict.NOTICED:
+            self.keen[mutant.module, mutant.function].append(by)
+        if verdict is not Verdict.NOTICED or self.verbose:
+            by = f"  {by}" if self.verbose else ""
+            print(f"{verdict.name.lower():9} {mutant.module}.py:{mutant.line}  {mutant.name}{by}")
+
+    def cold(self, waiting: Sequence[Mutant]) -> None:
+        """Try mutants of code that runs before the first test: broken before it is loaded."""
+
+        def begin(trial: Trial) -> int:
+            def work() -> None:
+                trial.limit()
+                sys.meta_path.insert(0, Broken(trial.mutant))
+                tests(trial.judge, lambda: os._exit(Verdict.NOTICED))
+                os._exit(Verdict.NOTICED)  # the tests cannot even be collected
+
+            return fork(trial.folder, work)
+
+        self.run(waiting, begin)
+
+    def warm(self, waiting: Sequence[Mutant]) -> None:
+        """Try mutants of code that nothing has run when the first test begins."""
+
+        def loop(session: pytest.Session) -> None:
+            whole = functions()
+            gc.freeze()
+
+            def begin(trial: Trial) -> int:
+                def work() -> None:
+                    trial.limit()
+                    put(trial.mutant, whole)
+                    trial.judge(session)
+
+                return fork(trial.folder, work)
+
+            self.run(waiting, begin)
+
+        if tests(loop, lambda: os._exit(Verdict.NOTICED)):
+            sys.exit("the tests cannot be collected")
+
+
+def functions() -> dict[tuple[str, str], list[FunctionType]]:
+    """Return all functions of the package by module and name."""
+    found: dict[tuple[str, str], list[FunctionType]] = defaultdict(list)
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and Path(one.__code__.co_filename).parent == PACKAGE:
+            module = Path(one.__code__.co_filename).stem
+            found[module, one.__code__.co_qualname].append(one)
+    return found
+
+
+def put(mutant: Mutant, whole: dict[tuple[str, str], list[FunctionType]]) -> None:
+    """Break a function for everybody who holds it."""
+    for function in whole[mutant.module, mutant.function]:
+        function.__code__ = code_of(mutant.code, mutant.function)
 
 
 class Broken:
@@ -194,7 +335,7 @@ class Broken:
 
     def __init__(self, mutant: Mutant) -> None:
         self.name = f"otgate.policy.{mutant.module}"
-        self.tree = mutant.tree
+        self.code = mutant.code
 
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         """Return how to load the broken module."""
@@ -203,48 +344,29 @@ class Broken:
     def create_module(self, _: ModuleSpec) -> None:
         """Leave the module object to importlib."""
 
-    def exec_module(self, module: object) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         """Run the broken code in ``module``."""
-        exec(compile(self.tree, self.name, "exec"), vars(module))  # noqa: S102  that is the point
+        exec(self.code, vars(module))  # noqa: S102  that is the point
 
 
-def begin(mutant: Mutant, later: Sequence[Sequence[str]]) -> int:
-    """Fork a child that runs the tests on ``mutant``; it ends 0 if nothing notices.
-
-    ``later`` are the tests after the module's own.
-    """
-    child = os.fork()
-    if child:
-        return child
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 1))
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
-    sys.meta_path.insert(0, Broken(mutant))  # type: ignore[arg-type]  # duck-typed
-    own = [f"tests/unit/policy/{name}.py" for name in OWN.get(mutant.module, ())]
-    usual = f"tests/unit/policy/test_{mutant.module}.py"
-    own += [usual] if (ROOT / usual).exists() and usual not in own else []
-    noticed = any(pytest.main([*QUIET, *files]) for files in (own, *later) if files)
-    os._exit(int(noticed))
-
-
-def survivors(
-    found: Sequence[Mutant], jobs: int, later: Sequence[Sequence[str]]
-) -> Iterator[Mutant]:
-    """Run all mutants, some at a time, and return those that nothing noticed."""
-    waiting, running = list(reversed(found)), dict[int, Mutant]()
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            mutant = waiting.pop()
-            running[begin(mutant, later)] = mutant
-        child, status = os.wait()
-        mutant = running.pop(child)
-        done = len(found) - len(waiting) - len(running)
-        print(f"{done}/{len(found)}", end="\r", file=sys.stderr, flush=True)
-        if os.waitstatus_to_exitcode(status) == 0:
-            print(f"survived  {mutant.module}.py:{mutant.line}  {mutant.name}", flush=True)
-            yield mutant
+def report(found: dict[Mutant, Verdict]) -> int:
+    """Say how many mutants of each module end how, and what is wrong; return the exit code."""
+    explained = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
+    left = {mutant.name for mutant, verdict in found.items() if verdict is Verdict.SURVIVED}
+    ran = {mutant.module for mutant in found}
+    counted = Counter((mutant.module, verdict) for mutant, verdict in found.items())
+    for module in sorted(ran):
+        said = (f"{counted[module, verdict]:5} {verdict.name.lower()}" for verdict in Verdict)
+        print(f"{module:12}", *said)
+    idle = sorted(name for name in explained.keys() - left if name.split(".")[0] in ran)
+    odd = sorted(left - explained.keys())
+    stuck = Verdict.STUCK in found.values()
+    print(f"{len(found)} mutants, {len(left)} names survive, {len(odd)} of them unexplained")
+    for name in idle:
+        print(f"explained, but noticed or gone: {name}")
+    for name in odd:
+        print(f"unexplained: {name}")
+    return 1 if odd or idle or stuck else 0
 
 
 def main() -> int:
@@ -252,23 +374,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="all but __init__ where none is named")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--unit", action="store_true", help="leave out property and CLI tests")
+    parser.add_argument("--like", default="", help="only mutants whose name has this in it")
+    parser.add_argument("--verbose", action="store_true", help="say which test noticed what")
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutate-")
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    modules = options.modules or sorted(path.stem for path in PACKAGE.glob("[a-z]*.py"))
-    found = [mutant for module in modules for mutant in mutants(module)]
-    explained = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
-    later = [["tests/unit/policy"]] if options.unit else [["tests/unit/policy"], FAR]
-    whole = ast.parse((PACKAGE / "finding.py").read_text(encoding="utf-8"))
-    if not list(survivors([Mutant("finding", 0, "(nothing is broken)", whole)], 1, later)):
-        print("the tests fail without a mutant")
-        return 1
-    left = list(survivors(found, options.jobs, later))
-    odd = [mutant for mutant in left if mutant.name not in explained]
-    print(f"{len(found)} mutants, {len(left)} survive, {len(odd)} of them unexplained")
-    return 1 if odd else 0
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a forked child repeats what is buffered
+    wanted = options.modules or [path.stem for path in modules()]
+    everything = [mutant for name in wanted for mutant in mutants(PACKAGE / f"{name}.py")]
+    chosen = [mutant for mutant in everything if options.like in mutant.name]
+    runner = Runner(reach(), options.jobs, verbose=options.verbose)
+    early = runner.known.is_early
+    runner.cold([mutant for mutant in chosen if early(mutant)])
+    runner.warm([mutant for mutant in chosen if not early(mutant)])
+    return report(runner.found)
 
 
 if __name__ == "__main__":

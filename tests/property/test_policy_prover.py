@@ -61,7 +61,7 @@ def agree(policy: Policy, assertion: Assertion) -> None:
     found = against(policy, assertion)
     assert all(isinstance(answer, Witness) for answer in found)
     verdicts = [answer.verdict for answer in found if isinstance(answer, Witness)]
-    assert all(really(verdict, policy, assertion) for verdict in verdicts)
+    assert all(verdict.crosses and really(verdict, policy, assertion) for verdict in verdicts)
     named = {verdict.conduit.id for verdict in verdicts}
     assert named <= (assertion.on if assertion.on is not None else set(CONDUITS))
     assert named >= set(refuted_by_force(policy, assertion))

@@ -80,6 +80,7 @@ def test_an_unclassified_point_leaves_only_where_bcsi_does() -> None:
         (Match(zone=frozenset({"bay"})), True),
         (Match(zone=frozenset({"station"})), False),
         (Match(sensitivity=frozenset({Sensitivity.PUBLIC})), False),
+        (Match(sensitivity=frozenset({Sensitivity.PUBLIC, Sensitivity.INTERNAL})), True),
         (Match(device=("f*",)), True),
         (Match(device=("g3", "f4")), False),
         (Match(point=("f3/i?",)), True),
