@@ -1,6 +1,5 @@
 """`otgate check`: everything that is wrong with a site's files, at once."""
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -9,10 +8,12 @@ from pathlib import Path
 
 from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.cli.places import site_file
+from otgate.cli.progress import progress
 from otgate.config.diagnostic import Diagnostic, Severity
 from otgate.config.render import Colour, Form, counted, rendered
 from otgate.config.site import Site, check_sites
 from otgate.driver import installed
+from otgate.terminal import coloured
 
 DESCRIPTION = """\
 Check a site: site.yaml, its point maps, its policy, and the bus files beside it. Needs no device
@@ -48,7 +49,8 @@ def run(options: Namespace) -> int:
         if not path.is_file():
             print(f"otgate check: no file `{path}`", file=sys.stderr)
             return USAGE
-    checked = check_sites(sites, installed())
+    with progress("checking") as step:
+        checked = check_sites(sites, installed(), step)
     said = sorted({one for each in checked for one in each.diagnostics}, key=in_order)
     clean_sites = [each.site for each in checked if each.site is not None]
     if options.strict:
@@ -75,8 +77,7 @@ def show(said: Sequence[Diagnostic], form: Form, sites: Sequence[Site]) -> None:
 
 def colour() -> Colour:
     """Colour a terminal, unless its user asks for none (no-color.org)."""
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Colour.ON if sys.stdout.isatty() and not plain else Colour.OFF
+    return Colour.ON if coloured(sys.stdout) else Colour.OFF
 
 
 def clean(site: Site) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.cli.command import OK, USAGE, Command
+from otgate.cli.progress import progress
 from otgate.config.render import counted, visible
 from otgate.config.written import device_entry, point_map, policy_text, site_text
 from otgate.errors import Refused
@@ -65,7 +66,8 @@ def execute(importer: Importer, options: Namespace) -> int:
     Raises:
         Refused: the input cannot be read, or a file is there already.
     """
-    imported = importer.read(options)
+    with progress("reading"):
+        imported = importer.read(options)
     files = {options.output / name: text for name, text in texts(imported, options)}
     write(files, overwrite=options.force)
     names = [str(path) for path in files]

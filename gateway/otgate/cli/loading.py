@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.cli.places import site_file
+from otgate.cli.progress import progress
 from otgate.config.render import rendered
 from otgate.config.site import Site, load_site
 from otgate.driver import installed
@@ -18,7 +19,9 @@ def loaded(given: Path, endpoints: Path | None = None) -> Site | None:
     Raises:
         Refused: ``endpoints`` is not a JSON object of objects.
     """
-    outcome = load_site(site_file(given), installed(), overrides=overrides(endpoints))
+    told = overrides(endpoints)
+    with progress("loading") as step:
+        outcome = load_site(site_file(given), installed(), overrides=told, step=step)
     if outcome.site is None:
         print(rendered(outcome.diagnostics), file=sys.stderr)
     return outcome.site

@@ -18,6 +18,7 @@ from otgate.cli.duration import duration_s
 from otgate.errors import Refused
 from otgate.publish.errors import BrokerRefused
 from otgate.publish.subscribe import Source, subscribe
+from otgate.terminal import rewritable
 from otgate.together import cancelled
 
 DESCRIPTION = """\
@@ -75,7 +76,7 @@ async def _await_late(listening: "asyncio.Future[NoReturn]", auditor: Auditor) -
 
 async def _progress(auditor: Auditor, options: Namespace) -> None:
     """Tell now and then how it stands: over and over on one line of a terminal."""
-    terminal = sys.stderr.isatty()
+    terminal = rewritable(sys.stderr)
     if not terminal and not options.progress:
         return
     begun_s = time.monotonic()

@@ -1,6 +1,6 @@
 """A site as its files describe it, or everything that is wrong with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +19,15 @@ from otgate.driver import Driver, planned_types
 from otgate.model import Device, Scan
 from otgate.policy.language import Policy
 
+Step = Callable[[str, int, int], None]
+"""Told what is under way, and how much of how much is done; 0 of 0 where nobody knows."""
+
 Overrides = Mapping[str, Mapping[str, Any]]
 """Device ids to keys that replace those of its driver's block."""
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,15 @@ class Loaded:
 
 
 def load_site(
-    path: Path, drivers: Mapping[str, Driver], *, overrides: Overrides | None = None
+    path: Path,
+    drivers: Mapping[str, Driver],
+    *,
+    overrides: Overrides | None = None,
+    step: Step = silent,
 ) -> Loaded:
     """Read a site file and everything it names. Needs no device and no network."""
     found = Diagnostics()
-    reading = SiteReading(path, drivers, overrides or {}, found)
+    reading = SiteReading(path, drivers, overrides or {}, found, step)
     return Loaded(reading.site(), found.sorted())
 
 
@@ -81,18 +92,20 @@ def read_signable(
     return list(keyed), found.sorted()
 
 
-def check_sites(paths: Sequence[Path], drivers: Mapping[str, Driver]) -> list[Loaded]:
+def check_sites(
+    paths: Sequence[Path], drivers: Mapping[str, Driver], step: Step = silent
+) -> list[Loaded]:
     """Do the same for many, look at their bus files too, and compare their topics."""
     published: dict[tuple[str, str], Path] = {}
-    return [check_site(path, drivers, published) for path in dict.fromkeys(paths)]
+    return [check_site(path, drivers, published, step) for path in dict.fromkeys(paths)]
 
 
 def check_site(
-    path: Path, drivers: Mapping[str, Driver], published: dict[tuple[str, str], Path]
+    path: Path, drivers: Mapping[str, Driver], published: dict[tuple[str, str], Path], step: Step
 ) -> Loaded:
     """Check one site against those before it, by site and gateway."""
     found = Diagnostics()
-    reading = SiteReading(path, drivers, {}, found)
+    reading = SiteReading(path, drivers, {}, found, step)
     site = reading.site()
     check_buses(path.parent, reading.policy, found)
     if reading.identity is not None and reading.tree is not None:
@@ -108,8 +121,14 @@ class SiteReading:
     """One reading of a site's files."""
 
     def __init__(
-        self, path: Path, drivers: Mapping[str, Driver], overrides: Overrides, found: Diagnostics
+        self,
+        path: Path,
+        drivers: Mapping[str, Driver],
+        overrides: Overrides,
+        found: Diagnostics,
+        step: Step = silent,
     ) -> None:
+        self.step = step
         self.path = path
         self.drivers = drivers
         self.overrides = overrides
@@ -147,7 +166,9 @@ class SiteReading:
         defaults = DefaultsEntry(**right)
         reading = DeviceReading(tree, self.path.parent, defaults, self.policy, self.found)
         reading.check_defaults()
-        for number, raw in enumerate(given.get("devices", ())):
+        entries = given.get("devices", ())
+        for number, raw in enumerate(entries):
+            self.step(f"{self.path}: devices", number, len(entries))
             reading.read(number, raw, self.drivers, self.overrides)
         reading.check_sharing(self.drivers)
         reading.check_loads(self.drivers)
@@ -168,6 +189,7 @@ class SiteReading:
         if self.found.errors:
             policy.judge((), {}, self.found)
             return
+        self.step(f"{self.path}: what may cross", 0, 0)
         plans = devices.plans
         types = {one.id: planned_types(one, plans[one.id]) for one in devices.complete}
         policy.judge(devices.complete, types, self.found)

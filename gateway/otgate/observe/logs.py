@@ -7,6 +7,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from otgate.terminal import coloured
+
 
 class LogForm(StrEnum):
     """How a log line is written."""
@@ -58,6 +60,6 @@ def renderers(form: LogForm) -> tuple[structlog.typing.Processor, ...]:
         return structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
     return (
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=coloured(sys.stderr), exception_formatter=structlog.dev.plain_traceback
         ),
     )
