@@ -20,10 +20,18 @@ IMPORTS = "otgate.imports"
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something that a person should know of the import; ``line`` is of the file, 0 for none."""
+    """Something that a person should know of the import."""
 
     text: str
     line: int = 0
+    """Of the file; 0 is none."""
+    place: str = ""
+    """Where no line says it: a cell of a workbook, a table of a configuration."""
+
+    @property
+    def where(self) -> str:
+        """The place in words; empty where there is none."""
+        return self.place or (f"line {self.line}" if self.line else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,13 @@ class Imported:
 
     devices: Sequence[ImportedDevice]
     remarks: Sequence[Remark] = ()
+    printed: str = ""
+    """What goes to standard output instead: nothing was imported, and nothing is written."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was carried over, and nothing has to be looked at."""
+        return not self.remarks and not any(device.left_out for device in self.devices)
 
 
 @runtime_checkable

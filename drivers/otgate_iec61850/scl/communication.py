@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.scl.model import Address
-from otgate_iec61850.scl.notes import Notes, quoted
+from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.tree import Node
 
 MMS_PORT = 102

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.address import FCS, LOGICAL_NODE, DataSetName, Fc, Reference
 from otgate_iec61850.scl.budget import Budget
 from otgate_iec61850.scl.model import (
@@ -15,7 +16,7 @@ from otgate_iec61850.scl.model import (
     attribute_leaves,
     leaves_of,
 )
-from otgate_iec61850.scl.notes import Notes, quoted
+from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.tree import Node
 
 INDEX = re.compile("[0-9]{1,5}")

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.scl.communication import Addresses
 from otgate_iec61850.scl.instances import Instances
 from otgate_iec61850.scl.model import Ied
-from otgate_iec61850.scl.notes import Note, Notes, quoted
+from otgate_iec61850.scl.notes import Note, Notes
 from otgate_iec61850.scl.substation import Places
 from otgate_iec61850.scl.templates import Templates
 from otgate_iec61850.scl.tree import Node, read_tree

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from otgate.errors import Refused
+from otgate.foreign.names import Ids, quoted
 from otgate.importer import Imported, ImportedDevice, Remark
 from otgate_iec61850.address import ControlBlock
 from otgate_iec61850.scl.document import Scl, read_scl
 from otgate_iec61850.scl.model import AccessPoint, Address, Ied, ReportControl
-from otgate_iec61850.scl.naming import Ids
-from otgate_iec61850.scl.notes import quoted
 from otgate_iec61850.scl.points import SCANS, points_of
 from otgate_iec61850.scl.selection import first_seen
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.address import LOGICAL_DEVICE, LOGICAL_NODE
 from otgate_iec61850.scl.budget import Budget
 from otgate_iec61850.scl.communication import Addresses
 from otgate_iec61850.scl.data_sets import DataSets, Shape
 from otgate_iec61850.scl.model import AccessPoint, Ied, LogicalDevice, LogicalNode
-from otgate_iec61850.scl.notes import Notes, quoted
+from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.reports import report_controls
 from otgate_iec61850.scl.substation import Places
 from otgate_iec61850.scl.templates import Templates, value_in

@@ -49,9 +49,3 @@ class Notes:
             self.unsaid += 1
             return
         self._said[message] = Note(line, message)
-
-
-def quoted(text: str) -> str:
-    """Return foreign text as a message can show it: short, printable, in ticks."""
-    shown = "".join(c if c.isprintable() else "?" for c in text[:60])
-    return f"`{shown}…`" if len(text) > 60 else f"`{shown}`"

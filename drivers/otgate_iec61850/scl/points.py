@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from otgate.foreign.names import Ids, prose
 from otgate.model import NO_STATES, Kind, Point
 from otgate_iec61850.address import Reference
 from otgate_iec61850.scl.model import AccessPoint, LogicalDevice, LogicalNode
-from otgate_iec61850.scl.naming import Ids, described, name_of, phase_of, prose, short_path
+from otgate_iec61850.scl.naming import described, name_of, phase_of, short_path
 from otgate_iec61850.scl.selection import Chosen, chosen, listed_in
 from otgate_iec61850.scl.units import Settled
 

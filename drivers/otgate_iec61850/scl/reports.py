@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.address import ControlBlock, DataSetName
 from otgate_iec61850.scl.model import LogicalNode, ReportControl
-from otgate_iec61850.scl.notes import Notes, quoted
+from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.templates import NAME
 from otgate_iec61850.scl.tree import Node
 

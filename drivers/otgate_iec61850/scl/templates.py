@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
+from otgate.foreign.names import quoted
 from otgate_iec61850.address import FCS, Fc
 from otgate_iec61850.scl.model import Attribute, DataObject
-from otgate_iec61850.scl.notes import Notes, quoted
+from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.tree import Node
 
 MAX_LEVELS = 16

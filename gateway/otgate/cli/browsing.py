@@ -1,17 +1,15 @@
 """`otgate browse`: what a live device has, read once and without changing anything."""
 
 import json
-import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from otgate.browser import Browsed, browsers
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.importing import lines, texts, write
-from otgate.config.forms import ID_HELP, ID_PATTERN
+from otgate.cli.importing import an_id, lines, texts, write
 from otgate.config.render import visible
 from otgate.config.written import point_map
 from otgate.errors import Refused
@@ -27,13 +25,6 @@ something could not be found out; standard error says what.
   otgate browse "dnp3://10.0.0.5?outstation=10&master=1" --csv
   otgate browse "tcp://10.0.0.7?unit=1" --output config/sub7 --id inv1
 """
-
-
-def an_id(text: str) -> str:
-    """Read a device id."""
-    if not re.fullmatch(ID_PATTERN, text):
-        raise ArgumentTypeError(f"`{text}` is no id: {ID_HELP}")
-    return text
 
 
 def arguments(parser: ArgumentParser) -> None:

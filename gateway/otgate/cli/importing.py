@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from otgate.cli.command import OK, USAGE, Command
+from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.cli.progress import progress
+from otgate.config.forms import ID_HELP, ID_PATTERN
 from otgate.config.render import counted, visible
 from otgate.config.written import device_entry, point_map, policy_text, site_text
 from otgate.errors import Refused
@@ -20,14 +22,22 @@ DESCRIPTION = """\
 Turn a file of another tool into device entries and point maps. Writes points/ID.csv and
 devices/ID.yaml for each device below --output; with --site also a site.yaml and a policy.yaml to
 begin with. Overwrites nothing unless told to. What was left out, and why, is said on standard
-error, or on standard output with --format json.
+error, or on standard output with --format json; with --strict the exit code is then 1.
 
   otgate import scl station.scd --output config/sub7 --site sub7
+  otgate import table points.xlsx --guess
 
 `otgate import FORMAT --help` says more about one format.
 """
 MOST_SHOWN = 20
 """Remarks that are printed for a person; JSON has them all."""
+
+
+def an_id(text: str) -> str:
+    """Read an id from the command line."""
+    if not re.fullmatch(ID_PATTERN, text):
+        raise ArgumentTypeError(f"`{text}` is no id: {ID_HELP}")
+    return text
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -44,9 +54,16 @@ def arguments(parser: ArgumentParser) -> None:
         one.add_argument(
             "--output", type=Path, default=Path(), metavar="DIR", help="default: this folder"
         )
-        one.add_argument("--zone", default="bay", help="zone of the devices (default: bay)")
-        one.add_argument("--site", metavar="ID", help="write site.yaml and policy.yaml too")
+        one.add_argument(
+            "--zone", type=an_id, default="bay", help="zone of the devices (default: bay)"
+        )
+        one.add_argument(
+            "--site", type=an_id, metavar="ID", help="write site.yaml and policy.yaml too"
+        )
         one.add_argument("--force", action="store_true", help="overwrite files")
+        one.add_argument(
+            "--strict", action="store_true", help="exit code 1 where anything was left out or said"
+        )
         one.add_argument("--format", choices=["text", "json"], default="text")
         one.set_defaults(run_import=partial(execute, importer))
 
@@ -68,6 +85,9 @@ def execute(importer: Importer, options: Namespace) -> int:
     """
     with progress("reading"):
         imported = importer.read(options)
+    if imported.printed:
+        print("\n".join(map(visible, imported.printed.splitlines())))
+        return OK
     files = {options.output / name: text for name, text in texts(imported, options)}
     write(files, overwrite=options.force)
     names = [str(path) for path in files]
@@ -75,7 +95,7 @@ def execute(importer: Importer, options: Namespace) -> int:
         print(json.dumps(summary(imported, names), indent=2, ensure_ascii=False))
     else:
         print("\n".join(map(visible, lines(imported, names))), file=sys.stderr)
-    return OK
+    return FAILED if options.strict and not imported.complete else OK
 
 
 def texts(imported: Imported, options: Namespace) -> Iterator[tuple[str, str]]:
@@ -128,7 +148,7 @@ def lines(imported: Imported, names: list[str]) -> Iterator[str]:
         for why, count in device.left_out.items():
             yield f"  left out {count:>6,}: {why}"
     for remark in imported.remarks[:MOST_SHOWN]:
-        yield f"{f'line {remark.line}: ' if remark.line else ''}{remark.text}"
+        yield f"{f'{remark.where}: ' if remark.where else ''}{remark.text}"
     if len(imported.remarks) > MOST_SHOWN:
         yield f"and {counted(len(imported.remarks) - MOST_SHOWN, 'remark')} more: --format json"
     yield f"written: {', '.join(names)}" if names else "nothing to import: no file was written"
@@ -147,7 +167,9 @@ def summary(imported: Imported, names: list[str]) -> dict[str, Any]:
             }
             for device in imported.devices
         ],
-        "remarks": [{"line": one.line, "text": one.text} for one in imported.remarks],
+        "remarks": [
+            {"line": one.line, "place": one.place, "text": one.text} for one in imported.remarks
+        ],
         "files": names,
     }
 

@@ -5,9 +5,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from otgate.cli.browsing import an_id
 from otgate.cli.command import OK, USAGE, Command, add_verbs
-from otgate.cli.importing import write
+from otgate.cli.importing import an_id, write
 from otgate.cli.schema import as_json
 from otgate.config.nearest import did_you_mean
 from otgate.config.schema import file_schemas

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from otgate.config.columns import ID
+from otgate.foreign.names import Ids, prose
 from otgate.model import Kind, Point
-from otgate_iec61850.scl.naming import Ids, phase_of, prose
+from otgate_iec61850.scl.naming import phase_of
 from otgate_iec61850.scl.points import points_of
 from scl_texts import MMXU, MV, scl_text, server
 

@@ -1,10 +1,11 @@
 """Hostile and broken files are refused with a place, or read; nothing else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from otgate_iec61850.scl import SclRefused, read_scl
+from otgate_iec61850.scl import SclRefused, read_scl, tree
 from otgate_iec61850.scl.notes import Notes
 from otgate_iec61850.scl.tree import MAX_BYTES, MAX_DEPTH, parse
 from scl_texts import NAMESPACE, node, read, said, scl_text
@@ -70,7 +71,7 @@ def test_a_file_of_100_mb_is_refused_without_reading_it_all(tmp_path: Path) -> N
 
 
 def test_too_many_elements_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otgate_iec61850.scl.tree.MAX_ELEMENTS", 10)
+    monkeypatch.setattr(tree, "SCL", replace(tree.SCL, most_elements=10))
     assert "more than 10 elements" in refused(b"<SCL>" + b"<IED/>" * 20).message
 
 

@@ -1,0 +1,1 @@
+"""Configurations of other Modbus gateways as device entries and point maps."""
