@@ -28,6 +28,7 @@ BUILT_IN = {
     "explain": "otgate.cli.explain",
     "import": "otgate.cli.importing",
     "browse": "otgate.cli.browsing",
+    "migrate": "otgate.cli.migrate",
     "completion": "otgate.cli.completion",
 }
 """Verbs of the gateway itself, in the order that help shows them."""

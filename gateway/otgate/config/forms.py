@@ -7,6 +7,8 @@ from pydantic_core import PydanticCustomError
 
 ID_PATTERN = r"^[a-z0-9_-]{1,64}$"
 ID_HELP = "1 to 64 of `a-z`, `0-9`, `_` and `-`"
+NEWEST = 1
+"""The format that files are written in today."""
 MIN_PERIOD_S = 0.01
 MAX_PERIOD_S = 86_400.0
 
@@ -24,14 +26,14 @@ def wrong(code: str, message: str, help_: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{message}", {"message": message, "help": help_})
 
 
-def first_version(version: int) -> int:
-    """Accept format 1 and say what another number means."""
-    if version > 1:
-        raise wrong(
-            "newer-version", "written for a newer otgate", "this otgate reads `config_version: 1`"
-        )
-    if version < 1:
-        raise wrong("wrong-value", f"there is no format {version}", "write `config_version: 1`")
+def known_version(version: int) -> int:
+    """Accept today's format and say what another number means."""
+    if version > NEWEST:
+        help_ = f"this otgate reads `config_version: {NEWEST}`"
+        raise wrong("newer-version", "written for a newer otgate", help_)
+    if version < NEWEST:
+        help_ = f"write `config_version: {NEWEST}`"
+        raise wrong("wrong-value", f"there is no format {version}", help_)
     return version
 
 
@@ -63,7 +65,7 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 DeviceId = Annotated[Id, AfterValidator(not_reserved)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 File = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Version = Annotated[int, AfterValidator(first_version), Field(json_schema_extra={"const": 1})]
+Version = Annotated[int, AfterValidator(known_version), Field(json_schema_extra={"const": NEWEST})]
 Period = Annotated[
     float,
     AfterValidator(possible_period),
