@@ -19,8 +19,8 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 CALLS = {"any": "all", "all": "any", "min": "max", "max": "min"}
 
-UNBROKEN = {"annotation", "returns", "args", "decorator_list", "type_params"}
-"""Fields that are not run, or not when the function is."""
+UNBROKEN = {"annotation", "returns", "decorator_list", "type_params"}
+"""Fields that are not run, or not when the function is; defaults are not either."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -106,12 +106,15 @@ def places(parent: ast.AST, scope: tuple[Definition, ...], lines: range) -> Iter
 
 
 def children(parent: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
-    """Return the nodes in the fields of one."""
+    """Return the nodes in the fields of one; `strict` of a `zip` is an assertion of its own."""
     for field, value in ast.iter_fields(parent):
-        if isinstance(value, ast.AST) and field not in UNBROKEN:
-            yield field, None, value
-        elif isinstance(value, list) and field not in UNBROKEN:
-            yield from ((field, n, one) for n, one in enumerate(value) if isinstance(one, ast.AST))
+        if field in UNBROKEN or isinstance(value, ast.arguments):
+            continue
+        for number, one in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(one, ast.AST) and not (
+                isinstance(one, ast.keyword) and one.arg == "strict"
+            ):
+                yield field, number if isinstance(value, list) else None, one
 
 
 def statement(node: ast.stmt) -> range:

@@ -8,7 +8,7 @@ tests are collected. `survivors.toml` beside this file says of mutants that noth
 is right. The exit code is 1 for any other survivor, and for an explanation of none.
 
 No verdict depends on how busy the machine is: no test has a time limit but in CPU, and examples are
-drawn alike each time. A mutant that waits for ever is said to be stuck, which is no verdict.
+drawn alike each time. A mutant that waits for ever is not judged, which is a failure.
 """
 
 import argparse
@@ -53,6 +53,8 @@ QUIET = ("-q", "-s", "-o", "timeout=0", "-m", "not slow")
 SLACK_S, SLACK = 5, 20
 """CPU that a test may take of a mutant: seconds more, and times as much, as it does of none."""
 STUCK_S = 1800
+"""A mutant that takes longer by the clock waits for something."""
+
 MEMORY = 4 << 30
 """Octets of address space; what asks for more fails."""
 
@@ -63,7 +65,7 @@ class Verdict(IntEnum):
     SURVIVED = 0
     NOTICED = 1
     UNENDING = 3
-    STUCK = 4
+    UNJUDGED = 4
 
 
 class Reach(NamedTuple):
@@ -189,7 +191,7 @@ def fork(folder: str, work: Callable[[], None]) -> int:
     for stream in (0, 1, 2):
         os.dup2(null, stream)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
-    status: int = Verdict.STUCK
+    status: int = Verdict.UNJUDGED
     try:
         work()
         status = Verdict.SURVIVED
@@ -230,7 +232,7 @@ class Trial:
         """Return what became of it, and which test said so."""
         shutil.rmtree(self.folder, ignore_errors=True)
         code = os.waitstatus_to_exitcode(status)
-        ended_by = {-signal.SIGALRM: Verdict.STUCK, -signal.SIGXCPU: Verdict.UNENDING}
+        ended_by = {-signal.SIGALRM: Verdict.UNJUDGED, -signal.SIGXCPU: Verdict.UNENDING}
         said = ended_by.get(code) or (Verdict.NOTICED if code < 0 else Verdict(code))
         return said, self.order[int.from_bytes(self.at)] if self.order else ""
 
@@ -360,13 +362,13 @@ def report(found: dict[Mutant, Verdict]) -> int:
         print(f"{module:12}", *said)
     idle = sorted(name for name in explained.keys() - left if name.split(".")[0] in ran)
     odd = sorted(left - explained.keys())
-    stuck = Verdict.STUCK in found.values()
+    unjudged = Verdict.UNJUDGED in found.values()
     print(f"{len(found)} mutants, {len(left)} names survive, {len(odd)} of them unexplained")
     for name in idle:
         print(f"explained, but noticed or gone: {name}")
     for name in odd:
         print(f"unexplained: {name}")
-    return 1 if odd or idle or stuck else 0
+    return 1 if odd or idle or unjudged else 0
 
 
 def main() -> int:

@@ -126,7 +126,7 @@ def covering(rules: Sequence[Rule], at: int) -> Iterator[Rule]:
     """Yield rules that do all that rule ``at`` does; of two that do the same, the first stays."""
     rule = rules[at]
     for other_at, other in enumerate(rules):
-        if other_at != at and covers(other, rule) and (other_at < at or not covers(rule, other)):
+        if covers(other, rule) and (other_at < at or not covers(rule, other)):
             yield other
 
 
@@ -136,7 +136,7 @@ def covers(wide: Rule, narrow: Rule) -> bool:
         narrow.conduits is not None and narrow.conduits <= wide.conduits
     )
     same = wide.effect is narrow.effect
-    limited = narrow.effect is Effect.DENY or narrow.limits in {Limits(), wide.limits}
+    limited = narrow.limits in {Limits(), wide.limits}
     return conduits and same and limited and implies(narrow.match, wide.match)
 
 
@@ -179,7 +179,4 @@ def glob_within(narrow: str, wide: str) -> bool:
         return True
     if literal(narrow) == narrow:
         return globbed((wide,)).match(narrow) is not None
-    opening = wide.removesuffix("*")
-    return (
-        wide.endswith("*") and literal(opening) == opening and literal(narrow).startswith(opening)
-    )
+    return wide.endswith("*") and literal(narrow).startswith(wide.removesuffix("*"))

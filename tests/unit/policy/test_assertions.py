@@ -33,6 +33,11 @@ def test_an_assertion_is_refused_on_every_conduit_that_a_point_could_cross() -> 
     assert one.help.endswith("so crosses: tags feeder, protection")
 
 
+def test_a_point_that_crosses_without_a_tag_is_said_to_have_none() -> None:
+    one, _ = found(allow(), never=Assertion(Match()))
+    assert "in zone bay, public, no tags, by rule `feeders`" in one.message
+
+
 def test_an_assertion_about_one_conduit_says_nothing_of_the_others() -> None:
     [only] = found(allow(), never=Assertion(Match(), on=frozenset({"operations"})))
     assert "conduit `operations`" in only.message

@@ -81,6 +81,14 @@ def test_less_of_any_limit_is_finer_and_more_is_coarser() -> None:
     assert coarser.way is Way.COARSER
 
 
+def test_more_points_and_less_limits_are_gains_and_the_reverse_is_none() -> None:
+    slow, quick = limited(Limits(60)), limited(Limits(5))
+    gaining = [*changes(OLD, side(policy(FEEDERS))), *changes(slow, quick)]
+    losing = [*changes(side(policy(FEEDERS)), OLD), *changes(quick, slow)]
+    assert [one.is_gain for one in gaining] == [True, True]
+    assert [one.is_gain for one in losing] == [False, False]
+
+
 def test_gains_come_before_losses() -> None:
     new = side(
         policy(allow("states", kind=frozenset({Kind.STATUS}))), [device(point("cb", Kind.STATUS))]

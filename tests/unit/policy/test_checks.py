@@ -101,6 +101,11 @@ def test_a_limit_that_cannot_be_kept_is_an_error(limits: Limits, code: str, key:
     assert (found.code, found.where) == (code, ("conduits", "analytics", "limits", key))
 
 
+def test_kinds_without_steps_are_no_mistake_where_no_step_is_asked_for() -> None:
+    slow = Limits(min_interval_s=5, kinds=frozenset({Kind.STATUS}))
+    assert findings(policy(allow(limits=slow))) == []
+
+
 def test_limits_on_a_deny_restrict_nothing() -> None:
     found = of_rule(replace(deny(), limits=Limits(min_interval_s=5)))
     assert (found.code, found.where) == ("limit-on-deny", ("rules", 0, "limits"))
@@ -174,6 +179,11 @@ def test_a_conduit_that_nothing_crosses_is_a_warning() -> None:
     found = only(policy(allow()), [device(point(sensitivity=Sensitivity.BCSI))])
     assert (found.code, found.where) == ("empty-conduit", ("conduits", "analytics"))
     assert found.severity is Weight.WARNING
+
+
+def test_what_a_policy_does_to_points_is_not_told_while_it_has_mistakes() -> None:
+    held = policy(allow("a"), allow("a"))
+    assert only(held, [device(point(sensitivity=Sensitivity.BCSI))]).code == "duplicate-rule"
 
 
 def test_a_step_asked_of_a_text_is_a_warning_that_names_the_point() -> None:

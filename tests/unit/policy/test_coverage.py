@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from otgate.model import Device, Kind
+from otgate.model import Device, Kind, Sensitivity
 from otgate.policy.coverage import coverage, glob_within, implies
 from otgate.policy.language import Limits, Match, Rule
 from policies import allow, conduit, deny, device, point, policy
@@ -34,17 +34,42 @@ def test_a_rule_that_alone_lets_a_point_cross_is_not_idle() -> None:
 
 
 def test_a_narrower_rule_with_the_same_limits_is_redundant() -> None:
+    wide = allow("wide", tags_all=FEEDER)
     narrow = allow("narrow", tags_all=FEEDER, kind=frozenset({Kind.COUNTER}))
-    assert idle(allow("wide", tags_all=FEEDER), narrow) == {
-        "narrow": "redundant: whatever it matches, `wide` allows too, with the same limits"
-    }
+    why = {"narrow": "redundant: whatever it matches, `wide` allows too, with the same limits"}
+    assert idle(wide, narrow) == idle(narrow, wide) == why
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "redundant"),
+    [
+        ({"vendor"}, {"vendor", "analytics"}, True),
+        ({"vendor"}, {"vendor"}, True),
+        ({"vendor"}, None, True),
+        ({"vendor", "analytics"}, {"vendor"}, False),
+        (None, {"vendor"}, False),
+    ],
+)
+def test_a_wider_rule_speaks_of_the_same_conduits(
+    narrow: set[str] | None,
+    wide: set[str] | None,
+    redundant: bool,  # noqa: FBT001  a table
+) -> None:
+    rules = [
+        replace(rule, conduits=None if ways is None else frozenset(ways))
+        for rule, ways in ((allow("wide"), wide), (allow("narrow", tags_all=FEEDER), narrow))
+    ]
+    held = policy(*rules, conduits=[conduit(), conduit("vendor")])
+    found = coverage(held, [device(point())]).rules
+    assert any(one.rule == "narrow" and "redundant" in one.why for one in found) is redundant
 
 
 def test_of_two_rules_that_do_the_same_the_second_is_redundant() -> None:
     assert list(idle(allow("a"), allow("b"))) == ["b"]
     denies = [deny(name, tags_any=FEEDER) for name in "ab"]
     plain = device(point(), point("f", tags=frozenset[str]()))
-    assert list(idle(*denies, allow(), points=plain)) == ["b"]
+    why = "redundant: whatever it matches, `a` denies too"
+    assert idle(*denies, allow(), points=plain) == {"b": why}
 
 
 def test_a_rule_that_limits_what_another_allows_has_an_effect() -> None:
@@ -71,6 +96,21 @@ def test_a_deny_of_what_crosses_nowhere_has_no_effect() -> None:
     }
 
 
+def test_of_two_denies_that_stop_the_same_points_neither_has_an_effect() -> None:
+    denies = deny("tagged", tags_any=REVENUE), deny("named", device=("f3",))
+    points = device(point(tags=REVENUE))
+    assert list(idle(*denies, allow(), points=points)) == ["tagged", "named", "feeders"]
+
+
+def test_a_rule_has_its_effect_on_a_later_conduit_too() -> None:
+    closed = conduit("closed", from_zones=frozenset({"enterprise"}))
+    found = coverage(policy(allow(), conduits=[closed, conduit()]), [device(point())])
+    assert found.rules == ()
+    no_first = replace(deny(tags_any=FEEDER), conduits=frozenset({"first"}))
+    ways = [conduit("first"), conduit()]
+    assert coverage(policy(allow(), no_first, conduits=ways), [device(point())]).rules == ()
+
+
 def test_a_rule_is_judged_on_the_conduits_it_speaks_of() -> None:
     ways = [conduit(), conduit("vendor")]
     vendor = replace(allow("vendor"), conduits=frozenset({"vendor"}))
@@ -85,6 +125,10 @@ def test_a_rule_is_judged_on_the_conduits_it_speaks_of() -> None:
     [
         (Match(kind=frozenset({Kind.COUNTER})), Match(), True),
         (Match(), Match(kind=frozenset({Kind.COUNTER})), False),
+        (Match(kind=EVERY), Match(kind=frozenset({Kind.COUNTER})), False),
+        (Match(kind=frozenset({Kind.COUNTER})), Match(kind=frozenset({Kind.COUNTER})), True),
+        (Match(), Match(zone=frozenset({"bay"})), False),
+        (Match(), Match(sensitivity=frozenset({Sensitivity.PUBLIC})), False),
         (Match(tags_all=FEEDER), Match(tags_any=FEEDER | REVENUE), True),
         (Match(tags_any=FEEDER), Match(tags_any=FEEDER | REVENUE), True),
         (Match(tags_any=FEEDER | REVENUE), Match(tags_any=FEEDER), False),
@@ -108,6 +152,9 @@ def test_one_match_implies_another(narrow: Match, wide: Match, holds: bool) -> N
         ("f3", "f?", True),
         ("f3*", "f*", True),
         ("f?3", "f*", True),
+        ("f3*", "f3", False),
+        ("f3*", "f?*", False),
+        ("f3", "f?*", True),
         ("*", "f*", False),
         ("f*", "f3*", False),
         ("f*", "f?", False),

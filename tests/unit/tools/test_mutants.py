@@ -30,9 +30,11 @@ def told(words: list[str]) -> list[str]:
     for word in words:
         if not word:
             continue
-        found.append(word)
-    return [word for word in found if word]
+        found.append(word + "" * 2)
+    return [word for (word,) in zip(found, strict=True) if word]
 '''
+
+HEAD = "shown.told: for (word,) in zip(found, strict=True)"
 
 
 @pytest.fixture
@@ -61,9 +63,12 @@ def test_all_that_functions_run_is_broken_and_nothing_else(found: dict[str, Any]
         "shown.Held.more: given != LIMIT -> given == LIMIT",
         "shown.told: not word -> word",
         "shown.told: continue -> break",
-        "shown.told: found.append(word) -> pass",
-        "shown.told: return [word for word in found if word] -> return None",
-        "shown.told: for word in found if word -> for word in found",
+        "shown.told: found.append(word + '' * 2) -> pass",
+        "shown.told: word + '' * 2 -> word - '' * 2",
+        "shown.told: '' * 2 -> '' + 2",
+        "shown.told: 2 -> 3",
+        "shown.told: return [word for word, in zip(found, strict=True) if word] -> return None",
+        HEAD + " if word -> " + HEAD.removeprefix("shown.told: "),
     ]
 
 
