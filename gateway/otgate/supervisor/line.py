@@ -15,6 +15,7 @@ import structlog
 from otgate.driver import Driver, Link, Session
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Scan
+from otgate.supervisor.headway import Headway
 from otgate.supervisor.lateness import Lenient, Turnstile
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.reserve import keep_reserve
@@ -33,7 +34,13 @@ class Line:
     """Keeps one link going."""
 
     def __init__(
-        self, driver: Driver, link: Link, watches: Sequence[Watch], pace: Pace, rng: random.Random
+        self,
+        driver: Driver,
+        link: Link,
+        watches: Sequence[Watch],
+        pace: Pace,
+        rng: random.Random,
+        headway: Headway,
     ) -> None:
         self.name = " ".join(watch.device.id for watch in watches)
         self._driver = driver
@@ -41,6 +48,7 @@ class Line:
         self._watches = {watch.device.id: watch for watch in watches}
         self._pace = pace
         self._rng = rng
+        self._headway = headway
         self._grids: Mapping[str, Sequence[Grid]] = {}
         self._schedule = Schedule()
         self._attempt = 0
@@ -154,7 +162,8 @@ class Line:
                 self._watches[slot.device].skipped(slot.skipped(now_s))
                 self._schedule.add(slot)
             else:
-                await self._scan(slot, sessions[slot.device], now_s)
+                await self._headway.enter()
+                await self._scan(self._current(slot), sessions[slot.device], _now_s())
 
     def _resume(self, watch: Watch, served: Scan | None = None) -> None:
         """Put every scan of ``watch`` on its grid; ``served`` is not due again before its next."""
@@ -168,6 +177,13 @@ class Line:
             else:
                 slot.begin(now_s, self._pace.catch_up_s)
             self._schedule.add(slot)
+
+    def _current(self, slot: Slot) -> Slot:
+        """Return ``slot``, moved to the one in which we are where its own ended meanwhile."""
+        now_s = _now_s()
+        if not slot.probe_s and slot.deadline_s <= now_s:
+            self._watches[slot.device].skipped(slot.skipped(now_s))
+        return slot
 
     async def _scan(self, slot: Slot, session: Session, began_s: float) -> None:
         watch = self._watches[slot.device]

@@ -51,8 +51,8 @@ async def test_links_keep_each_other_company_at_moments_spread_over_the_period()
 def test_no_moment_has_many_more_links_than_another(links: int) -> None:
     begun = Counter(phases([[f"d{number}"] for number in range(links)]).values())
     assert max(begun.values()) - min(begun.values()) <= 1
-    assert len(begun) <= 20
-    assert links < 50 or max(begun.values()) >= 10
+    assert len(begun) <= 100
+    assert links < 50 or 10 <= max(begun.values()) <= 19
 
 
 def test_devices_that_share_a_link_do_not_wait_for_each_other() -> None:
