@@ -1,16 +1,18 @@
 """Spool frames to messages: columns straight into JSON, split where one would be too large.
 
-No object is made per sample. What precedes a value, its point's id, is spelled once per catalog;
-a column of values is encoded in one call and cut at its commas; few samples have more to say.
+What precedes a value, its point's id, is spelled once per catalog. A column of good numbers is
+laid out in cells, with no object per sample; of others the values are encoded in one call and cut
+at their commas.
 """
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from otgate.model import Batch, Index, Lane, Values, ValueType, Words
+from otgate.publish.cells import Laid
 from otgate.publish.labels import BETWEEN, Labels
 from otgate.publish.message import Claim, Message
 from otgate.publish.payload import (
@@ -39,11 +41,31 @@ STRUCTS: dict[MessageClass, type[Samples]] = {
     MessageClass.REPLAY: Replay,
 }
 CLASSES = {Lane.DATA: MessageClass.DATA, Lane.EVENT: MessageClass.EVENT}
-EMPTY = b"]}"
-"""How a message without points ends."""
+EMPTY, END = b"]}", b"}]}"
+"""How a message without points ends, and one whose last point is open."""
 WHOLE = frozenset({ValueType.I64, ValueType.U64})
+NUMBERS = WHOLE | {ValueType.F64}
 INVALID = np.uint32(Quality.INVALID)
 NO_VALUE = np.uint32(Quality.NO_VALUE)
+
+
+class Pieces:
+    """Samples in two pieces of JSON each.
+
+    Laid end to end they are the samples, each but the first behind the end of the one before.
+    """
+
+    def __init__(self, openings: list[bytes], values: list[bytes]) -> None:
+        self._pieces = [b""] * (2 * len(openings))
+        self._pieces[0::2] = openings
+        self._pieces[1::2] = values
+
+    def part(self, first: int, stop: int) -> bytes:
+        """Return the samples from ``first`` to before ``stop`` as JSON, the last one open."""
+        return b"".join(self._pieces[2 * first : 2 * stop])[len(BETWEEN) :]
+
+
+Spelled: TypeAlias = Pieces | Laid
 
 
 class Encoder:
@@ -61,15 +83,15 @@ class Encoder:
         late = now_ns - frame.spooled_ns > LATE_NS
         message_class = MessageClass.REPLAY if late else CLASSES[frame.lane]
         topic = self.topics.topic(frame.batch.device, message_class)
-        pieces = spelled_points(frame.batch, labels)
+        spelled = spelled_points(frame.batch, labels)
         head = self._head(frame, labels, now_ns)
         if late:
             head["replayed"] = True
         struct = STRUCTS[message_class]
-        step = self.limits.max_points
-        for first in range(0, len(frame.batch), step):
-            part = pieces[2 * first : 2 * (first + step)] if len(pieces) > 2 * step else pieces
-            yield from self._fitting(frame, topic, struct, head, part, first)
+        rows, step = range(len(frame.batch)), self.limits.max_points
+        for first in rows[::step]:
+            some = rows[first : first + step]
+            yield from self._fitting(frame, topic, struct, head, spelled, some)
 
     def _fitting(
         self,
@@ -77,16 +99,17 @@ class Encoder:
         topic: str,
         struct: type[Samples],
         head: dict[str, Any],
-        pieces: list[bytes],
-        first: int,
+        spelled: Spelled,
+        rows: range,
     ) -> Iterator[Message]:
-        seq, count = frame.seq + first, len(pieces) // 2
+        seq, count = frame.seq + rows.start, len(rows)
         told = encode_json(struct(seq=seq, points=[], **head))
-        payload = self._pack(filled(told, pieces))
+        points = spelled.part(rows.start, rows.stop)
+        payload = self._pack(b"".join((told[: -len(EMPTY)], points, END)))
         if count > 1 and len(payload) > self._room(topic):
             half = count // 2
-            yield from self._fitting(frame, topic, struct, head, pieces[: 2 * half], first)
-            yield from self._fitting(frame, topic, struct, head, pieces[2 * half :], first + half)
+            yield from self._fitting(frame, topic, struct, head, spelled, rows[:half])
+            yield from self._fitting(frame, topic, struct, head, spelled, rows[half:])
             return
         claim = Claim(frame.lane, frame.epoch, seq, count, frame.batch.received_ns)
         yield Message(topic, payload, claim=claim)
@@ -119,30 +142,24 @@ class Encoder:
         }
 
 
-def filled(told: bytes, pieces: list[bytes]) -> bytes:
-    """Put ``pieces`` into a message whose points, which end it, are empty."""
-    head = told[: -len(EMPTY)] + pieces[0][len(BETWEEN) :]
-    return b"".join((head, *pieces[1:], b"}]}"))
-
-
-def spelled_points(batch: Batch, labels: Labels) -> list[bytes]:
-    """Return two pieces of JSON per sample.
-
-    Laid end to end they are the samples, each but the first behind the end of the one before.
-    """
+def spelled_points(batch: Batch, labels: Labels) -> Spelled:
+    """Spell every sample of ``batch``."""
     quality = honest_quality(batch)
+    marked = np.count_nonzero(quality)
+    source_ns = batch.source_ns
+    if not marked and source_ns is None and batch.value_type in NUMBERS:
+        laid = labels.cells.laid(batch.index, batch.value_type, batch.values)
+        if laid is not None:
+            return laid
     tails = _tails(batch, quality)
-    if np.count_nonzero(quality):
+    if marked:
         for number in np.flatnonzero(quality).tolist():
             tails[number] += _spelled_quality(int(quality[number]))
-    if batch.source_ns is not None and len(batch):
-        times = batch.source_ns // 1000
+    if source_ns is not None and len(batch):
+        times = source_ns // 1000
         for number in np.flatnonzero(times != times[0]).tolist():
             tails[number] += b',"t_us":%d' % times[number]
-    pieces: list[bytes] = [b""] * (2 * len(batch))
-    pieces[0::2] = _openings(batch.index, labels)
-    pieces[1::2] = tails
-    return pieces
+    return Pieces(_openings(batch.index, labels), tails)
 
 
 def _openings(index: Index, labels: Labels) -> list[bytes]:

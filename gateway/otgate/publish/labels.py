@@ -5,12 +5,14 @@ Meta is built from the catalog when it is sent; only its hash is kept.
 
 import hashlib
 from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from otgate.model import ValueType
+from otgate.publish.cells import Cells
 from otgate.publish.payload import DeviceMeta, PointMeta, TypeName
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 
@@ -51,6 +53,11 @@ class Labels:
         self.ids = catalog.ids
         self.openings = openings(self.ids)
         self.hashes = {meta.device: meta.meta for meta in self.metas()}
+
+    @cached_property
+    def cells(self) -> Cells:
+        """How samples are laid out that need no object each."""
+        return Cells(self.openings, len(BETWEEN))
 
     def metas(self) -> Iterator[DeviceMeta]:
         """Yield the meta message of every device, one at a time: they are large together."""
