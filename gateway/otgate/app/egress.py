@@ -1,5 +1,6 @@
 """The ways out of a field side: a gate and a spool per conduit, swapped while it runs."""
 
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -25,8 +26,15 @@ Shut = Callable[[Policy, str], str]
 class Egress:
     """All conduits of a site. What is swapped is swapped between two batches."""
 
-    def __init__(self, site: Site, clock: Callable[[], int], shut: Shut) -> None:
+    def __init__(
+        self,
+        site: Site,
+        clock: Callable[[], int],
+        shut: Shut,
+        loop: AbstractEventLoop | None = None,
+    ) -> None:
         self.site = site
+        self._loop = loop
         self.outlet = Ways([], clock)
         self._clock = clock
         self._shut = shut
@@ -118,9 +126,12 @@ class Egress:
             age_ns=int(place.age_h * 3600e9),
             reserve_bytes=place.reserve_mb * 1_000_000,
         )
-        return SpoolWriter.open(
+        writer = SpoolWriter.open(
             place.directory / wanted.conduit, wanted, retention, clock=self._clock
         )
+        if self._loop is not None:
+            writer.gather_on(self._loop)
+        return writer
 
 
 def types_of(site: Site) -> Types:

@@ -49,7 +49,7 @@ async def field_side(
     """
     allow_all_files()
     shutters = Shutters(site.state_directory, time.time_ns, time.monotonic)
-    egress = Egress(site, time.time_ns, shutters.why)
+    egress = Egress(site, time.time_ns, shutters.why, asyncio.get_running_loop())
     egress.swap(site)
     try:
         supervisor = Supervisor(

@@ -39,6 +39,8 @@ class Pace:
     """Frames that no receipt waits for are synced this long after they were written."""
     gather_s: float = 0.004
     """What comes this soon after a write goes with the next, unless somebody waits for it."""
+    burst_s: float = 0.004
+    """What comes in a burst on the event loop is written so long after its start at the latest."""
     retry_s: float = 0.5
     """After a fault a new segment is begun at most this often."""
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 from otgate.errors import SpoolUnusable
 from otgate.model import Batch, Lane
 from otgate.spool.active import Making
+from otgate.spool.bell import Bell, Lull
 from otgate.spool.catalog import Catalog
 from otgate.spool.committer import Committer, Drive, Pace, Waiter
 from otgate.spool.entry import BUFFER_BYTES, ENTRY_BYTES
@@ -108,6 +110,8 @@ class SpoolWriter:
             clock=place.clock,
             pace=pace,
         )
+        self._bell: Bell | Lull = self._committer.bell
+        self._burst_s = pace.burst_s
         self._clock = place.clock
         self._taken_bytes = 0
         self._closed = False
@@ -144,6 +148,10 @@ class SpoolWriter:
             _released(files, lock)
             raise
 
+    def gather_on(self, loop: AbstractEventLoop) -> None:
+        """Be called on ``loop`` from now on, and write what comes in a burst at its end."""
+        self._bell = Lull(self._committer.bell, loop, self._burst_s)
+
     def append(self, lane: Lane, batch: Batch) -> int:
         """Take ``batch``, whose index counts into the catalog's points; return its ticket.
 
@@ -170,7 +178,7 @@ class SpoolWriter:
                 inbox.put_after_gap((seq, count, body))
         inbox.next_seq = seq + count
         committer.ticket += 1
-        committer.bell.ring()
+        self._bell.ring()
         return committer.ticket
 
     def _append_split(self, lane: Lane, batch: Batch) -> int:
