@@ -6,7 +6,7 @@ announce theirs in the entry point group ``otgate.imports``; the entry's name is
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -50,6 +50,9 @@ class ImportedDevice:
     points: Sequence[Point]
     left_out: Mapping[str, int] = field(default_factory=dict)
     """How much was left out, by the reason in words."""
+    said: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """By point: columns that are written even where they say what an empty cell does, so that no
+    default of a site takes their place."""
 
 
 @dataclass(frozen=True, slots=True)

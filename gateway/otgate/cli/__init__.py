@@ -27,6 +27,7 @@ BUILT_IN = {
     "schema": "otgate.cli.schema",
     "explain": "otgate.cli.explain",
     "import": "otgate.cli.importing",
+    "export": "otgate.cli.exporting",
     "browse": "otgate.cli.browsing",
     "migrate": "otgate.cli.migrate",
     "completion": "otgate.cli.completion",

@@ -88,7 +88,9 @@ def execute(importer: Importer, options: Namespace) -> int:
     if imported.printed:
         print("\n".join(map(visible, imported.printed.splitlines())))
         return OK
-    files = {options.output / name: text for name, text in texts(imported, options)}
+    files: dict[Path, str | bytes] = {
+        options.output / name: text for name, text in texts(imported, options)
+    }
     write(files, overwrite=options.force)
     names = [str(path) for path in files]
     if options.format == "json":
@@ -102,7 +104,7 @@ def texts(imported: Imported, options: Namespace) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of every file."""
     entries = []
     for device in imported.devices:
-        yield f"points/{device.id}.csv", point_map(device.points)
+        yield f"points/{device.id}.csv", point_map(device.points, device.said)
         text = device_entry(entry_of(device, options), f"From {visible(device.source)}.")
         entries.append(text)
         yield f"devices/{device.id}.yaml", text
@@ -124,7 +126,7 @@ def entry_of(device: ImportedDevice, options: Namespace) -> dict[str, Any]:
     }
 
 
-def write(files: Mapping[Path, str], *, overwrite: bool) -> None:
+def write(files: Mapping[Path, str | bytes], *, overwrite: bool) -> None:
     """Write all files, or none where one is there already.
 
     Raises:
@@ -136,7 +138,7 @@ def write(files: Mapping[Path, str], *, overwrite: bool) -> None:
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise Refused(f"cannot write {error.filename}: {error.strerror}") from error
 

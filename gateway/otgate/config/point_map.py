@@ -16,6 +16,7 @@ from otgate.config.columns import (
     tags_reader,
 )
 from otgate.config.diagnostic import Diagnostics, Place
+from otgate.config.guard import unguarded
 from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.point_columns import SLOTS, PointColumns, blank_values
 from otgate.config.source import Source
@@ -80,7 +81,12 @@ Cell = tuple[int, int, Callable[[str], Any], dict[str, Any] | None]
 
 def read_points(source: Source, ground: Ground, found: Diagnostics) -> PointMap | None:
     """Read every row; leave out the rows with a mistake, having said all of them."""
-    table = table_of(source)
+    return read_table(table_of(source), ground, found)
+
+
+def read_table(table: Table, ground: Ground, found: Diagnostics) -> PointMap | None:
+    """Read the rows of a table in the same way."""
+    source = table.source
     rows = table.rows(found)
     head = next(rows, None)
     if head is None:
@@ -191,6 +197,8 @@ class Rows:
             cell = cells[number].strip()
             if not cell:
                 continue
+            if cell[0] == "'":
+                cell = unguarded(cell)
             try:
                 values[slot] = self.cell(cell, read, known)
             except BadCell as bad:
@@ -213,7 +221,7 @@ class Rows:
 
     def place(self, cells: Sequence[str]) -> Places:
         """Return where a point is measured, shared with every point there."""
-        a, b, c, d, e = (cells[n].strip() if n >= 0 else "" for n in self.place_columns)
+        a, b, c, d, e = (unguarded(cells[n].strip()) if n >= 0 else "" for n in self.place_columns)
         place = (a, b, c, d, e)
         return self.places.setdefault(place, place)
 

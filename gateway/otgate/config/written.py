@@ -6,12 +6,14 @@ The inverse of `otgate.config.point_map` and `otgate.config.site_file`, for impo
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from otgate.config.columns import COLUMNS, PLACE
+from otgate.config.guard import guarded
 from otgate.model import Deadband, Kind, Point, Sensitivity
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -21,6 +23,11 @@ WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 WIDTH = 100
 BLANKS = {name: getattr(Point("", Kind.TEXT), name) for name in COLUMNS if name not in PLACE}
 """What an empty cell of each column says."""
+
+IN_FORCE: Mapping[str, Any] = {**BLANKS, "sensitivity": None, "max_age_s": None}
+"""The same for a map that stands by itself: what a site's defaults could change is written out."""
+
+NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 
 ALWAYS = ("id", "name", "kind", "address")
 
@@ -88,20 +95,42 @@ def policy_text(site: str, zone: str) -> str:
     return POLICY.format(site=site, zone=zone)
 
 
-def point_map(points: Sequence[Point]) -> str:
-    """Return points as CSV; columns that say nothing of any of them are left out."""
-    rows = [cells(point) for point in points]
-    used = [name for name in COLUMNS if name in ALWAYS or any(row[name] for row in rows)]
+def point_map(points: Sequence[Point], said: Mapping[str, Collection[str]] = NOTHING) -> str:
+    """Return points as CSV; columns that say nothing of any of them are left out.
+
+    ``said`` names the columns of points that are written though an empty cell would say the same.
+    """
+    return as_csv(table_of(points, said=said))
+
+
+def as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of cells as CSV in which no spreadsheet finds a formula."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(used)
-    writer.writerows([row[name] for name in used] for row in rows)
+    writer.writerows(map(guarded, row) for row in rows)
     return file.getvalue()
 
 
-def cells(point: Point) -> dict[str, str]:
+def table_of(
+    points: Sequence[Point],
+    blanks: Mapping[str, Any] = MappingProxyType(BLANKS),
+    said: Mapping[str, Collection[str]] = NOTHING,
+) -> list[list[str]]:
+    """Return the rows of a point map, its header first, without columns that say nothing.
+
+    ``blanks`` is what an empty cell of each column says; ``said`` is as in `point_map`.
+    """
+    rows = [
+        cells(point, {**blanks, **dict.fromkeys(said[point.id])} if point.id in said else blanks)
+        for point in points
+    ]
+    used = [name for name in COLUMNS if name in ALWAYS or any(row[name] for row in rows)]
+    return [used, *([row[name] for name in used] for row in rows)]
+
+
+def cells(point: Point, blanks: Mapping[str, Any] = MappingProxyType(BLANKS)) -> dict[str, str]:
     """Return the cells of one point by column; empty where it says what an empty cell means."""
-    found = {name: cell(getattr(point, name), blank) for name, blank in BLANKS.items()}
+    found = {name: cell(getattr(point, name), blank) for name, blank in blanks.items()}
     return {**found, **dict(zip(PLACE, point.place, strict=True)), "kind": str(point.kind)}
 
 

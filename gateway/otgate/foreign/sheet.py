@@ -31,6 +31,12 @@ class Spoilt:
     help: str
 
 
+class Numeric(str):
+    """A number of a workbook: `1.10` and `1.1` were the same there."""
+
+    __slots__ = ()
+
+
 Cell = str | Spoilt
 
 

@@ -9,7 +9,16 @@ from math import isfinite
 from xml.parsers import expat
 
 from otgate.foreign.markup import Node
-from otgate.foreign.sheet import MAX_CELL, MAX_COLUMNS, MAX_ROWS, Cell, Row, Spoilt, too_many
+from otgate.foreign.sheet import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Cell,
+    Numeric,
+    Row,
+    Spoilt,
+    too_many,
+)
 from otgate.foreign.text import ForeignRefused
 
 MAX_CELLS = 600_000
@@ -300,7 +309,7 @@ class Reading(Streaming):
             return Spoilt(self.formats.date(number), "a date", EATEN)
         if meant == "percent":
             return f"{plain_number(float(Decimal(repr(number)) * 100))}%"
-        return plain_number(number)
+        return Numeric(plain_number(number))
 
     def merge(self, attributes: Mapping[str, str]) -> None:
         """Note merged cells, which stand behind the rows."""
