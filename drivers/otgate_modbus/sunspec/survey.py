@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from otgate.endpoint.tls import TlsFiles
@@ -108,6 +109,29 @@ class Survey:
     """The largest read that the device took, as far as that was found out."""
 
 
+class Readable(Protocol):
+    """What a survey asks of a device, or of a record of one."""
+
+    most: int
+    """Registers per request that it takes."""
+    heard: bool
+    """Whether it has said anything at all."""
+    silent: str
+    """What is said where it has not."""
+
+    async def identify(self, category: Category, first: int, /) -> Answer:
+        """Ask for the device identification."""
+
+    async def words(self, at: int, count: int, /) -> Words | None:
+        """Read registers; None where they are refused."""
+
+    async def sought(self, at: int, count: int, /) -> Words | None:
+        """Read registers that may not exist."""
+
+    async def registers(self, at: int, count: int, /) -> list[int | None]:
+        """Read any number of registers; None stands for each that is refused."""
+
+
 class Reader:
     """Reads holding registers of one unit, one request at a time."""
 
@@ -198,12 +222,18 @@ async def surveyed(where: Target, timeout_s: float) -> Survey:
     manners = Manners(gap_s=where.gap_ms / 1000, late_window_s=timeout_s)
     wire = await opened(where.place, manners, time.time_ns, where.tls)
     try:
-        return await _read(Reader(wire, where, timeout_s), where)
+        return await surveyed_by(Reader(wire, where, timeout_s), where)
     finally:
         wire.close()
 
 
-async def _read(reader: Reader, where: Target) -> Survey:
+async def surveyed_by(reader: Readable, where: Target) -> Survey:
+    """Read a device through ``reader``.
+
+    Raises:
+        LinkLost: the connection ended.
+        Refused: the device did not answer.
+    """
     base = await found_at(reader.sought)
     survey = Survey(where, await identified(reader.identify))
     if not reader.heard:
@@ -216,7 +246,7 @@ async def _read(reader: Reader, where: Target) -> Survey:
     return survey
 
 
-async def _model(reader: Reader, survey: Survey, block: Block) -> Model:
+async def _model(reader: Readable, survey: Survey, block: Block) -> Model:
     number = 1 + sum(other.block.model == block.model for other in survey.models)
     model = Model(block, number)
     known = definition(block.model)
