@@ -144,12 +144,13 @@ class Profile:
             tag, point_type = LISTS[inner.tag]
             for node in inner.below("dataPoints", tag):
                 for one in self.listed(node, point_type):
-                    first = taken.setdefault(one.address, node.line)
-                    if first == node.line:
+                    if one.address not in taken:
+                        taken[one.address] = node.line
                         yield one
-                    else:
-                        self.left_out["an index that stands twice"] += 1
-                        self.say(f"`{one.address}` is listed on line {first} too", node.line)
+                        continue
+                    self.left_out["an index that stands twice"] += 1
+                    text = f"`{one.address}` is listed on line {taken[one.address]} too"
+                    self.say(text, node.line)
 
     def listed(self, node: Node, point_type: PointType) -> Iterator[Listed]:
         """Yield a point, and its frozen counter where it has one."""

@@ -15,7 +15,7 @@ from otgate_modbus.address import SPELLED, Table, read_address
 from otgate_modbus.encoding import read_type
 from otgate_modbus.settings import settings_of
 
-MAX_POINTS = 100_000
+MAX_POINTS = 50_000
 MOST_REMARKS = 1000
 MIN_PERIOD_S, MAX_PERIOD_S = 0.01, 86_400.0
 """What a scan class may repeat at: the site file's bounds."""

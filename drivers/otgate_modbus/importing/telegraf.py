@@ -34,6 +34,7 @@ file, tags, outputs and processors are not carried over.
   otgate import telegraf telegraf.conf --output config/sub7 --site sub7
 """
 MAX_BYTES = 1 << 20
+MAX_INPUTS = 1_000
 LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){32}")
 """A dotted key that no configuration has, and that costs the square of its length to read."""
 
@@ -101,6 +102,8 @@ class TelegrafImporter:
         inputs = tables(mapping(config.get("inputs")).get("modbus"))
         if not inputs:
             raise ForeignRefused(file, "there is no [[inputs.modbus]] in this file")
+        if len(inputs) > MAX_INPUTS:
+            raise ForeignRefused(file, f"more than {MAX_INPUTS:,} inputs")
         gathering = Gathering()
         for name in sorted(mapping(config.get("inputs"))):
             if name != "modbus":

@@ -8,6 +8,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ updates and RPCs write, and are not carried over.
 
   otgate import thingsboard modbus.json --output config/sub7 --site sub7
 """
-MAX_BYTES = 4 << 20
+MAX_BYTES = 2 << 20
+"""Of a connector; JSON of nothing but brackets takes thirty times its size."""
+
+MAX_SLAVES = 1_000
 LISTS = ("attributes", "timeseries")
 WRITES = ("attributeUpdates", "rpc")
 DEFAULT_PERIOD_MS = 5000
@@ -73,10 +77,12 @@ class ThingsBoardImporter:
             Refused: it is no JSON, or no Modbus connector.
         """
         config = parsed(read_text(options.file, MAX_BYTES, options.encoding), str(options.file))
-        slaves = list(slaves_of(connector(config)))
+        slaves = list(islice(slaves_of(connector(config)), MAX_SLAVES + 1))
         if not slaves:
             text = "there is no `master.slaves` and no `server.devices` in this file"
             raise ForeignRefused(str(options.file), text)
+        if len(slaves) > MAX_SLAVES:
+            raise ForeignRefused(str(options.file), f"more than {MAX_SLAVES:,} slaves")
         gathering = Gathering()
         if "slave" in connector(config):
             gathering.remarks.say("slave", "this gateway is no Modbus server: not carried over")

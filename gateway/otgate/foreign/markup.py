@@ -17,6 +17,10 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 1_000_000
 """Elements that are kept, of about 500 bytes each."""
 
+CHUNK = 1 << 18
+MAX_TAG = 1 << 20
+"""Bytes of one tag with its attributes, or of one comment."""
+
 MAX_TEXT = 1024
 """Characters of an element's text that are kept."""
 
@@ -128,7 +132,7 @@ class Parsing:
             Unbound: it has a prefix without a namespace.
         """
         try:
-            self.parser.Parse(raw, True)  # noqa: FBT003  expat's own signature
+            self.feed(raw)
         except expat.ExpatError as error:
             if error.code == UNBOUND_PREFIX and self.separator == " ":
                 raise Unbound(error.lineno) from None
@@ -142,6 +146,14 @@ class Parsing:
         if self.root is None:
             raise self.form.refusal(self.file, "this file has no element", 1, 1)
         return self.root
+
+    def feed(self, raw: bytes) -> None:
+        """Give the parser all bytes, as long as it finds the ends of what they begin."""
+        for start in range(0, len(raw), CHUNK):
+            self.parser.Parse(raw[start : start + CHUNK], False)  # noqa: FBT003  expat's signature
+            if start - self.parser.CurrentByteIndex > MAX_TAG:
+                raise self.refuse(f"one element begins with more than {MAX_TAG >> 20} MB")
+        self.parser.Parse(b"", True)  # noqa: FBT003  expat's own signature
 
     def refuse(self, message: str) -> Refused:
         """Return a refusal at the place where the parser is."""

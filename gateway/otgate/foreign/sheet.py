@@ -14,8 +14,9 @@ QUOTED = re.compile('"[^"]*"')
 SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*")
 """What some spreadsheets write above the header."""
 
-MAX_ROWS = 100_000
+MAX_ROWS = 50_000
 MAX_COLUMNS = 1_000
+LONG_LINE = re.compile("[^\n]{1000001}")
 MAX_CELL = 32_767
 """Characters of a cell: a workbook's own limit."""
 
@@ -96,6 +97,9 @@ def read_csv(raw: bytes, file: str, encoding: str | None = None) -> Sheet:
         ForeignRefused: it is no text, its quoting is broken, or it is larger than any real one.
     """
     text = decoded(raw, file, encoding)
+    if found := LONG_LINE.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise ForeignRefused(file, "a line of more than a million characters", line)
     head, skipped = text.partition("\n")[0], 0
     named = SEPARATOR_LINE.fullmatch(head)
     if named:

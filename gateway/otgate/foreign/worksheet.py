@@ -21,8 +21,11 @@ from otgate.foreign.sheet import (
 )
 from otgate.foreign.text import ForeignRefused
 
-MAX_CELLS = 600_000
-MAX_STRINGS = 300_000
+MAX_CELLS = 400_000
+MAX_STRINGS = 200_000
+MAX_MARKS = 3_000_000
+"""Angle brackets of a part: a cell has at most eight."""
+
 MAX_TEXT = 16 << 20
 """Characters of all texts together."""
 
@@ -54,6 +57,7 @@ class Formats:
     def __init__(self, styles: Node | None, *, from_1904: bool) -> None:
         self.epoch = datetime(1904, 1, 1) if from_1904 else datetime(1899, 12, 30)  # noqa: DTZ001  a sheet has no zone
         self.of: list[int] = []
+        self._meant: dict[int, str] = {}
         self.codes: dict[int, str] = {}
         if styles is not None:
             for one in styles.below("numFmts", "numFmt"):
@@ -62,6 +66,11 @@ class Formats:
 
     def meant(self, style: int) -> str:
         """Return ``date``, ``percent`` or nothing for a cell's style."""
+        if style not in self._meant:
+            self._meant[style] = self._looked_up(style)
+        return self._meant[style]
+
+    def _looked_up(self, style: int) -> str:
         number = self.of[style] if 0 <= style < len(self.of) else 0
         code = LITERAL.sub("", self.codes.get(number, "").partition(";")[0])
         if number in DATES or (number in self.codes and DATE_LETTERS.search(code)):
@@ -99,6 +108,7 @@ class Streaming:
         self.parser.CharacterDataHandler = self._characters
         self.starts: Mapping[str, Callable[[Mapping[str, str]], None]] = {}
         self.ends: Mapping[str, Callable[[], None]] = {}
+        self.marks = 0
         self.text: list[str] | None = None
         """Where text goes that is wanted."""
         self.length = 0
@@ -111,6 +121,9 @@ class Streaming:
         """
         try:
             for chunk in chunks:
+                self.marks += chunk.count(b"<")
+                if self.marks > MAX_MARKS:
+                    raise ForeignRefused(self.file, f"a part has more than {MAX_MARKS:,} elements")
                 self.parser.Parse(chunk, False)  # noqa: FBT003  expat's own signature
             self.parser.Parse(b"", True)  # noqa: FBT003  expat's own signature
         except (expat.ExpatError, ValueError, LookupError) as error:
@@ -206,7 +219,7 @@ class Reading(Streaming):
         self.rows: list[Row] = []
         self.remarks: list[str] = []
         self.merged: list[str] = []
-        self.number = self.column = self.count = self.hidden = 0
+        self.number = self.column = self.count = self.seen = self.hidden = 0
         self.cells: dict[int, Cell] = {}
         self.cell: Written | None = None
         self.starts = {
@@ -228,6 +241,9 @@ class Reading(Streaming):
     def begin_row(self, attributes: Mapping[str, str]) -> None:
         """Begin a row."""
         said = number_of(attributes.get("r", ""))
+        self.seen += 1
+        if self.seen > 2 * MAX_ROWS:
+            raise too_many(self.file, self.number)
         if said and said <= self.number:
             raise ForeignRefused(self.file, f"row {said} stands after row {self.number}")
         self.number = said or self.number + 1

@@ -138,6 +138,11 @@ def test_what_is_no_number_is_left_out_and_said(
     assert "scale" not in points(tmp_path)[0]
 
 
+def test_an_index_on_one_line_counts_once(tmp_path: Path) -> None:
+    assert imported(tmp_path, listed(analogs(*["<index>1</index>"] * 3))) == 0
+    assert len(points(tmp_path)) == 2
+
+
 def test_a_profile_without_points_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +159,7 @@ def test_a_profile_without_points_writes_nothing(
         ("<DNP3DeviceProfileDocument>", "not XML"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><DNP3DeviceProfileDocument/>', "document type"),
         ("<DNP3DeviceProfileDocument>" + "<a>" * 99, "nested deeper"),
+        ("<DNP3DeviceProfileDocument" + " a='1'" * 400_000 + "/>", "more than 1 MB"),
         ("<DNP3DeviceProfileDocument>" + "<a/>" * 200_001, "more than 200,000 elements"),
     ],
 )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from otgate.foreign.names import Ids, one_line, prose, quoted
+from otgate.foreign.sheet import MAX_COLUMNS, MAX_ROWS, read_csv
 from otgate.foreign.text import ForeignRefused, decoded, read_bytes, seconds
 
 
@@ -84,3 +85,25 @@ def test_no_foreign_text_commands_a_terminal() -> None:
     assert one_line(name).isprintable()
     assert prose(name).isprintable()
     assert quoted(name).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x," * 600_000, "a line of more than a million characters"),
+        ("x\n" * (MAX_ROWS + 1), "more than 50,000 rows"),
+        (",".join("x" * (MAX_COLUMNS + 1)), "columns"),
+        ("a\n" + "b" * 200_000, "list.csv:2:1"),
+    ],
+)
+def test_a_table_like_no_real_one_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ForeignRefused, match=said):
+        read_csv(text.encode(), "list.csv")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_what_stands_between_cells_is_found_out(delimiter: str) -> None:
+    text = 'id,"a;b",c\n1,2,3\n'.replace(",", delimiter)
+    sheet = read_csv(text.encode(), "f")
+    assert [row.width for row in sheet.rows] == [3, 3]
+    assert read_csv(f"sep={delimiter}\nid{delimiter}b\n".encode(), "f").rows[0].number == 2

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from otgate.foreign.sheet import Cell, Sheet, Spoilt, letters
+from otgate.foreign.sheet import MAX_ROWS, Cell, Sheet, Spoilt, letters
 from otgate.foreign.text import ForeignRefused
 from otgate.foreign.workbook import read_workbook
 from otgate.foreign.worksheet import MAX_CELLS, MAX_MERGED
@@ -170,6 +170,8 @@ def test_a_part_that_lies_about_its_size_is_damaged() -> None:
         ("<sheetData><row>" + "<c/>" * (MAX_CELLS + 1) + "</row></sheetData>", "cells"),
         ("<sheetData><row><c r='XFD1'><v>1</v></c></row></sheetData>", "columns"),
         ("<sheetData><row r='2'/><row r='1'/></sheetData>", "row 1 stands after row 2"),
+        ("<sheetData>" + "<row/>" * (2 * MAX_ROWS + 1) + "</sheetData>", "rows"),
+        ("<x/>" * 3_000_000, "elements"),
         ("<sheetData>", "no XML"),
         (f"<mergeCells><mergeCell ref='A1:A{MAX_MERGED + 1}'/></mergeCells>", "merged"),
     ],

@@ -107,6 +107,19 @@ def test_more_points_than_any_device_has_are_refused(
     assert "split the file" in refused(tmp_path, capsys, "thingsboard", text)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("telegraf", "[[inputs.modbus]]\n" * 1001),
+        ("thingsboard", json.dumps({"master": {"slaves": [[]] * 1001}})),
+    ],
+)
+def test_more_devices_than_any_gateway_has_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str
+) -> None:
+    assert "more than 1,000" in refused(tmp_path, capsys, name, text)
+
+
 def test_the_older_format_of_thingsboard_is_read_too(tmp_path: Path) -> None:
     entry = {"tag": "v", "type": "int", "functionCode": 3, "registerCount": 2, "address": 1}
     device = {"unitId": 4, "deviceName": "M", "timeseries": [entry], "timeseriesPollPeriod": 700}
