@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from otgate.alike import Alike, shared
 from otgate.model import Batch, Index, Origin, Values, ValueType, Words
 from otgate.quality import Quality
 from otgate_modbus.encoding import Encoding, Form
@@ -47,6 +48,9 @@ PLACEHOLDERS = {
 """What stands where quality says that there is no value."""
 
 
+EMPTY: Alike[bytes] = Alike()
+"""What stands where a reply is missing."""
+
 NO_VALUES: Values = np.zeros(0)
 NO_WORDS: Words = np.zeros(0, np.uint32)
 
@@ -61,8 +65,8 @@ class Run:
         self.encoding = encoding
         self.count = len(spots)
         readings = [spot.reading for spot in spots]
-        shifts = np.array([spot.shift for spot in spots], np.uint16)
-        masks = np.array([(1 << reading.width) - 1 for reading in readings], np.uint16)
+        shifts = shared(np.array([spot.shift for spot in spots], np.uint16))
+        masks = shared(np.array([(1 << reading.width) - 1 for reading in readings], np.uint16))
         self._step: Step = step_for(encoding, shifts, masks)
         self._invert = _or_none(np.array([reading.invert for reading in readings], np.bool_))
         self._known = _known(readings)
@@ -72,7 +76,8 @@ class Run:
     def _limits(self, readings: Sequence[Reading]) -> None:
         low = np.array([reading.scaling.low for reading in readings], np.float64)
         high = np.array([reading.scaling.high for reading in readings], np.float64)
-        self._bounds = (low, high) if np.isfinite([low, high]).any() else None
+        bounded = np.isfinite([low, high]).any()
+        self._bounds = (shared(low), shared(high)) if bounded else None
 
     def _scale(self, readings: Sequence[Reading], column: ValueType) -> None:
         scalings = [reading.scaling for reading in readings]
@@ -182,8 +187,8 @@ class Column:
     def __init__(self, value_type: ValueType, runs: Sequence[tuple[Run, Sequence[Spot]]]) -> None:
         self.value_type = value_type
         spots = [spot for _, some in runs for spot in some]
-        self.index = np.array([spot.reading.number for spot in spots], np.int32)
-        self._blocks = np.array([spot.home.number for spot in spots], np.intp)
+        self.index = shared(np.array([spot.reading.number for spot in spots], np.int32))
+        self._blocks = shared(np.array([spot.home.number for spot in spots], np.intp))
         self._besides = [
             (row, home.number) for row, spot in enumerate(spots) for home in spot.others
         ]
@@ -198,8 +203,7 @@ class Column:
         self._spelled = b""
         self.torn = False
         """Whether the next poll has to be decoded even if it says the same."""
-        self._good: Words = np.zeros(len(spots), np.uint32)
-        self._good.flags.writeable = False
+        self._good: Words = shared(np.zeros(len(spots), np.uint32))
         self.last: tuple[Values, Words] = (NO_VALUES, NO_WORDS)
         """Values and quality; the very same arrays while nothing changes."""
 
@@ -276,6 +280,7 @@ def pick_for(picks: Sequence[int]) -> Pick:
     for width in (2, 4, 8):
         if len(index) % width == 0 and np.array_equal(index - first, _swapped(width, len(index))):
             return _words_swapped(span, width)
+    index = shared(index)
     return lambda replies: replies[index]
 
 
@@ -301,7 +306,7 @@ class Layout:
     ) -> None:
         self.blocks = tuple(blocks)
         self._device = device
-        self._empty = [bytes(block.reply_size) for block in blocks]
+        self._empty = [EMPTY.one(bytes(block.reply_size)) for block in blocks]
         self._columns = _columns(readings, blocks, rollovers)
         self._last: tuple[bytes, Sequence[int]] | None = None
 
@@ -395,12 +400,12 @@ def _known(readings: Sequence[Reading]) -> list[tuple[NDArray[np.intp], NDArray[
 
 
 def _unless(terms: Sequence[float], plain: float) -> Numbers | None:
-    column = np.array(terms, np.float64)
-    return None if (column == plain).all() else column
+    found = np.array(terms, np.float64)
+    return None if (found == plain).all() else shared(found)
 
 
 def _or_none(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    return mask if mask.any() else None
+    return shared(mask) if mask.any() else None
 
 
 def _mark(rows: NDArray[np.intp], word: int, quality: Words) -> None:

@@ -8,9 +8,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from otgate.alike import Alike
 from otgate.cell import BadCell
 from otgate.errors import Mistake, Mistakes
-from otgate.model import Device, Point, Request, Scan
+from otgate.model import Device, Point, Request, Scan, ValueType
 from otgate.readings import by_scan_class
 from otgate_modbus.address import (
     ADDRESSES,
@@ -26,6 +27,10 @@ from otgate_modbus.settings import Settings, settings_of
 from otgate_modbus.timing import Medium, medium_of
 
 BITS_PER_GAP = 16
+
+NUMBERS: Alike[tuple[int, ...]] = Alike()
+TYPES: Alike[tuple[ValueType, ...]] = Alike()
+REQUESTS: Alike[tuple[Request, ...]] = Alike()
 
 
 class Block(NamedTuple):
@@ -189,7 +194,7 @@ def block_for(members: Sequence[Extent]) -> Block:
         used += max(0, member.stop - max(member.start, reached))
         reached = max(reached, member.stop)
     numbers = tuple(dict.fromkeys(member.number for member in members))
-    return Block(members[0].table, start, stop - start, numbers, used)
+    return Block(members[0].table, start, stop - start, NUMBERS.one(numbers), used)
 
 
 def halves(members: Sequence[Extent]) -> tuple[Sequence[Extent], Sequence[Extent]] | None:
@@ -296,11 +301,13 @@ def _scan(name: str, period_s: float, readings: Sequence[Reading], ground: Groun
     return Scan(
         name,
         period_s,
-        tuple(reading.number for reading in readings),
-        tuple(reading.value_type for reading in readings),
-        tuple(
-            _request(block, ground.settings, medium, 0.0 if at else medium.switch_s)
-            for at, block in enumerate(ground.pack(readings))
+        NUMBERS.one(tuple(reading.number for reading in readings)),
+        TYPES.one(tuple(reading.value_type for reading in readings)),
+        REQUESTS.one(
+            tuple(
+                _request(block, ground.settings, medium, 0.0 if at else medium.switch_s)
+                for at, block in enumerate(ground.pack(readings))
+            )
         ),
     )
 

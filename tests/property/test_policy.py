@@ -146,7 +146,7 @@ def test_the_compiled_gates_let_cross_what_the_interpreter_does(
     compiled = {
         (name, devices[device].id, devices[device].points[point].id): strips
         for name, gate in gates.items()
-        for (device, point), strips in zip(gate.crossing, gate.strips, strict=True)
+        for (device, point), strips in zip(gate.crossing, gate.crossing.strips(), strict=True)
     }
     wanted = interpreted(policy, devices, types)
     assert compiled == {place: restriction.strip for place, restriction in wanted.items()}

@@ -17,7 +17,7 @@ def catalog(
     site: Site, conduit: str, gate: Gate, types: Mapping[str, Sequence[ValueType]]
 ) -> Catalog:
     """Describe every point that crosses ``conduit``, numbered as the gate numbers them."""
-    crossing = zip(gate.crossing, gate.strips, strict=True)
+    crossing = zip(gate.crossing, gate.crossing.strips(), strict=True)
     return Catalog(
         site=site.id,
         site_name=site.name,

@@ -5,12 +5,14 @@ cross, their catalog numbers, lanes, steps and intervals. A sample of another va
 its point's does not cross.
 """
 
-from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import overload
+from itertools import chain
+from typing import NamedTuple, overload
 
 import numpy as np
 
+from otgate.alike import Alike, shared
 from otgate.model import EVENT_KINDS, Batch, Device, Index, Lane, Mask, ValueType, Words
 from otgate.policy.crossing import Crossing, Judge
 from otgate.policy.language import Conduit, Policy, Strip, UnderTest
@@ -40,8 +42,6 @@ class Gate:
         self.conduit = conduit
         self.crossing = Places()
         """Catalog number to (number of the device, number of the point)."""
-        self.strips: list[frozenset[Strip]] = []
-        """What of each crossing point's description stays behind, by catalog number."""
         self.withheld = 0
         """Samples that did not cross: denied, or of another type than their point's."""
         self.under_test = 0
@@ -55,8 +55,7 @@ class Gate:
     def admit(self, number: int, device: Device, found: Sequence[Crossing]) -> None:
         """Add what crosses of another device, at the end of the catalog."""
         first = len(self.crossing)
-        self.crossing.extend(number, [crossing.point for crossing in found])
-        self.strips.extend(crossing.restriction.strip for crossing in found)
+        self.crossing.extend(number, found)
         for value_type in dict.fromkeys(crossing.value_type for crossing in found):
             share = {
                 catalog_number: crossing
@@ -160,20 +159,21 @@ class Part:
         limits = [crossing.restriction for crossing in found.values()]
         steps = [limit.quantize for limit in limits]
         intervals_s = [limit.min_interval_s for limit in limits]
-        self.slots = np.full(len(device.points), -1, np.int32)
+        self.slots = slots_of(points, len(device.points))
         """Slot of each of the device's points; -1 has none."""
-        self.slots[points] = np.arange(len(points))
         self.whole = points == list(range(len(device.points)))
         """Whether every point crosses, so that slots are the points' own numbers."""
-        self.numbers = np.fromiter(found, np.int32)
-        self.events = np.array([device.points[p].kind in EVENT_KINDS for p in points])
+        self._first = next(iter(found))
+        self._ahead = shared(np.fromiter(found, np.int32) - np.int32(self._first))
+        """Catalog numbers by slot, less the first: alike in many devices."""
+        self.events = shared(np.array([device.points[p].kind in EVENT_KINDS for p in points]))
         self.steps = Steps(steps, value_type) if any(steps) else None
         latched = np.array([device.points[p].latch for p in points], np.bool_)
-        some = latched if latched.any() else None
+        some = shared(latched) if latched.any() else None
         self.pace = Pace(device.id, value_type, intervals_s, some) if any(intervals_s) else None
         self.lane = one_lane(self.events)
         """The lane of every point, or None where they differ."""
-        self._numbered: tuple[Index, Index] = (self.numbers, self.numbers)
+        self._numbered: tuple[Index | None, Index] = (None, self._ahead)
         """The slots that were numbered last, and their numbers."""
         self._clean: Words | None = None
         """A quality column without a sample under test."""
@@ -191,7 +191,7 @@ class Part:
         """Return the catalog's numbers of ``slots``; the very same array for the same slots."""
         before, numbers = self._numbered
         if before is not slots:
-            numbers = self.numbers.take(slots)
+            numbers = self._ahead.take(slots) + self._first
             self._numbered = slots, numbers
         return numbers
 
@@ -243,22 +243,49 @@ def one_lane(events: Mask) -> Lane | None:
     return None if count else Lane.DATA
 
 
+def slots_of(points: Sequence[int], count: int) -> Index:
+    """Return the place of each of a device's ``count`` points among ``points``; -1 has none."""
+    slots = np.full(count, -1, np.int32)
+    slots[points] = np.arange(len(points))
+    return shared(slots)
+
+
+class Group(NamedTuple):
+    """What crosses of one device, from a catalog number on."""
+
+    first: int
+    device: int
+    points: tuple[int, ...]
+    strips: tuple[frozenset[Strip], ...]
+
+
+POINTS: Alike[tuple[int, ...]] = Alike()
+STRIPS: Alike[tuple[frozenset[Strip], ...]] = Alike()
+
+
 class Places(Sequence[tuple[int, int]]):
-    """Pairs of device and point number, held in eight bytes each."""
+    """Pairs of device and point number by catalog number, held device by device."""
 
     def __init__(self) -> None:
-        self._devices, self.points = array("i"), array("i")
+        self._groups: list[Group] = []
+        self._count = 0
 
-    def extend(self, device: int, points: Sequence[int]) -> None:
-        """Add points of one device."""
-        self._devices.extend([device] * len(points))
-        self.points.extend(points)
+    def extend(self, device: int, found: Sequence[Crossing]) -> None:
+        """Add what crosses of one device."""
+        points = POINTS.one(tuple(crossing.point for crossing in found))
+        strips = STRIPS.one(tuple(crossing.restriction.strip for crossing in found))
+        self._groups.append(Group(self._count, device, points, strips))
+        self._count += len(found)
+
+    def strips(self) -> Iterator[frozenset[Strip]]:
+        """Yield, by catalog number, what of each point's description stays behind."""
+        return chain.from_iterable(group.strips for group in self._groups)
 
     def __len__(self) -> int:
-        return len(self.points)
+        return self._count
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self._devices, self.points, strict=True)
+        return ((group.device, point) for group in self._groups for point in group.points)
 
     @overload
     def __getitem__(self, number: int) -> tuple[int, int]: ...
@@ -267,4 +294,6 @@ class Places(Sequence[tuple[int, int]]):
     def __getitem__(self, number: int | slice) -> tuple[int, int] | Sequence[tuple[int, int]]:
         if isinstance(number, slice):
             return list(self)[number]
-        return self._devices[number], self.points[number]
+        number = range(self._count)[number]
+        group = self._groups[bisect_right(self._groups, number, key=lambda one: one.first) - 1]
+        return group.device, group.points[number - group.first]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from otgate.alike import shared
 from otgate.model import Device, Kind, Mask, Point, Values, ValueType
 
 CONTINUOUS = frozenset({Kind.MEASUREMENT, Kind.COUNTER})
@@ -30,15 +31,16 @@ def deadband(point: Point) -> float:
 
 def deadbands(device: Device) -> NDArray[np.float64]:
     """Return the deadband of each point."""
-    return np.array([deadband(point) for point in device.points], np.float64)
+    return shared(np.array([deadband(point) for point in device.points], np.float64))
 
 
 def comparison(value_type: ValueType, bands: NDArray[np.float64]) -> Changed:
     """Return how columns of ``value_type`` with these deadbands are compared."""
     if value_type is ValueType.F64:
-        return beyond(bands * ROUNDING) if bands.any() else other_number
+        return beyond(shared(bands * ROUNDING)) if bands.any() else other_number
     if value_type in WHOLE and bands.any():
-        return WHOLE[value_type](np.minimum(np.floor(bands), 2.0**63).astype(np.uint64))
+        whole = np.minimum(np.floor(bands), 2.0**63).astype(np.uint64)
+        return WHOLE[value_type](shared(whole))
     return other
 
 
@@ -99,9 +101,9 @@ WHOLE: Mapping[ValueType, Callable[[NDArray[np.uint64]], Changed]] = {
 def paced(device: Device) -> Mask:
     """Say which points a ``min_interval_s`` holds back: continuous ones that do not latch."""
     held = [point.kind in CONTINUOUS and not point.latch for point in device.points]
-    return np.array(held, np.bool_)
+    return shared(np.array(held, np.bool_))
 
 
 def max_ages_ns(points: Sequence[Point]) -> NDArray[np.int64]:
     """Return how old each point's last read may be; 0 is any age."""
-    return np.array([round(point.max_age_s * 1e9) for point in points], np.int64)
+    return shared(np.array([round(point.max_age_s * 1e9) for point in points], np.int64))

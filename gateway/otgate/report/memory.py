@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from otgate.alike import shared
 from otgate.model import Batch, Clock, Index, Mask, Nanoseconds, Values, ValueType, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.change import Changed
@@ -100,7 +101,7 @@ class Memory:
         """Know nothing yet about points of these types."""
         count = len(value_types)
         memory = cls(
-            np.array(value_types, np.uint8),
+            shared(np.array(value_types, np.uint8)),
             np.full(count, NOT_YET_READ, np.uint32),
             np.zeros(count, np.uint32),
             np.zeros(count, np.int64),

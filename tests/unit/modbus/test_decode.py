@@ -419,3 +419,14 @@ def test_an_infinite_result_of_scaling_is_an_overflow() -> None:
     value, quality = decoded(point("a", "hr 0", "f64", scale=1e300), "7fefffffffffffff")
     assert isnan(value)
     assert quality == OVERFLOW
+
+
+def test_devices_of_one_kind_have_their_tables_once_and_values_of_their_own() -> None:
+    points = [point(f"p{at}", f"hr {at}", scale=0.1) for at in range(3)]
+    batches = []
+    for name, reply in (("f3", "000100020003"), ("f4", "000400050006")):
+        batches += layout_of(device(*points, name=name)).decode([bytes.fromhex(reply)], (0,), 7)
+    one, other = batches
+    assert one.index is other.index
+    assert one.quality is other.quality
+    assert [batch.values.tolist() for batch in batches] == [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]

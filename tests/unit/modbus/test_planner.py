@@ -273,3 +273,10 @@ def test_fifty_thousand_points_are_planned_in_a_second_or_two() -> None:
     before = time.process_time()
     plan(large(50_000))
     assert time.process_time() - before < 2.0
+
+
+def test_devices_of_one_kind_have_one_plan_between_them() -> None:
+    one, other = (plan(device(point("a", "hr 1000"), name=name))[0] for name in ("f3", "f4"))
+    assert one.points is other.points
+    assert one.value_types is other.value_types
+    assert one.requests is other.requests

@@ -99,6 +99,17 @@ def test_points_of_several_types_and_devices_share_one_numbering() -> None:
     assert out.index.tolist() == [1]
 
 
+def test_devices_of_one_kind_have_one_table_and_numbers_of_their_own() -> None:
+    devices = [device(point("ia"), point("ib"), name=name) for name in ("f3", "f4")]
+    types = dict.fromkeys(("f3", "f4"), [ValueType.F64] * 2)
+    held = compile_gates(policy(allow()), devices, types)["analytics"]
+    one, other = (held.parts[name, ValueType.F64] for name in types)
+    assert one.slots is other.slots
+    numbers = [part.numbers_of(np.array([1, 0], np.int32)) for part in (one, other)]
+    assert [found.tolist() for found in numbers] == [[1, 0], [3, 2]]
+    assert {found.dtype for found in numbers} == {np.dtype(np.int32)}
+
+
 def test_data_under_test_is_dropped_and_counted_unless_the_policy_passes_it() -> None:
     given = batch([1.0, 2.0], [0, Quality.TEST])
     held = gate(point("ia"), point("ib"))
@@ -133,7 +144,8 @@ def test_a_device_under_test_is_silent() -> None:
 def test_strips_are_told_per_crossing_point() -> None:
     strip = frozenset({Strip.NAME})
     rules = [allow(), allow("nameless", Limits(strip=strip), kind=frozenset({Kind.STATUS}))]
-    assert gate(point("ia"), point("cb", Kind.STATUS), rules=rules).strips == [frozenset(), strip]
+    held = gate(point("ia"), point("cb", Kind.STATUS), rules=rules)
+    assert list(held.crossing.strips()) == [frozenset(), strip]
 
 
 def test_steps_differ_from_point_to_point() -> None:
