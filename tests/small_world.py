@@ -66,6 +66,7 @@ LIMITS = st.just(Limits()) | st.builds(
     quantize=st.sampled_from([0.0, 1.0, 10.0]),
     strip=st.frozensets(st.sampled_from([Strip.NAME, Strip.OWNER])),
     kinds=st.just(Limits().kinds) | some(KINDS),
+    delay_s=st.sampled_from([0.0, 0.0, 60.0, 3600.0]),
 )
 RULES = st.builds(
     Rule,
@@ -148,6 +149,9 @@ def strictness(policy: Policy, conduit: Conduit, seen: Seen, name: str) -> dict[
     allows = [rule for rule in speaking(policy, conduit) if rule.effect is Effect.ALLOW]
     given = [conduit.limits, *(r.limits for r in allows if holds_all(r.match, seen, name))]
     found: dict[str, float] = {}
+    delays_s = [conduit.limits.delay_s, *(rule.limits.delay_s for rule in allows)]
+    if max(delays_s):
+        found["delay_s"] = max(delays_s)
     for limits in given:
         for attribute in limits.strip:
             found[f"strip {attribute}"] = 1

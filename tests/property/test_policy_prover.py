@@ -214,6 +214,7 @@ def stricter(one: Limits, other: Limits) -> Limits:
         max(one.quantize, other.quantize),
         one.strip | other.strip,
         one.kinds | other.kinds,
+        max(one.delay_s, other.delay_s),
     )
 
 

@@ -209,6 +209,7 @@ def told_gains(gains: Sequence[Change]) -> str:
 
 def conduit_status(way: Way, why_shut: str) -> Mapping[str, Any]:
     """Describe one conduit."""
+    delay = {} if way.hold is None else {"delay": way.hold.status()}
     return {
         "shut": why_shut,
         "crossing_points": len(way.gate.crossing),
@@ -217,4 +218,5 @@ def conduit_status(way: Way, why_shut: str) -> Mapping[str, Any]:
         "latched_suppressed": way.gate.latched_suppressed,
         "under_test": way.gate.under_test,
         "spool": asdict(way.spool.status()),
+        **delay,
     }

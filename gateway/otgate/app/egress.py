@@ -2,21 +2,31 @@
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from otgate.app.catalog import catalog
+from otgate.app.delay.clock import Boot, DelayClock, this_boot
+from otgate.app.delay.hold import Hold, Terms
+from otgate.app.delay.waiting import Exit
 from otgate.app.outlet import Way, Ways
 from otgate.config.site import Site
 from otgate.driver import planned_types
 from otgate.errors import SpoolUnusable
 from otgate.model import ValueType
+from otgate.policy.decide import delay_of
 from otgate.policy.gate import Gate, compile_gates
 from otgate.policy.language import Policy
 from otgate.spool.catalog import Catalog
+from otgate.spool.files import OS, PRIVATE
+from otgate.spool.state_file import StateFile
 from otgate.spool.writer import Retention, SpoolWriter
 
 log = structlog.get_logger()
+
+DELAY = "delay"
+"""The directory of what waits, in the site's state: for the field side's eyes alone."""
 
 Types = Mapping[str, Sequence[ValueType]]
 Shut = Callable[[Policy, str], str]
@@ -32,12 +42,15 @@ class Egress:
         clock: Callable[[], int],
         shut: Shut,
         loop: AbstractEventLoop | None = None,
+        boot: Boot | None = None,
     ) -> None:
         self.site = site
         self._loop = loop
         self.outlet = Ways([], clock)
         self._clock = clock
         self._shut = shut
+        self._boot = boot or this_boot()
+        self._delayed: DelayClock | None = None
         self._why: dict[str, str] = {}
         self._failure: SpoolUnusable | None = None
         """Why a swap was left half done; nothing is to be trusted to these ways any more."""
@@ -77,11 +90,15 @@ class Egress:
             held = Gate(gate.conduit) if why[conduit] else gate
             way = running.pop(conduit, None)
             wanted = catalog(site, conduit, held, types)
-            ways.append(Way(conduit, held, self._spool(site, way, wanted), wanted.hash))
+            spool = self._spool(site, way, wanted)
+            hold = self._hold(site, way, Exit(site.spool.directory / conduit, spool, wanted))
+            ways.append(Way(conduit, held, spool, wanted.hash, hold))
             if way is not None:
                 ways[-1].append(held.inherit(way.gate))
         for way in running.values():
             way.spool.close()
+            if way.hold is not None:
+                way.hold.remove()
             self._opened(self.site, empty(site, way.conduit)).close()
         self.site, self._why, self.outlet.ways = site, why, ways
         self.outlet.shadow = None  # it numbers points by the maps of before
@@ -105,10 +122,42 @@ class Egress:
         return True
 
     def close(self) -> None:
-        """Close every spool."""
+        """Close every spool; what waits is kept."""
         for way in self.outlet.ways:
+            if way.hold is not None:
+                way.hold.close()
             way.spool.close()
         self.outlet.ways = []
+        if self._delayed is not None:
+            self._delayed.keep()
+
+    def relieve(self) -> None:
+        """Take away what held samples back, where a delay is over and nothing waits any more."""
+        for way in self.outlet.ways:
+            if way.hold is not None and way.hold.is_over:
+                direct = replace(way, hold=None)
+                self.outlet.ways = [direct if each is way else each for each in self.outlet.ways]
+                way.hold.remove()
+
+    def _hold(self, site: Site, way: Way | None, exit_: Exit) -> Hold | None:
+        """Return what holds the samples of a conduit back: by a delay, or until it is emptied."""
+        conduit = exit_.catalog.conduit
+        delay_s = delay_of(site.policy, site.policy.conduits[conduit]).seconds
+        terms = Terms(delay_s, exit_, retention(site))
+        if way is not None and way.hold is not None:
+            way.hold.agree(terms)
+            return way.hold
+        directory = site.state_directory / DELAY / conduit
+        if not delay_s and not Hold.is_left(directory):
+            return None
+        return Hold(conduit, directory, self._delay_clock(site), terms, self._loop)
+
+    def _delay_clock(self, site: Site) -> DelayClock:
+        if self._delayed is None:
+            OS.mkdir(site.state_directory)  # which is not private
+            file = StateFile(site.state_directory / DELAY / "clock.json", PRIVATE)
+            self._delayed = DelayClock(file, self._clock, self._boot)
+        return self._delayed
 
     def _spool(self, site: Site, way: Way | None, wanted: Catalog) -> SpoolWriter:
         """Return the writer that goes on where the catalog is the same, else one in a new epoch."""
@@ -120,18 +169,21 @@ class Egress:
         return self._opened(site, wanted)
 
     def _opened(self, site: Site, wanted: Catalog) -> SpoolWriter:
-        place = site.spool
-        retention = Retention(
-            size_bytes=place.size_mb * 1_000_000,
-            age_ns=int(place.age_h * 3600e9),
-            reserve_bytes=place.reserve_mb * 1_000_000,
-        )
-        writer = SpoolWriter.open(
-            place.directory / wanted.conduit, wanted, retention, clock=self._clock
-        )
+        directory = site.spool.directory / wanted.conduit
+        writer = SpoolWriter.open(directory, wanted, retention(site), clock=self._clock)
         if self._loop is not None:
             writer.gather_on(self._loop)
         return writer
+
+
+def retention(site: Site) -> Retention:
+    """Return what every spool of ``site`` keeps at most."""
+    place = site.spool
+    return Retention(
+        size_bytes=place.size_mb * 1_000_000,
+        age_ns=int(place.age_h * 3600e9),
+        reserve_bytes=place.reserve_mb * 1_000_000,
+    )
 
 
 def types_of(site: Site) -> Types:

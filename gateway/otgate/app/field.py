@@ -68,6 +68,7 @@ async def field_side(
                 supervisor.run(),
                 releasing(egress.outlet),
                 living(egress, supervisor),
+                delaying(egress),
                 telling(egress),
                 shutting(egress, shutters),
                 trimming(),
@@ -100,9 +101,20 @@ async def living(egress: Egress, supervisor: Supervisor) -> None:
         if before != (states, *ways) or loop.time() >= due:
             for way in ways:
                 seen = visible[way.conduit]
-                way.spool.live({one: state for one, state in states.items() if one in seen})
+                way.live({one: state for one, state in states.items() if one in seen})
             before, due = (states, *ways), loop.time() + LIVE_S
         await asyncio.sleep(LOOK_S)
+
+
+async def delaying(egress: Egress) -> None:
+    """Hand on for ever what has waited long enough."""
+    while True:
+        pause_s = LOOK_S
+        for way in tuple(egress.ways):
+            if way.hold is not None:
+                pause_s = min(pause_s, await way.hold.step())
+        egress.relieve()
+        await asyncio.sleep(pause_s)
 
 
 async def shutting(egress: Egress, shutters: Shutters) -> None:
@@ -125,13 +137,13 @@ async def telling(egress: Egress) -> None:
 
 def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
     """Log an edge of a spool's state; ``failed_s`` holds when each conduit's failed last."""
-    if error := way.spool.error:
+    if error := next((spool.error for spool in way.spools if spool.error), ""):
         if way.conduit not in failed_s:
             log.error("spool_failing", conduit=way.conduit, error=error)
         failed_s[way.conduit] = now_s
     elif now_s - failed_s.get(way.conduit, now_s) >= CALM_S:
         del failed_s[way.conduit]
-        dropped = sum(way.spool.status().dropped.values())
+        dropped = sum(sum(spool.status().dropped.values()) for spool in way.spools)
         log.info("spool_writing", conduit=way.conduit, dropped=dropped)
 
 

@@ -1,11 +1,12 @@
 """What a reported batch meets next: every conduit's gate, and the spool behind it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from otgate.app.delay.hold import Hold
 from otgate.driver import Receipt
 from otgate.errors import NotDurable
 from otgate.model import Batch, Lane
@@ -25,12 +26,29 @@ class Way:
     spool: SpoolWriter
     catalog_hash: str = ""
     """Of the catalog that the spool was opened with."""
+    hold: Hold | None = None
+    """What holds samples back before they come to the spool, where the conduit has a delay."""
+
+    @property
+    def inlet(self) -> SpoolWriter:
+        """The spool that takes what the gate passes."""
+        return self.spool if self.hold is None else self.hold.spool
+
+    @property
+    def spools(self) -> Sequence[SpoolWriter]:
+        """Every spool of the conduit."""
+        return [self.spool] if self.hold is None else [self.spool, self.hold.spool]
+
+    def live(self, states: Mapping[str, str]) -> None:
+        """Write a sign of life now, with states of devices as old as the samples."""
+        told = states if self.hold is None else self.hold.late(states)
+        self.spool.live(told)
 
     def append(self, crossing: Crossing) -> int | None:
         """Write what the gate passed; return the last ticket, or None where nothing crossed."""
         ticket = None
         for lane, batch in crossing:
-            ticket = self.spool.append(lane, batch)
+            ticket = self.inlet.append(lane, batch)
         return ticket
 
 
@@ -101,7 +119,7 @@ class Ways:
         if self.shadow is not None:
             self.shadow(batch, now_ns)
         parts = [
-            (way.spool, ticket, crossing)
+            (way.inlet, ticket, crossing)
             for way in self.ways
             if (ticket := way.append(crossing := way.gate.pass_(batch, now_ns))) is not None
         ]

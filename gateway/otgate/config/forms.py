@@ -1,6 +1,6 @@
 """Forms that values of the files take: ids, switches, periods, and the strict model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -54,13 +54,6 @@ def not_reserved(name: str) -> str:
     return name
 
 
-def not_yet(_: Any) -> Any:
-    """Refuse what this version would not enforce."""
-    raise wrong(
-        "not-supported-yet", "this otgate does not enforce it yet, so it is refused", "remove it"
-    )
-
-
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 DeviceId = Annotated[Id, AfterValidator(not_reserved)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -73,4 +66,3 @@ Period = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=31_536_000)]
 Switch = Literal["on", "off"]
-NotYet = Annotated[Any, AfterValidator(not_yet), Field(json_schema_extra={"const": None})]

@@ -1,12 +1,13 @@
 """The form of ``policy.yaml``: what the security people write, and its plain values."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from otgate.config.forms import Entry, Id, Name, NotYet, Seconds, Version, wrong
+from otgate.config.forms import Entry, Id, Name, Seconds, Version, wrong
 from otgate.config.site_file import SensitivityName
 from otgate.model import Kind, Sensitivity
 from otgate.policy.language import (
@@ -77,8 +78,8 @@ class LimitsEntry(Entry):
     """Attributes that do not cross."""
     kinds: Annotated[list[KindName] | None, Field(min_length=1, examples=[["measurement"]])] = None
     """Kinds that `min_interval_s` and `quantize` apply to: measurements and counters."""
-    delay_s: NotYet = None
-    """Seconds by which everything is held back. Not supported yet."""
+    delay_s: Seconds = 0.0
+    """Everything that crosses the conduit is held back for so long (seconds)."""
 
 
 class ConduitEntry(Entry):
@@ -257,12 +258,11 @@ def limits_of(entry: LimitsEntry) -> Limits:
         min_interval_s=entry.min_interval_s,
         quantize=entry.quantize,
         strip=frozenset(map(Strip, entry.strip)),
+        delay_s=entry.delay_s,
     )
     if entry.kinds is None:
         return limits
-    return Limits(
-        limits.min_interval_s, limits.quantize, limits.strip, frozenset(map(Kind, entry.kinds))
-    )
+    return replace(limits, kinds=frozenset(map(Kind, entry.kinds)))
 
 
 def given(names: Iterable[Any] | None, form: Callable[[Any], T]) -> frozenset[T] | None:

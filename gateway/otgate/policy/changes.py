@@ -130,6 +130,7 @@ def finer(before: Crossed, after: Crossed) -> bool:
     was, now = before.restriction, after.restriction
     return (
         now.min_interval_s < was.min_interval_s
+        or now.delay_s < was.delay_s
         or not coarsens(now.quantize, was.quantize)
         or not now.strip >= was.strip
         or (after.test is UnderTest.PASS and before.test is UnderTest.DROP)

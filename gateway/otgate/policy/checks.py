@@ -13,13 +13,14 @@ from otgate.policy.reach import (
     dead_rules,
     empty_conduits,
     held_latches,
+    spread_delays,
     unenforceable,
 )
 from otgate.policy.rounding import QUANTISED_KINDS, STEP_RANGE
 from otgate.policy.steps import unequal_steps
 
 LONGEST_INTERVAL_S = 366 * 86400.0
-"""A longer minimum interval is a mistake: use no rule at all."""
+"""A longer minimum interval or delay is a mistake: use no rule at all."""
 
 
 def findings(
@@ -38,6 +39,7 @@ def findings(
         *loops(policy),
         *open_ceilings(policy),
         *limits(policy),
+        *spread_delays(policy),
         *unequal_steps(policy),
         *contradictions(policy),
         *blocked_rules(policy),
@@ -173,6 +175,13 @@ def limit_values(given: Limits, where: Where) -> Iterator[Finding]:
             "bad-limit",
             (*where, "min_interval_s"),
             f"{given.min_interval_s:g} s is no minimum interval",
+            "write seconds, at most a year",
+        )
+    if not 0 <= given.delay_s <= LONGEST_INTERVAL_S:
+        yield Finding(
+            "bad-limit",
+            (*where, "delay_s"),
+            f"{given.delay_s:g} s is no delay",
             "write seconds, at most a year",
         )
     low, high = STEP_RANGE

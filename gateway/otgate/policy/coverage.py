@@ -1,6 +1,7 @@
 """What a policy says nothing of, and rules that could be taken out."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from otgate.model import Device
@@ -8,6 +9,7 @@ from otgate.policy.decide import (
     Traits,
     applies,
     attributes_hold,
+    delay_of,
     globbed,
     joined,
     names_hold,
@@ -58,6 +60,8 @@ class Met:
         self._holding: dict[Traits, list[int]] = {}
         """Rules whose attributes hold, by what they see."""
         self._judged: set[tuple[Traits, tuple[int, ...]]] = set()
+        self.delaying = {at for at in range(len(rules)) if delays(policy, at)}
+        """Rules without which a conduit would have a shorter delay."""
         self.matched: set[int] = set()
         self.effective: set[int] = set()
 
@@ -102,12 +106,23 @@ class Met:
 def idle_rules(policy: Policy, met: Met) -> Iterator[Idle]:
     """Yield the rules that match nothing, are redundant, or have no effect on today's points."""
     for at, rule in enumerate(policy.rules):
+        if at in met.delaying:
+            continue
         if at not in met.matched:
             yield Idle(rule.name, "matches no point of this site")
         elif wider := met.covered.get(at):
             yield Idle(rule.name, f"redundant: whatever it matches, `{wider.name}` {says(wider)}")
         elif at not in met.effective:
             yield Idle(rule.name, no_effect(rule))
+
+
+def delays(policy: Policy, at: int) -> bool:
+    """Tell whether rule ``at`` makes the delay of a conduit what it is."""
+    without = replace(policy, rules=(*policy.rules[:at], *policy.rules[at + 1 :]))
+    return bool(policy.rules[at].limits.delay_s) and any(
+        delay_of(without, conduit).seconds < delay_of(policy, conduit).seconds
+        for conduit in policy.conduits.values()
+    )
 
 
 def says(wider: Rule) -> str:

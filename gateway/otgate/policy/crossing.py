@@ -14,6 +14,7 @@ from otgate.policy.decide import (
     Traits,
     applies,
     attributes_hold,
+    delay_of,
     globbed,
     joined,
     stopping,
@@ -50,6 +51,8 @@ class Judge:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        conduits = policy.conduits.values()
+        self.delays_s = {conduit.id: delay_of(policy, conduit).seconds for conduit in conduits}
         self.spoken: dict[Traits, Spoken] = {}
         self.settled: dict[tuple[Traits, tuple[int, ...]], Outcome] = {}
 
@@ -88,7 +91,7 @@ class Judge:
     def _outcome(self, seen: Traits, hold: tuple[Rule, ...]) -> Outcome:
         key = (seen, tuple(map(id, hold)))
         if key not in self.settled:
-            self.settled[key] = tuple(settle(seen, self._spoken(seen), hold))
+            self.settled[key] = tuple(settle(seen, self._spoken(seen), hold, self.delays_s))
         return self.settled[key]
 
     def _spoken(self, seen: Traits) -> Spoken:
@@ -113,7 +116,7 @@ class Judge:
 
 
 def settle(
-    seen: Traits, spoken: Spoken, hold: tuple[Rule, ...]
+    seen: Traits, spoken: Spoken, hold: tuple[Rule, ...], delays_s: Mapping[str, float]
 ) -> Iterator[tuple[str, Restriction]]:
     """Return the conduits that points cross, given which rules with globs hold for them."""
     for conduit in spoken.open_conduits:
@@ -124,7 +127,7 @@ def settle(
         ]
         if allows and not denied(conduit, hold):
             limits = (conduit.limits, *(rule.limits for rule in allows))
-            yield conduit.id, joined(limits, seen.kind)
+            yield conduit.id, joined(limits, seen.kind, delays_s[conduit.id])
 
 
 def denied(conduit: Conduit, rules: Sequence[Rule]) -> bool:

@@ -65,6 +65,8 @@ class Restriction:
     min_interval_s: float = 0.0
     quantize: float = 0.0
     strip: frozenset[Strip] = frozenset()
+    delay_s: float = 0.0
+    """The conduit's, which is the same for all that crosses it."""
 
     def enforceable(self, value_type: ValueType | None) -> bool:
         """Tell whether values of this type can be held to it; a text cannot be quantised."""
@@ -83,6 +85,8 @@ class Verdict:
     allows: tuple[Rule, ...]
     restriction: Restriction
     value_type: ValueType | None = None
+    delayed_by: tuple[str, ...] = ()
+    """The conduit and the rules that ask for the longest delay, as ``conduit c`` and ``rule r``."""
 
     @property
     def seen(self) -> Traits:
@@ -125,6 +129,7 @@ def decide(
         and names_hold(rule.match, device.id, point.id)
     ]
     allows = tuple(rule for rule in speaking if rule.effect is Effect.ALLOW)
+    delay = delay_of(policy, conduit)
     return Verdict(
         conduit,
         device,
@@ -132,9 +137,32 @@ def decide(
         stopping(conduit, seen),
         tuple(rule for rule in speaking if rule.effect is Effect.DENY),
         allows,
-        joined((conduit.limits, *(rule.limits for rule in allows)), point.kind),
+        joined((conduit.limits, *(rule.limits for rule in allows)), point.kind, delay.seconds),
         value_type,
+        delay.asked_by,
     )
+
+
+class Delay(NamedTuple):
+    """By how much all that crosses a conduit is held back, and who asks for that much."""
+
+    seconds: float = 0.0
+    asked_by: tuple[str, ...] = ()
+
+
+def delay_of(policy: Policy, conduit: Conduit) -> Delay:
+    """Join the delays of ``conduit`` and of every allow that speaks of it, whatever it matches.
+
+    One delay for all, so that what crosses keeps its order, and no point map can shorten it.
+    """
+    asked = [(conduit.limits.delay_s, f"conduit {conduit.id}")]
+    asked += [
+        (rule.limits.delay_s, f"rule {rule.name}")
+        for rule in policy.rules
+        if rule.effect is Effect.ALLOW and applies(rule, conduit)
+    ]
+    longest = max(delay_s for delay_s, _ in asked)
+    return Delay(longest, tuple(by for delay_s, by in asked if 0 < delay_s == longest))
 
 
 def traits(device: Device, point: Point) -> Traits:
@@ -188,11 +216,12 @@ def globbed(globs: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(fnmatch.translate, literal)) or r"(?!)")
 
 
-def joined(limits: tuple[Limits, ...], kind: Kind) -> Restriction:
+def joined(limits: tuple[Limits, ...], kind: Kind, delay_s: float = 0.0) -> Restriction:
     """Join ``limits`` for a point of ``kind``: each is at least as strict as every one alone."""
     concerned = [limit for limit in limits if kind in limit.kinds]
     return Restriction(
         max((limit.min_interval_s for limit in concerned), default=0.0),
         max((limit.quantize for limit in concerned), default=0.0),
         reduce(frozenset.union, (limit.strip for limit in limits), frozenset()),
+        delay_s,
     )

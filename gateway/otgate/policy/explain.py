@@ -128,12 +128,15 @@ def in_force(restriction: Restriction | Limits) -> dict[str, float | list[str]]:
         "min_interval_s": restriction.min_interval_s,
         "quantize": restriction.quantize,
         "strip": sorted(restriction.strip),
+        "delay_s": restriction.delay_s,
     }
     return {key: value for key, value in limits.items() if value}
 
 
 def set_by(verdict: Verdict, key: str) -> list[str]:
     """Name the conduit and the rules that a joined limit comes from."""
+    if key == "delay_s":
+        return list(verdict.delayed_by)
     given = {f"conduit {verdict.conduit.id}": verdict.conduit.limits}
     given |= {f"rule {rule.name}": rule.limits for rule in verdict.allows}
     joined_to = getattr(verdict.restriction, key)
@@ -214,5 +217,6 @@ def limits_json(verdict: Verdict) -> dict[str, Any]:
         "min_interval_s": restriction.min_interval_s,
         "quantize": restriction.quantize,
         "strip": sorted(restriction.strip),
+        "delay_s": restriction.delay_s,
         "set_by": {key: set_by(verdict, key) for key in in_force(restriction)},
     }

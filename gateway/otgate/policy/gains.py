@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from otgate.policy.changes import coarsens
-from otgate.policy.decide import decide
+from otgate.policy.decide import decide, delay_of
 from otgate.policy.explain import because
 from otgate.policy.language import Conduit, Effect, Limits, Match, Policy, UnderTest
 from otgate.policy.prover import Answer, Prover, Undecided, Witness, space_of
@@ -108,6 +108,7 @@ class Comparison:
             yield Gain(conduit.id, "data under test", source, "dropped", None)
         crossed = [[self.old.inside(before)], *self.old.crossing(before)]
         crosses = self.new.crossing(conduit)
+        yield from self._sooner(before, conduit, [*crossed, *crosses])
         now = list(givers(self.new, conduit))
         for giver in givers(self.old, before):
             less = [self.space.unmatched(other.match) for other in now if as_strict(other, giver)]
@@ -116,6 +117,15 @@ class Comparison:
             if answer is not None:
                 said = f"{giver.amount:g}" if giver.limit in AMOUNTS else "stripped"
                 yield Gain(conduit.id, giver.limit, giver.source, said, answer)
+
+    def _sooner(self, before: Conduit, conduit: Conduit, crosses: list[Union]) -> Iterator[Gain]:
+        """Return the delay of all that crosses, where it is less."""
+        was, now = delay_of(self.old.policy, before), delay_of(self.new.policy, conduit)
+        if now.seconds < was.seconds:
+            answer = self.new.answer(conduit, crosses)
+            if answer is not None:
+                said, source = f"{was.seconds:g}", " and ".join(was.asked_by)
+                yield Gain(conduit.id, "delay_s", source, said, answer)
 
 
 def givers(prover: Prover, conduit: Conduit) -> Iterator[Giver]:

@@ -60,13 +60,15 @@ class Match:
 class Limits:
     """Restrictions on what crosses; limits only restrict and they join.
 
-    ``kinds`` names the kinds that ``min_interval_s`` and ``quantize`` apply to.
+    ``kinds`` names the kinds that ``min_interval_s`` and ``quantize`` apply to. ``delay_s`` holds
+    everything back that crosses a conduit which they are given for.
     """
 
     min_interval_s: float = 0.0
     quantize: float = 0.0
     strip: frozenset[Strip] = frozenset()
     kinds: frozenset[Kind] = frozenset({Kind.MEASUREMENT, Kind.COUNTER})
+    delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from otgate.policy.decide import (
     Traits,
     applies,
     attributes_hold,
+    delay_of,
     listed,
     names_hold,
     traits,
@@ -97,6 +98,27 @@ def blocked_rules(policy: Policy) -> Iterator[Finding]:
                 "no rule lifts a guard; correct the rule or the conduit",
                 Weight.WARNING,
             )
+
+
+def spread_delays(policy: Policy) -> Iterator[Finding]:
+    """Find rules whose delay holds back what other rules allow as well."""
+    for conduit in policy.conduits.values():
+        delay = delay_of(policy, conduit)
+        if delay.seconds == conduit.limits.delay_s:
+            continue
+        for number, rule in enumerate(policy.rules):
+            if rule.effect is not Effect.ALLOW or not applies(rule, conduit):
+                continue
+            if rule.limits.delay_s < delay.seconds:
+                yield Finding(
+                    "spread-delay",
+                    ("rules", number, "name"),
+                    f"what rule `{rule.name}` allows on conduit `{conduit.id}` waits"
+                    f" {delay.seconds:g} s too, as {' and '.join(delay.asked_by)} asks:"
+                    " a conduit has one delay",
+                    "give the conduit the delay, or another conduit to what has to wait",
+                    Weight.WARNING,
+                )
 
 
 def always_stopped(match: Match, conduit: Conduit) -> list[Guard]:

@@ -31,6 +31,11 @@ class LaneReader:
         self._looked_back = 0
         """In which epoch, for samples at its end."""
 
+    @property
+    def standing(self) -> SegmentId | None:
+        """The segment that is read now, or was last; None before the first and after a rewind."""
+        return self._last
+
     def rewind(self) -> None:
         """Go back to where the cursor stands."""
         self.close()

@@ -87,6 +87,9 @@ def test_a_ceiling_of_bcsi_is_a_warning_about_the_unclassified() -> None:
         (Limits(min_interval_s=-1), "bad-limit", "min_interval_s"),
         (Limits(min_interval_s=float("nan")), "bad-limit", "min_interval_s"),
         (Limits(min_interval_s=1e12), "bad-limit", "min_interval_s"),
+        (Limits(delay_s=-1), "bad-limit", "delay_s"),
+        (Limits(delay_s=1e12), "bad-limit", "delay_s"),
+        (Limits(delay_s=float("nan")), "bad-limit", "delay_s"),
         (Limits(quantize=-0.5), "bad-limit", "quantize"),
         (Limits(quantize=float("inf")), "bad-limit", "quantize"),
         (Limits(quantize=float("nan")), "bad-limit", "quantize"),
@@ -104,6 +107,29 @@ def test_a_limit_that_cannot_be_kept_is_an_error(limits: Limits, code: str, key:
 def test_kinds_without_steps_are_no_mistake_where_no_step_is_asked_for() -> None:
     slow = Limits(min_interval_s=5, kinds=frozenset({Kind.STATUS}))
     assert findings(policy(allow(limits=slow))) == []
+
+
+def test_a_delay_that_one_rule_asks_of_all_others_is_told_of_each_of_them() -> None:
+    late = allow("late", Limits(delay_s=3600), tags_all=frozenset({"protection"}))
+    far = replace(allow("far"), conduits=frozenset({"vendor"}))
+    denying = deny(tags_any=frozenset({"protection"}), kind=frozenset({Kind.COUNTER}))
+    ways = [conduit(), conduit("vendor")]
+    found = findings(policy(late, allow(), far, denying, conduits=ways))
+    told = [one for one in found if one.code == "spread-delay"]
+    assert [one.where for one in told] == [
+        ("rules", 1, "name"),
+        *[("rules", n, "name") for n in (1, 2)],
+    ]
+    assert told[0].message == (
+        "what rule `feeders` allows on conduit `analytics` waits 3600 s too, as rule late asks:"
+        " a conduit has one delay"
+    )
+    assert {one.severity for one in told} == {Weight.WARNING}
+
+
+def test_a_delay_that_the_conduit_has_anyway_needs_no_word() -> None:
+    late, way = allow("late", Limits(delay_s=60)), conduit(limits=Limits(delay_s=60))
+    assert findings(policy(late, allow(tags_all=frozenset({"feeder"})), conduits=[way])) == []
 
 
 def test_limits_on_a_deny_restrict_nothing() -> None:

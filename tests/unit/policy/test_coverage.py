@@ -168,3 +168,11 @@ def test_one_glob_is_within_another_or_that_is_not_known(
     holds: bool,  # noqa: FBT001
 ) -> None:
     assert glob_within(narrow, wide) is holds
+
+
+def test_a_rule_that_makes_a_conduits_delay_what_it_is_is_not_idle() -> None:
+    late = allow("late", Limits(delay_s=60), tags_all=REVENUE)
+    assert idle(late, allow(tags_all=FEEDER)) == {}
+    assert idle(late, allow("later", Limits(delay_s=90), tags_all=REVENUE), allow()) == {
+        "late": "matches no point of this site"
+    }

@@ -5,6 +5,7 @@ from typing import Any
 from inline_snapshot import snapshot
 
 from otgate.model import Kind, Point, Sensitivity, ValueType
+from otgate.policy.decide import Delay, delay_of
 from otgate.policy.explain import as_json, as_text, explain
 from otgate.policy.language import Limits, Policy, Rule, Strip, UnderTest
 from policies import allow, conduit, deny, device, point, policy
@@ -82,6 +83,22 @@ def test_a_joined_limit_names_everyone_who_set_it() -> None:
     assert "limit min_interval_s 60, set by conduit analytics and rule a\n" in text(held, point())
 
 
+def test_a_delay_is_the_conduits_whatever_rule_lets_the_point_cross() -> None:
+    late = allow("late", Limits(delay_s=3600), tags_all=frozenset({"protection"}))
+    held = policy(allow(), late, conduits=[conduit(limits=Limits(delay_s=60))])
+    assert "limit delay_s 3600, set by rule late\n" in text(held, point())
+    both = policy(allow(), late, conduits=[conduit(limits=Limits(delay_s=3600))])
+    assert "limit delay_s 3600, set by conduit analytics and rule late\n" in text(both, point())
+
+
+def test_a_delay_on_a_deny_or_for_another_conduit_delays_nothing() -> None:
+    elsewhere = replace(allow("far", Limits(delay_s=9)), conduits=frozenset({"vendor"}))
+    denying = replace(deny(), limits=Limits(delay_s=9))
+    held = policy(allow(), elsewhere, denying, conduits=[conduit(), conduit("vendor")])
+    delays = [delay_of(held, way) for way in held.conduits.values()]
+    assert delays == [Delay(), Delay(9, ("rule far",))]
+
+
 def test_a_conduit_that_carries_tests_says_so() -> None:
     held = policy(allow(), conduits=[conduit(test=UnderTest.PASS)])
     assert text(held, point()).endswith("data under test: passed")
@@ -97,6 +114,7 @@ def test_the_program_reads_rules_with_their_paperwork() -> None:
         "min_interval_s": 60,
         "quantize": 0.5,
         "strip": [],
+        "delay_s": 0,
         "set_by": {"min_interval_s": ["rule feeder-loads"], "quantize": ["rule feeder-loads"]},
     }
 

@@ -26,6 +26,8 @@ def told(old: Policy, new: Policy) -> list[tuple[Way, str]]:
         (Limits(quantize=2), Limits(quantize=3), Way.FINER),
         (Limits(quantize=1, min_interval_s=5), Limits(min_interval_s=60), Way.FINER),
         (Limits(strip=frozenset({Strip.OWNER})), Limits(), Way.FINER),
+        (Limits(delay_s=60), Limits(delay_s=30), Way.FINER),
+        (Limits(delay_s=30), Limits(delay_s=60, quantize=1), Way.COARSER),
     ],
 )
 def test_whatever_newly_tells_something_is_finer(before: Limits, after: Limits, way: Way) -> None:

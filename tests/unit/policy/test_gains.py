@@ -70,6 +70,7 @@ def test_everything_that_crosses_a_new_conduit_is_a_gain() -> None:
         (Limits(min_interval_s=60), Limits(min_interval_s=5), "min_interval_s", "60"),
         (Limits(quantize=0.5), Limits(), "quantize", "0.5"),
         (Limits(strip=frozenset({Strip.OWNER})), Limits(), "strip owner", "stripped"),
+        (Limits(delay_s=3600), Limits(delay_s=60), "delay_s", "3600"),
         (
             Limits(min_interval_s=60),
             Limits(min_interval_s=60, kinds=frozenset({Kind.COUNTER})),
@@ -77,7 +78,7 @@ def test_everything_that_crosses_a_new_conduit_is_a_gain() -> None:
             "60",
         ),
     ],
-    ids=["less often", "no step", "not stripped", "fewer kinds"],
+    ids=["less often", "no step", "not stripped", "sooner", "fewer kinds"],
 )
 def test_a_limit_that_is_less_is_a_gain(
     before: Limits, after: Limits, what: str, said: str
@@ -152,3 +153,14 @@ def test_a_deny_taken_out_that_nobody_can_tell_counts_as_a_gain(
     monkeypatch.setattr(globs, "MAX_STATES", 1_000)
     odd = with_rules(*OLD.rules, deny("odd", point=(f"*a{'?' * 13}b",)))
     assert isinstance(only(odd, OLD).answer, Undecided)
+
+
+def test_a_rule_taken_out_with_the_longest_delay_lets_the_others_go_sooner() -> None:
+    late = allow("late", Limits(delay_s=3600), tags_all=frozenset({"revenue"}))
+    gain = only(policy(late, allow("loads")), policy(allow("loads")))
+    assert (gain.what, gain.source, gain.before) == ("delay_s", "rule late", "3600")
+
+
+def test_a_shorter_delay_of_a_conduit_that_nothing_could_cross_is_no_gain() -> None:
+    ways = [conduit(limits=Limits(delay_s=seconds)) for seconds in (60, 5)]
+    assert gains(*(policy(conduits=[way]) for way in ways)) == []
