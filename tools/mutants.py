@@ -38,6 +38,8 @@ class Mutant(NamedTuple):
     """How `survivors.toml` knows it: the function, the code, what it became; which of several."""
     code: CodeType
     """The broken module."""
+    in_place: bool
+    """Whether the code fits the function that it is to be put into: both close over the same."""
 
 
 class Place(NamedTuple):
@@ -82,6 +84,7 @@ class Place(NamedTuple):
 def mutants(path: Path) -> Iterator[Mutant]:
     """Return every mutant of a module."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    whole = compile(tree, str(path), "exec")
     seen: Counter[str] = Counter()
     for place in [place for place in places(tree, (), range(0)) if place.runs]:
         node = place.node
@@ -94,7 +97,8 @@ def mutants(path: Path) -> Iterator[Mutant]:
             seen[name] += 1
             name += f" ({seen[name]})" if seen[name] > 1 else ""
             line = getattr(node, "lineno", place.lines.start)
-            yield Mutant(path.stem, place.function, line, place.lines, name, code)
+            free, was = (code_of(one, place.function).co_freevars for one in (code, whole))
+            yield Mutant(path.stem, place.function, line, place.lines, name, code, free == was)
 
 
 def places(parent: ast.AST, scope: tuple[Definition, ...], lines: range) -> Iterator[Place]:

@@ -3,9 +3,10 @@
 Run it: python tools/mutate.py [MODULE…], such as `decide globs`; `make mutation` takes all modules.
 The tests are collected once and run once, to learn which of them run which line. A mutant is then a
 fork of that process: it takes the broken function for the whole one and runs the tests that reach
-the broken line, quick ones first. Code that runs before the first test does is broken before the
-tests are collected. `survivors.toml` beside this file says of mutants that nothing notices why that
-is right. The exit code is 1 for any other survivor, and for an explanation of none.
+the broken line, quick ones first. Code that runs before the first test does, or cannot be put into
+a function that is there, is broken before the tests are collected. `survivors.toml` beside this
+file says of mutants that nothing notices why that is right. The exit code is 1 for any other
+survivor, and for an explanation of none.
 
 No verdict depends on how busy the machine is: no test has a time limit but in CPU, and examples are
 drawn alike each time. A mutant that waits for ever is not judged, which is a failure.
@@ -327,9 +328,11 @@ def functions() -> dict[tuple[str, str], list[FunctionType]]:
 
 
 def put(mutant: Mutant, whole: dict[tuple[str, str], list[FunctionType]]) -> None:
-    """Break a function for everybody who holds it."""
-    for function in whole[mutant.module, mutant.function]:
-        function.__code__ = code_of(mutant.code, mutant.function)
+    """Break a function, and those made by it, for everybody who holds one."""
+    for (module, name), held in whole.items():
+        if module == mutant.module and f"{name}.".startswith(f"{mutant.function}."):
+            for function in held:
+                function.__code__ = code_of(mutant.code, name)
 
 
 class Broken:
@@ -379,16 +382,17 @@ def main() -> int:
     parser.add_argument("--like", default="", help="only mutants whose name has this in it")
     parser.add_argument("--verbose", action="store_true", help="say which test noticed what")
     options = parser.parse_args()
-    os.chdir(ROOT)
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutate-")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a forked child repeats what is buffered
     wanted = options.modules or [path.stem for path in modules()]
     everything = [mutant for name in wanted for mutant in mutants(PACKAGE / f"{name}.py")]
     chosen = [mutant for mutant in everything if options.like in mutant.name]
-    runner = Runner(reach(), options.jobs, verbose=options.verbose)
-    early = runner.known.is_early
-    runner.cold([mutant for mutant in chosen if early(mutant)])
-    runner.warm([mutant for mutant in chosen if not early(mutant)])
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+        runner = Runner(reach(), options.jobs, verbose=options.verbose)
+        warm = [one for one in chosen if one.in_place and not runner.known.is_early(one)]
+        runner.cold([one for one in chosen if one not in warm])
+        runner.warm(warm)
     return report(runner.found)
 
 

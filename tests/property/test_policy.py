@@ -31,7 +31,8 @@ def perhaps(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
 
 
 GLOBS = st.sampled_from(["*", "d1", "d?", "d1/*", "*/p1", "d?/p?", "d2/p0", "p1", "*1"])
-MATCHES = st.builds(
+NAMED = perhaps(st.lists(GLOBS, max_size=2).map(tuple))
+MATCHES = st.builds(Match, device=NAMED, point=NAMED) | st.builds(
     Match,
     kind=perhaps(some(list(Kind))),
     tags_all=st.frozensets(st.sampled_from(TAGS), max_size=1),
@@ -39,8 +40,8 @@ MATCHES = st.builds(
     tags_none=st.frozensets(st.sampled_from(TAGS), max_size=1),
     zone=perhaps(some(ZONES)),
     sensitivity=perhaps(some(list(Sensitivity))),
-    device=perhaps(st.lists(GLOBS, max_size=2).map(tuple)),
-    point=perhaps(st.lists(GLOBS, max_size=2).map(tuple)),
+    device=NAMED,
+    point=NAMED,
 )
 LIMITS = st.builds(
     Limits,

@@ -204,7 +204,7 @@ class Part:
         shared = [(slot, places[name]) for slot, name in enumerate(self.names()) if name in places]
         mine, theirs = np.array(shared, np.int32).reshape(-1, 2).T
         if self.pace is None:
-            moved = np.full(len(places), -1, np.int32)
+            moved = np.zeros(len(places), np.int32)
             moved[theirs] = mine
             held = pace.held_at(theirs)
             return [self._rounded(batch.renumbered(moved[batch.index])) for batch in held]

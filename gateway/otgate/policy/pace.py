@@ -157,7 +157,7 @@ class Pace:
             going = batch.kept(goes)
             self.held[going.index] = False
             self._go(going, timely[goes], now_ns)
-            out.insert(0, going)
+            out.append(going)
         return out
 
     def _go(self, batch: Batch, timely: Mask, now_ns: int) -> None:

@@ -84,7 +84,7 @@ def blocked_rules(policy: Policy) -> Iterator[Finding]:
     for number, rule in enumerate(policy.rules):
         spoken = [conduit for conduit in policy.conduits.values() if applies(rule, conduit)]
         stopped = {c.id: guards for c in spoken if (guards := always_stopped(rule.match, c))}
-        if rule.effect is not Effect.ALLOW or not stopped:
+        if rule.effect is not Effect.ALLOW:
             continue
         if rule.conduits is None and len(stopped) < len(spoken):
             continue

@@ -64,7 +64,7 @@ def whole_multiples(values: NDArray[Any], steps: NDArray[Any]) -> NDArray[Any]:
     """
     over = np.fmod(values, steps)
     down = values - over
-    size = np.abs(over) if values.dtype.kind == "i" else over
+    size = np.abs(over)
     nearest: Values = down + np.where(size >= steps - size, room(down, over, steps), 0)
     return nearest
 
@@ -76,4 +76,4 @@ def room(down: NDArray[Any], over: NDArray[Any], steps: NDArray[Any]) -> NDArray
         return np.where(down <= limits.max - steps, steps, 0)
     up = np.where(down <= limits.max - steps, steps, 0)
     back = np.where(down >= limits.min + steps, -steps, 0)
-    return np.where(over < 0, back, np.where(over > 0, up, 0))
+    return np.where(over < 0, back, up)

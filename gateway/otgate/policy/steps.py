@@ -110,4 +110,4 @@ def glob_apart(one: str, other: str) -> bool:
 
 def literal(glob: str) -> str:
     """Return the beginning of ``glob`` before its first wildcard."""
-    return glob.replace("?", "*").split("*", 1)[0]
+    return glob.replace("?", "*").partition("*")[0]

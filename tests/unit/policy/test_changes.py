@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from otgate.model import Device, Kind, Sensitivity, ValueType
@@ -119,6 +120,18 @@ def test_a_difference_shows_points_and_kinds() -> None:
 def test_a_kind_that_newly_could_is_a_gain_though_no_point_is_of_it() -> None:
     found = difference(side(OLD.policy, []), side(policy(FEEDERS), []))
     assert (found.points, found.gain) == ([], True)
+
+
+def test_a_point_that_is_new_is_a_gain_though_its_kind_could_cross_before() -> None:
+    found = difference(side(OLD.policy, [device(TRIP)]), side(OLD.policy, [device(IA, TRIP)]))
+    assert (found.kinds, found.gain) == ([], True)
+
+
+def test_points_are_counted_in_words() -> None:
+    held = OLD.policy, policy(FEEDERS)
+    two = [device(TRIP, msgspec.structs.replace(TRIP, id="lockout"))]
+    before, after = (side(one, two) for one in held)
+    assert as_text(difference(before, after)).startswith("gains on analytics: 2 points\n")
 
 
 def test_json_names_the_rule_and_the_kind() -> None:

@@ -143,8 +143,11 @@ def test_limits_on_a_deny_restrict_nothing() -> None:
         ({"kind": frozenset()}, "kind"),
         ({"zone": frozenset()}, "zone"),
         ({"point": ()}, "point"),
+        ({"device": ()}, "device"),
         ({"point": ("ia", "ib")}, "point"),
         ({"device": ("f3/ia",)}, "device"),
+        ({"device": ("_gateway",)}, "device"),
+        ({"device": ("f3",), "point": ("f4/*",)}, "point"),
         ({"tags_all": frozenset({"feeder"}), "tags_none": frozenset({"feeder"})}, "tags_none"),
         ({"tags_any": frozenset({"feeder"}), "tags_none": frozenset({"feeder"})}, "tags_none"),
     ],
@@ -158,6 +161,25 @@ def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
 
 
 @pytest.mark.parametrize(
+    "match",
+    [
+        {"point": ("ia", "f3/ia")},
+        {"point": ("*ia",)},
+        {"point": ("f3?ia",)},
+        {"device": ("f3/ia", "f4")},
+        {"device": ("f3",), "point": ("f3/*",)},
+    ],
+)
+def test_one_glob_that_a_name_can_fit_is_enough(match: dict[str, Any]) -> None:
+    assert findings(policy(deny(**match))) == []
+
+
+def test_the_first_of_the_tags_that_are_demanded_and_forbidden_is_named() -> None:
+    tags = frozenset({"revenue", "feeder"})
+    assert "`feeder`" in of_rule(deny(tags_all=tags, tags_none=tags)).message
+
+
+@pytest.mark.parametrize(
     ("match", "guard"),
     [
         ({"kind": frozenset({Kind.CONTROL, Kind.SETTING})}, "kind"),
@@ -168,7 +190,7 @@ def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
 def test_an_allow_that_a_guard_always_stops_is_a_warning(match: dict[str, Any], guard: str) -> None:
     found = of_rule(allow(**match))
     assert (found.code, found.severity) == ("blocked-rule", Weight.WARNING)
-    assert f"the {guard} guard" in found.message
+    assert (found.where, f"the {guard} guard" in found.message) == (("rules", 0), True)
     named = of_rule(replace(allow(**match), conduits=frozenset({"analytics"})))
     assert named.where == ("rules", 0, "conduits", "analytics")
 
@@ -177,6 +199,26 @@ def test_an_allow_on_all_conduits_need_not_suit_each() -> None:
     ways = [conduit(), conduit("partner", ceiling=Sensitivity.RESTRICTED)]
     rule = allow(sensitivity=frozenset({Sensitivity.RESTRICTED}))
     assert findings(policy(rule, conduits=ways)) == []
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"zone": frozenset({"bay", "enterprise"})},
+        {"kind": frozenset({Kind.CONTROL, Kind.STATUS})},
+        {"sensitivity": frozenset({Sensitivity.PUBLIC, Sensitivity.BCSI})},
+    ],
+)
+def test_an_allow_of_which_a_guard_stops_a_part_is_no_finding(match: dict[str, Any]) -> None:
+    assert findings(policy(allow(**match))) == []
+
+
+def test_an_allow_on_two_conduits_is_warned_of_the_one_that_stops_it() -> None:
+    ways = [conduit(), conduit("vendor", ceiling=Sensitivity.RESTRICTED)]
+    restricted = {"sensitivity": frozenset({Sensitivity.RESTRICTED})}
+    rule = replace(allow(**restricted), conduits=frozenset({"analytics", "vendor"}))
+    rules = deny(), allow("anywhere", **restricted), rule
+    assert only(policy(*rules, conduits=ways)).where == ("rules", 2, "conduits", "analytics")
 
 
 def test_a_rule_that_matches_none_of_the_points_is_dead() -> None:

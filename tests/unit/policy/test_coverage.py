@@ -140,6 +140,7 @@ def test_a_rule_is_judged_on_the_conduits_it_speaks_of() -> None:
         (Match(), Match(device=("f*",)), False),
         (Match(), Match(device=("*",)), True),
         (Match(device=("f3", "t1")), Match(device=("f*",)), False),
+        (Match(device=("f3", "t1")), Match(device=("t*", "f*")), True),
     ],
 )
 def test_one_match_implies_another(narrow: Match, wide: Match, holds: bool) -> None:  # noqa: FBT001

@@ -64,6 +64,12 @@ vendor: does not cross, stopped by the kind and sensitivity guards, which no rul
 """)
 
 
+def test_a_point_without_a_zone_is_said_to_have_none() -> None:
+    lines = as_text(explain(policy(allow()), device(point(), zone=""), point())).splitlines()
+    assert lines[0] == "f3/ia  kind measurement, zone none, sensitivity internal, tags feeder"
+    assert "  guard zone         stops  no zone; from bay, station" in lines
+
+
 def test_each_reason_is_said_in_words() -> None:
     assert "analytics: does not cross, no rule allows it" in text(policy(), point())
     both = point(tags=frozenset({"feeder", "protection"}))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,17 @@ def test_a_point_denied_by_its_name_has_no_column() -> None:
     rules = [allow(), deny(point=("*/ib",))]
     [(_, out)] = gate(point("ia"), point("ib"), rules=rules).pass_(batch([1.0, 66.6]), START)
     assert out.values.tolist() == [1.0]
+
+
+def test_a_deny_by_name_stops_on_the_one_conduit_that_it_speaks_of() -> None:
+    no_ib = replace(deny(point=("*/ib",)), conduits=frozenset({"vendor"}))
+    only_ia = replace(allow("ia", point=("*/ia",)), conduits=frozenset({"vendor"}))
+    for rules in ([allow(), no_ib], [allow(), only_ia, no_ib]):
+        held = policy(*rules, conduits=[conduit(), conduit("vendor")])
+        types = {"f3": [ValueType.F64] * 2}
+        gates = compile_gates(held, [device(point("ia"), point("ib"))], types)
+        crossing = {name: list(one.crossing) for name, one in gates.items()}
+        assert crossing == {"analytics": [(0, 0), (0, 1)], "vendor": [(0, 0)]}
 
 
 def test_held_values_leave_by_their_own_lane() -> None:
@@ -86,6 +99,14 @@ def test_a_sample_of_another_type_than_its_point_does_not_cross() -> None:
     held = gate(point("ia"), limits=Limits(quantize=0.5))
     given = batch(["412.318"], value_type=ValueType.TEXT)
     assert held.pass_(given, START) == []
+    assert held.withheld == 1
+
+
+def test_a_sample_of_the_type_of_another_point_does_not_cross_either() -> None:
+    types = {"f3": [ValueType.F64, ValueType.U64]}
+    points = [device(point("ia"), point("n"))]
+    held = compile_gates(policy(allow()), points, types)["analytics"]
+    assert held.pass_(batch([412.318], index=[1]), START) == []
     assert held.withheld == 1
 
 

@@ -1,4 +1,5 @@
 import fnmatch
+from contextlib import suppress
 from itertools import product
 
 import pytest
@@ -91,6 +92,7 @@ def test_no_name_is_made_up_where_there_is_none(terms: list[Term]) -> None:
         ([path("*b"), path("a*")], "a/b"),
         ([path("a?b")], "a/b"),
         ([path(wanted=False)], "x/x"),
+        ([path("*b", "", wanted=False)], "x/x"),
         ([device("a" * MAX_ID)], "a" * MAX_ID + "/x"),
         ([device("**b")], "b/x"),
         ([device("_gateway?")], "_gatewayx/x"),
@@ -110,9 +112,33 @@ def test_an_id_is_kept_short_where_the_shortest_name_would_have_it_too_long() ->
     assert [len(part) for part in found.split("/")] == [MAX_ID, 12]
 
 
+def searched(terms: list[Term]) -> int:
+    """Return how many states it takes to answer."""
+    for states in range(200):
+        with pytest.MonkeyPatch.context() as patch, suppress(Tangled):
+            patch.setattr(globs, "MAX_STATES", states)
+            named.__wrapped__(frozenset(terms))
+            return states
+    pytest.fail("too many")
+
+
+def test_states_are_counted() -> None:
+    assert searched([path("f1/*")]) == len({"", "f", "f1", "f1/", "f1/x"})
+
+
+def test_what_surely_matches_a_refused_glob_is_not_followed() -> None:
+    onward = path(f"x/a*{'?' * 6}b*c{'?' * 6}")
+    assert searched([onward, path("*/a*", wanted=False)]) == len({"", "x", "x/"})
+
+
+def test_globs_about_the_device_are_left_where_the_point_begins() -> None:
+    assert searched([device("*a?b*"), path("*/bbbb")]) == 15
+
+
 def test_globs_that_are_too_tangled_are_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(globs, "MAX_STATES", 2_000)
     far_back = [path(f"*{letter}{'?' * 14}*") for letter in "ab"]
     with pytest.raises(Tangled) as tangled:
         named(frozenset({*far_back, path("*a*", wanted=False)}))
+    assert str(tangled.value) == "globs too tangled to be decided"
     assert set(far_back[0].globs) < set(tangled.value.globs)

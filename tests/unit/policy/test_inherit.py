@@ -77,6 +77,13 @@ def test_what_no_longer_crosses_is_forgotten() -> None:
     assert released(after, 60) == [[3.0]]
 
 
+def test_a_gate_that_held_nothing_leaves_nothing_behind() -> None:
+    before, after = gate(point()), slow()
+    passed(before, 0, 1.0)
+    assert after.inherit(before) == gate(point()).inherit(before) == []
+    assert passed(after, 1, 2.0) == [[2.0]]
+
+
 def test_points_are_the_same_by_their_ids() -> None:
     before, after = slow("ia", "ib"), slow("ib", "ia")
     passed(before, 0, 1.0, 2.0)

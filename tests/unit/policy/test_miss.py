@@ -56,6 +56,15 @@ def test_each_attribute_is_told_with_what_was_asked_and_what_is_there() -> None:
     ]
 
 
+def test_what_holds_is_not_missed() -> None:
+    match = allow(
+        kind=frozenset({Kind.MEASUREMENT}), zone=frozenset({"bay", "yard"}),
+        sensitivity=frozenset({Sensitivity.PUBLIC, Sensitivity.INTERNAL}), tags_all=FEEDER,
+        tags_any=FEEDER | REVENUE, tags_none=REVENUE, device=("f*",), point=("*/ia",),
+    ).match  # fmt: skip
+    assert list(misses(match, device(point()), point())) == []
+
+
 def test_explain_names_it_in_words_and_as_json() -> None:
     asked = point(tags=frozenset[str]())
     explained = explain(policy(allow("loads", tags_all=FEEDER)), device(asked), asked)

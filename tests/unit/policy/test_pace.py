@@ -6,6 +6,7 @@ import pytest
 from otgate.model import Batch, Clock, Origin, ValueType
 from otgate.policy.gate import Gate
 from otgate.policy.language import Limits
+from otgate.policy.pace import Pace
 from otgate.quality import Quality
 from policies import SECOND, START, allow, batch, gate, point
 
@@ -45,6 +46,36 @@ def test_the_newest_held_value_goes_when_the_interval_ends_with_its_own_time() -
     assert out.values.tolist() == [40.0]
     assert (out.received_ns, out.source_ns) == (START + 40 * SECOND, None)
     assert released(held, 120) == []
+
+
+def test_a_gate_is_asked_to_release_when_the_first_interval_ends_and_not_before() -> None:
+    pace = Pace("f3", ValueType.F64, (60.0, 5.0))
+    assert not pace.ready(START + 999 * SECOND)
+    for second, values in ((0, [1.0, 1.0]), (1, [2.0, 2.0])):
+        now_ns = START + second * SECOND
+        assert bool(pace.pass_(batch(values), now_ns)) is (second == 0)
+    assert [pace.ready(START + second * SECOND) for second in (1, 4, 5)] == [False, False, True]
+    assert [len(out) for out in pace.release(START + 5 * SECOND)] == [1]
+    assert [pace.ready(START + second * SECOND) for second in (59, 60)] == [False, True]
+    pace.release(START + 60 * SECOND)
+    assert not pace.ready(START + 999 * SECOND)
+
+
+def test_a_sample_held_later_delays_no_earlier_one() -> None:
+    held = slow("ia", "ib")
+    held.pass_(batch([1.0], index=[0]), START)
+    held.pass_(batch([1.0], index=[1]), START + 20 * SECOND)
+    held.pass_(batch([2.0], index=[0]), START + 30 * SECOND)
+    held.pass_(batch([2.0], index=[1]), START + 31 * SECOND)
+    assert [out.index.tolist() for out in released(held, 60)] == [[0]]
+    assert [out.index.tolist() for out in released(held, 80)] == [[1]]
+
+
+def test_after_the_clock_was_set_back_a_release_is_due_by_the_new_one() -> None:
+    pace = Pace("f3", ValueType.F64, (60.0,))
+    for value, second in ((1.0, 3600), (2.0, 3601), (3.0, 0)):
+        pace.pass_(batch([value]), START + second * SECOND)
+    assert pace.due_ns == START + 60 * SECOND
 
 
 def test_a_release_starts_the_next_interval() -> None:

@@ -66,7 +66,14 @@ def test_one_conduit_that_leaks_refutes_the_assertion() -> None:
     )
     [found] = judged(held, [read("never tags_any=protection")])
     assert found.outcome == "refuted"
+    assert [proof.ground for proof in found.proofs] == ["it rests on deny a", ""]
     assert [proof.outcome for proof in found.proofs] == ["proved", "refuted"]
+
+
+def test_a_tag_that_no_point_may_have_is_not_what_a_proof_rests_on() -> None:
+    said = ground("never tags_any=moonlight,protection", allow(), BY_TAG)
+    assert said == "it rests on deny by-tag"
+    assert ground("never tags_any=moonlight", allow()) == "the guards stop every such point"
 
 
 def test_an_assertion_about_no_conduit_holds() -> None:
@@ -141,6 +148,7 @@ def test_a_witness_that_needs_a_zone_or_a_sensitivity_says_so() -> None:
 def test_a_witness_that_needs_nothing_is_any_point() -> None:
     [found] = judged(policy(allow()), [read("never")])
     assert "all points of  any kind, any name" in as_text([found])
+    assert as_text([found]).endswith("sensitivity public, tags none")
     assert as_json([found])[0]["conduits"][0]["witness"]["points"] == {}
 
 

@@ -76,6 +76,23 @@ def test_ties_of_whole_numbers_go_away_from_zero() -> None:
     assert wholes(10, 5, -5, 15, 4, -4) == [10, -10, 20, 0, 0]
 
 
+def test_a_tie_of_the_smallest_step_goes_away_from_zero_too() -> None:
+    assert wholes(2, 1, -1, 3, 0) == [2, -2, 4, 0]
+
+
+def test_a_whole_number_becomes_the_last_multiple_that_its_type_holds() -> None:
+    assert wholes(7, 2**63 - 2) == [2**63 - 1]
+    assert wholes(8, -(2**63) + 1) == [-(2**63)]
+    assert wholes(5, 2**64 - 2, value_type=ValueType.U64) == [2**64 - 1]
+
+
+@pytest.mark.parametrize("value_type", [ValueType.I64, ValueType.U64])
+def test_a_whole_number_without_a_step_stays_beside_one_with(value_type: ValueType) -> None:
+    steps = Steps([0.0, 10.0], value_type)
+    column = np.array([7, 7, 2**62 + 1], value_type.dtype)
+    assert steps.rounded(np.array([0, 1, 0]), column).tolist() == [7, 10, 2**62 + 1]
+
+
 def test_a_whole_number_never_overflows_its_type() -> None:
     assert wholes(10, 2**63 - 1, -(2**63)) == [2**63 - 8, -(2**63) + 8]
     assert wholes(10, 2**64 - 1, value_type=ValueType.U64) == [2**64 - 6]

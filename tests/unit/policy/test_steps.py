@@ -56,6 +56,7 @@ def test_steps_on_different_conduits_do_not_meet() -> None:
         ),
         ({"tags_all": frozenset({"feeder"})}, {"tags_none": frozenset({"feeder"})}),
         ({"tags_any": frozenset({"feeder"})}, {"tags_none": frozenset({"feeder", "revenue"})}),
+        ({"tags_any": frozenset({"feeder"})}, {"tags_none": frozenset({"feeder"})}),
         ({"device": ("f3", "f4")}, {"device": ("f5", "g*")}),
         ({"point": ("f3/*",)}, {"point": ("f4/i?",)}),
     ],
@@ -73,13 +74,17 @@ def test_rules_that_share_no_conceivable_point_do_not_meet(
         ({"kind": frozenset({Kind.COUNTER})}, {"zone": frozenset({"bay"})}),
         ({"tags_all": frozenset({"feeder"})}, {"tags_all": frozenset({"revenue"})}),
         ({"tags_any": frozenset({"feeder", "revenue"})}, {"tags_none": frozenset({"feeder"})}),
+        ({"zone": frozenset({"bay", "station"})}, {"zone": frozenset({"bay"})}),
         ({"device": ("f3",)}, {"device": ("f?",)}),
+        ({"device": ("g1", "f3")}, {"device": ("f?",)}),
+        ({"device": ("f3*",)}, {"device": ("f*",)}),
         ({"device": ("*3",)}, {"device": ("f*",)}),
         ({"point": ("f3/*",)}, {"device": ("f4",)}),
     ],
 )
 def test_rules_that_may_share_a_point_meet(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert found(allow("a", HALVES, **one), allow("b", THIRDS, **other))
+    assert found(allow("a", HALVES, **other), allow("b", THIRDS, **one))
 
 
 def test_limits_that_name_different_kinds_do_not_meet() -> None:

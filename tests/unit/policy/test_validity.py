@@ -31,8 +31,10 @@ def test_people_are_warned_90_30_and_7_days_ahead(now: str, due: int | None) -> 
 
 
 def test_a_policy_holds_through_its_last_day_in_utc() -> None:
-    assert not is_expired(HELD, at("2027-11-30T23:59:59"))
-    assert is_expired(HELD, at("2027-12-01"))
+    end = at("2027-12-01")
+    assert not is_expired(HELD, end - 1)
+    assert is_expired(HELD, end)
+    assert (warning_due(HELD, end - 1), warning_due(HELD, end)) == (7, 0)
 
 
 def test_a_policy_without_an_end_holds_for_ever() -> None:
