@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from otgate.browser import Browsed
@@ -100,6 +101,13 @@ def target(url: str) -> Target:
     return found
 
 
+class Taking(Protocol):
+    """What takes the objects of fragments."""
+
+    def take(self, objects: bytes, event_class: int = 0) -> bool:
+        """Take a fragment's objects, of the class that was asked for; True if events are there."""
+
+
 class Reader:
     """Reads class by class over a line; of events it takes what comes first, and no more."""
 
@@ -111,7 +119,7 @@ class Reader:
         self._fragments: asyncio.Queue[Response] = asyncio.Queue()
         line.attach(where.master, where.outstation, self._frame)
 
-    async def read(self, event_class: int, survey: Survey) -> None:
+    async def read(self, event_class: int, survey: Taking) -> None:
         """Read one class; 0 is all static data.
 
         Raises:

@@ -4,12 +4,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from otgate.driver import Link, Session
+from otgate.driver import Emit, Link, Session
 from otgate.endpoint.places import keep
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
 from otgate_dnp3.example import EXAMPLE
 from otgate_dnp3.link import opened
+from otgate_dnp3.peek import peek
 from otgate_dnp3.planner import plan
 from otgate_dnp3.session import Dnp3Session
 from otgate_dnp3.settings import Settings, settings_of
@@ -53,6 +54,15 @@ class Dnp3:
                 message = f"device `{other}` on this channel has outstation address {address} too"
                 found[device.id] = [Mistake("bad-setting", message, None, "dnp3.outstation")]
         return found
+
+    async def peek(self, device: Device, emit: Emit) -> None:
+        """Read every point once, of the static data.
+
+        Raises:
+            LinkLost: no connection.
+            TimeoutError: no answer.
+        """
+        await peek(device, emit, self._clock)
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one channel and yield a session per device id.

@@ -3,11 +3,13 @@
 import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
-from otgate.driver import Link, Session
+from otgate.driver import Emit, Link, Session
 from otgate.endpoint.places import keep
 from otgate.errors import LinkLost, Mistake
 from otgate.model import Device, Scan
+from otgate.peeking import scanned
 from otgate_iec61850.address import read_control_block
 from otgate_iec61850.example import EXAMPLE
 from otgate_iec61850.link import lost_link, opened
@@ -67,6 +69,16 @@ class Iec61850:
                         Mistake("bad-setting", message, None, place)
                     )
         return found
+
+    async def peek(self, device: Device, emit: Emit) -> None:
+        """Read every point once; no report control block is touched.
+
+        Raises:
+            LinkLost: no association.
+            Unusable: a certificate or a password can never be used as it is.
+        """
+        polled = settings_of(device.settings).model_copy(update={"reports": (), "scl": None})
+        await scanned(self, replace(device, settings=polled), emit)
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Associate with one server and yield a session per device id.

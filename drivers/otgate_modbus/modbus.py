@@ -5,11 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from otgate.driver import DeviceState, Link, Session
+from otgate.driver import DeviceState, Emit, Link, Session, Variant
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
-from otgate.model import Device, Scan
+from otgate.model import Device, Point, Scan
+from otgate.peeking import scanned
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.example import EXAMPLE
@@ -21,6 +22,7 @@ from otgate_modbus.session import ModbusSession, limit_s
 from otgate_modbus.settings import Settings, settings_of
 from otgate_modbus.sunspec.keeping import barred, kept
 from otgate_modbus.timing import medium_of
+from otgate_modbus.variants import variants
 from otgate_modbus.wires import AnyWire, opened
 
 
@@ -91,6 +93,20 @@ class Modbus:
     def doubts(self, device: Device) -> Sequence[Mistake]:
         """Return what can be planned and is seldom meant."""
         return doubts(device)
+
+    async def peek(self, device: Device, emit: Emit) -> None:
+        """Read every point once.
+
+        Raises:
+            LinkLost: no connection.
+            TimeoutError: no answer.
+            Unusable: the place can never be used as it is.
+        """
+        await scanned(self, device, emit)
+
+    def variants(self, device: Device, point: Point) -> Sequence[Variant]:
+        """Return other orders, neighbouring addresses and other types of as many registers."""
+        return variants(point, settings_of(device.settings))
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one connection and yield a session per device id.

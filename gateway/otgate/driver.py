@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from otgate.errors import Mistake
-from otgate.model import Batch, Device, Scan, ValueType
+from otgate.model import Batch, Device, Point, Scan, ValueType
 
 DRIVERS = "otgate.drivers"
 """Entry point group in which drivers announce themselves."""
@@ -139,6 +139,51 @@ class Learning(Protocol):
 
     def learned(self, device: Device, state: DeviceState) -> Sequence[str]:
         """Return what ``state`` says of the device's limits, each in words."""
+
+
+@runtime_checkable
+class Peeking(Protocol):
+    """An optional power: reads every point of a device once, for `otgate check --live`.
+
+    It changes nothing there, confirms no event and takes nothing that another client is owed.
+    """
+
+    async def peek(self, device: Device, emit: Emit) -> None:
+        """Connect, read, let go. Points that the device refuses are emitted with their quality.
+
+        Raises:
+            LinkLost: there is no connection.
+            TimeoutError: the device said nothing.
+            Unusable: this can never work as configured.
+            Mistakes: the points cannot be read together.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Another way in which a point may have been meant."""
+
+    words: str
+    """In words: ``CDAB``, ``one address higher``."""
+    point: Point
+    """The point as its map would have it then."""
+    column: str
+    """The column of the map that differs."""
+    setting: str = ""
+    """What the device's block would say instead, where all its points were meant so."""
+
+    @property
+    def cell(self) -> str:
+        """What the map would say."""
+        return f"{self.column}: {getattr(self.point, self.column)}"
+
+
+@runtime_checkable
+class Guessing(Protocol):
+    """An optional power: knows how the points of its protocol are commonly mistaken."""
+
+    def variants(self, device: Device, point: Point) -> Sequence[Variant]:
+        """Return other ways in which ``point`` may have been meant, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)

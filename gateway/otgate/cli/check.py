@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from otgate.cli.command import FAILED, OK, USAGE, Command
+from otgate.cli.live import check_live
 from otgate.cli.places import site_file
 from otgate.cli.progress import progress
 from otgate.config.diagnostic import Diagnostic, Severity
@@ -19,9 +20,14 @@ DESCRIPTION = """\
 Check a site: site.yaml, its point maps, its policy, and the bus files beside it. Needs no device
 and no network. Says everything that is wrong at once, each with its line.
 
+With --live, and where the files have no errors, every point of the real devices is read once,
+gently, nothing written and no event taken: which have no value, which values cannot be, and in what
+other order, at which address, or with which scale they could.
+
   otgate check site.yaml
   otgate check config/north config/south --strict
   otgate check site.yaml --format json
+  otgate check site.yaml --live --device f3
 
 `otgate explain CODE` says more about one code.
 Exit: 0 no errors, 1 errors, 2 the command line cannot be understood.
@@ -38,6 +44,14 @@ def arguments(parser: ArgumentParser) -> None:
         choices=[str(form) for form in Form],
         default=str(Form.FULL),
         help="full for people, concise for a list, json and github for machines",
+    )
+    parser.add_argument("--live", action="store_true", help="read the real devices too")
+    parser.add_argument("--device", metavar="DEVICE", help="with --live: this one alone")
+    parser.add_argument(
+        "--endpoints",
+        type=Path,
+        metavar="FILE",
+        help="with --live: where devices are, as `otgate sim --map` writes it",
     )
     parser.add_argument("--strict", action="store_true", help="warnings are errors")
 
@@ -56,8 +70,12 @@ def run(options: Namespace) -> int:
     if options.strict:
         said = [replace(one, severity=Severity.ERROR) for one in said]
         clean_sites = [each.site for each in checked if each.site and not each.diagnostics]
+    failed = any(one.severity is Severity.ERROR for one in said)
+    if options.live and not failed:
+        print(rendered(said, colour=colour()), end="\n" if said else "", file=sys.stderr)
+        return check_live(sites, options)
     show(said, Form(options.format), clean_sites)
-    return FAILED if any(one.severity is Severity.ERROR for one in said) else OK
+    return FAILED if failed else OK
 
 
 def in_order(one: Diagnostic) -> tuple[str, int, int, str, str]:
