@@ -16,9 +16,10 @@ DESCRIPTION = """\
 Print what a shell needs to complete verbs, options, files, and the devices, points and conduits of
 the site that stands earlier on the line.
 
-  otgate completion bash > /etc/bash_completion.d/otgate     bash: for everybody
-  source <(otgate completion bash)                           bash, zsh: for this shell
-  otgate completion fish > ~/.config/fish/completions/otgate.fish
+  otgate completion bash
+
+Put what that prints into /etc/bash_completion.d/otgate; for zsh into a file that ~/.zshrc sources;
+for fish (`otgate completion fish`) into ~/.config/fish/completions/otgate.fish.
 
 Needs the extra `complete`: pip install 'otgate[complete]'.
 """
