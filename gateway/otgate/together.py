@@ -58,6 +58,19 @@ async def within(limit_s: float) -> AsyncIterator[None]:
         timer.cancel()
 
 
+async def in_step(every_s: float) -> None:
+    """Sleep to the next whole multiple of ``every_s`` on the loop's clock.
+
+    All that look at things now and then do so together: the process wakes once for them.
+    """
+    await asyncio.sleep(step_s(asyncio.get_running_loop().time(), every_s))
+
+
+def step_s(now_s: float, every_s: float) -> float:
+    """Return how long it is to the next whole multiple of ``every_s``."""
+    return every_s - now_s % every_s
+
+
 async def cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel ``tasks`` and wait until each has ended, whatever it raised."""
     pending = list(tasks)

@@ -17,7 +17,7 @@ from otgate.driver import Driver
 from otgate.observe import control
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
-from otgate.together import together
+from otgate.together import in_step, together
 
 RELEASE_S = 0.1
 """How often held values are looked at."""
@@ -82,7 +82,7 @@ async def field_side(
 async def releasing(outlet: Ways) -> None:
     """Release held values for ever; look seldom whether any may be held, which a reload changes."""
     while True:
-        await asyncio.sleep(RELEASE_S if outlet.holds else LOOK_S)
+        await in_step(RELEASE_S if outlet.holds else LOOK_S)
         if outlet.holds:
             outlet.release()
 
@@ -103,7 +103,7 @@ async def living(egress: Egress, supervisor: Supervisor) -> None:
                 seen = visible[way.conduit]
                 way.live({one: state for one, state in states.items() if one in seen})
             before, due = (states, *ways), loop.time() + LIVE_S
-        await asyncio.sleep(LOOK_S)
+        await in_step(LOOK_S)
 
 
 async def delaying(egress: Egress) -> None:
@@ -122,7 +122,7 @@ async def shutting(egress: Egress, shutters: Shutters) -> None:
     while True:
         shutters.look(egress.site.policy)
         egress.shut_or_open()
-        await asyncio.sleep(LOOK_S)
+        await in_step(LOOK_S)
 
 
 async def telling(egress: Egress) -> None:
@@ -132,7 +132,7 @@ async def telling(egress: Egress) -> None:
     while True:
         for way in egress.ways:
             tell(way, failed_s, loop.time())
-        await asyncio.sleep(LOOK_S)
+        await in_step(LOOK_S)
 
 
 def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:

@@ -24,6 +24,7 @@ from otgate.publish.standing import Known, Standing, lane_status
 from otgate.publish.verdicts import CLOSES, Verdicts, Way
 from otgate.spool.items import Epoch, Frame, Gap, Item
 from otgate.spool.reader import Place, SpoolReader
+from otgate.together import in_step
 
 LOOK_EVERY_S = 1.0
 LOOK_AHEAD_S = 0.25
@@ -120,7 +121,7 @@ class Delivery:
             if told is None or self._differs(told, known) or loop.time() - told_s > STATUS_EVERY_S:
                 await self._tell(known)
                 told, told_s = known, loop.time()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await in_step(LOOK_EVERY_S)
 
     def known(self, field: FieldWatch) -> Known:
         """Return what is known now."""

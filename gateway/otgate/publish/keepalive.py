@@ -37,9 +37,14 @@ class Keepalive:
         """Take note of a PINGRESP."""
         self._asked = False
 
+    @property
+    def due_s(self) -> float:
+        """When something may be to be done, as far as is known now."""
+        return min(self._sent_s, self._heard_s) + self.period_s
+
     def due(self, now_s: float) -> Due:
         """Tell what is to be done now; a ping counts as sent."""
-        if now_s - min(self._sent_s, self._heard_s) < self.period_s:
+        if now_s < self.due_s:
             return Due.NOTHING
         if self._asked:
             return Due.END

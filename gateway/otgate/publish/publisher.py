@@ -38,7 +38,7 @@ from otgate.publish.verdicts import Verdicts
 from otgate.spool.epoch import epoch_text
 from otgate.spool.items import Epoch
 from otgate.spool.reader import SpoolReader
-from otgate.together import together, within
+from otgate.together import in_step, together, within
 
 UPKEEP_EVERY_S = 1.0
 LASTING_LOOKS = 4
@@ -329,7 +329,7 @@ class Publisher:
             self._look_for_obstacles()
             self._look_for_unasked()
             self._look_for_recalled()
-            await asyncio.sleep(UPKEEP_EVERY_S)
+            await in_step(UPKEEP_EVERY_S)
 
     def _look_for_obstacles(self) -> None:
         """Log what stays in the way: a field side that has just started makes its spool soon."""

@@ -39,7 +39,7 @@ from otgate.publish.wire import Wire
 CONNACK_LIMIT_S = 5.0
 SILENCE_LIMIT_S = 8.0
 """Without any PUBACK for this long while some are due, the broker is dead."""
-WATCH_EVERY_S = 0.5
+GRAIN_S = 0.01
 PING_SHARE = 0.8
 """Share of keepalive_s that is announced, so that a lost PINGRESP shows within 10 s."""
 CLEAN_LIMIT_S = 0.3
@@ -71,7 +71,8 @@ class Session:
         self.lonely: deque[Message] = deque(maxlen=4)
         """The messages that went alone last, after the broker took another one."""
         self._solo = False
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._quiet_since = self._loop.time()
         self._wire = Wire(dialled, version, self)
 
     async def send(self, message: Message) -> None:
@@ -113,14 +114,21 @@ class Session:
         Raises:
             BrokerLost: always, in the end.
         """
-        while not self._over.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), WATCH_EVERY_S)
-            since_s = max(self._quiet_since, self._wire.moved_s)
-            silent_s = asyncio.get_running_loop().time() - since_s
-            if len(self.window) and silent_s > SILENCE_LIMIT_S:
-                self.end(BrokerLost(f"no PUBACK for {silent_s:.0f} s"))
+        self._listen_on()
+        try:
+            await self._over.wait()
+        finally:
+            self._listening.cancel()
         raise self._reason or BrokerLost("the connection ended")
+
+    def _listen_on(self) -> None:
+        """End where the silence is over its limit, or look again when it may be."""
+        now_s = self._loop.time()
+        since_s = max(self._quiet_since, self._wire.moved_s) if len(self.window) else now_s
+        if now_s - since_s >= SILENCE_LIMIT_S:
+            self.end(BrokerLost(f"no PUBACK for {now_s - since_s:.0f} s"))
+        due_s = max(since_s + SILENCE_LIMIT_S, now_s + GRAIN_S)
+        self._listening = self._loop.call_at(due_s, self._listen_on)
 
     async def drained(self) -> None:
         """Wait until everything sent is acknowledged or the connection is over."""
@@ -169,7 +177,7 @@ class Session:
             self._settled(message, Outcome(PACKET_TOO_LARGE, "Packet too large"))
             return
         if not len(self.window):
-            self._quiet_since = asyncio.get_running_loop().time()
+            self._quiet_since = self._loop.time()
         retain = message.retain if self.grants.retain is Retain.YES else Retain.NO
         qos = min(1, self.grants.maximum_qos)
         packet_id = self.window.free_id()
@@ -201,7 +209,7 @@ class Session:
         if message is None:
             return
         self.took = self.took or code < FAILURE
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._quiet_since = self._loop.time()
         self._room.set()
         self._settled(message, _outcome(code))
 

@@ -39,8 +39,13 @@ from otgate.publish.packets import (
     publish_head,
 )
 from otgate.publish.reasons import MALFORMED_PACKET, SUCCESS
+from otgate.together import step_s
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 1.0
+"""At the queue to the network while it was empty, in step with others that look."""
+LOOK_AT_QUEUE_S = 0.25
+"""While something waited there."""
+LEAST_S = 0.01
 READ_SIZE = 4096
 """Some 800 acknowledgements."""
 ENOUGH = 64 * 1024
@@ -97,7 +102,7 @@ class Wire:
         self._leaves_soon = self._waits_for_room = self._deaf = False
         """Deaf: the other end takes no more, but what it said may still be to be read."""
         self._loop.add_reader(dialled.fileno(), self._readable)
-        self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
+        self._looking = self._loop.call_later(LOOK_AT_QUEUE_S, self._look)
 
     def greet(self, hello: Hello) -> None:
         """Send CONNECT.
@@ -280,15 +285,23 @@ class Wire:
             self._put(octets)
 
     def _look(self) -> None:
-        self._looking = self._loop.call_later(LOOK_EVERY_S, self._look)
         self._look_at_queue()
-        match self._keepalive.due(self._loop.time()):
+        now_s = self._loop.time()
+        self._looking = self._loop.call_later(self._look_in_s(now_s), self._look)
+        match self._keepalive.due(now_s):
             case Due.PING:
                 self._put(PINGREQ)
             case Due.END:
                 self._end(BrokerLost(SILENT))
             case Due.NOTHING:
                 pass
+
+    def _look_in_s(self, now_s: float) -> float:
+        """Return in how many seconds something may be to be seen or done."""
+        if self._queued:
+            return LOOK_AT_QUEUE_S
+        left_s = max(self._keepalive.due_s - now_s, LEAST_S)
+        return min(left_s, step_s(now_s, LOOK_EVERY_S))
 
     def _look_at_queue(self) -> None:
         """Take note where what waited has got shorter: a ping behind it says nothing yet.

@@ -36,36 +36,53 @@ class Watch:
         self._newest = [""] * len(directories)
         self._seen = self._listing(self._stamps)
         self._listed_s = float("-inf")
+        self._told = False
+        """Whether the kernel told of a change since that was last asked."""
+        self._waiting: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The one that listens to the kernel."""
         self._attach()
 
     def close(self) -> None:
         """Give the kernel's queue back."""
         if self._descriptor >= 0:
+            self._listen(None)
             os.close(self._descriptor)
             self._descriptor = -1
 
     async def changed(self, timeout_s: float) -> None:
         """Return once something has changed since the last call, or ``timeout_s`` passed."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._listen(loop)
         deadline_s = loop.time() + timeout_s
         while not self._drained() and not self._differs(loop.time()):
             left_s = deadline_s - loop.time()
             if left_s <= 0:
                 return
-            await self._event(min(left_s, LISTING_S))
+            await self._event(loop, min(left_s, LISTING_S))
 
-    async def _event(self, limit_s: float) -> None:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+    async def _event(self, loop: asyncio.AbstractEventLoop, limit_s: float) -> None:
+        self._waiting = done = loop.create_future()
         timer = loop.call_later(limit_s, _resolve, done)
-        if self._descriptor >= 0:
-            loop.add_reader(self._descriptor, _resolve, done)
         try:
             await done
         finally:
+            self._waiting = None
             timer.cancel()
-            if self._descriptor >= 0:
-                loop.remove_reader(self._descriptor)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Let ``loop`` hear the kernel from now on; to begin anew for each wait would cost more."""
+        before, self._loop = self._loop, loop
+        if before is not None and not before.is_closed():
+            before.remove_reader(self._descriptor)
+        if loop is not None and self._descriptor >= 0:
+            loop.add_reader(self._descriptor, self._hear)
+
+    def _hear(self) -> None:
+        self._told = self._read() or self._told
+        if self._waiting is not None:
+            _resolve(self._waiting)
 
     def _attach(self) -> None:
         """Watch what there is now, and nothing else any more."""
@@ -86,6 +103,11 @@ class Watch:
                 return watch
 
     def _drained(self) -> bool:
+        """Tell whether the kernel told of a change since the last time."""
+        told, self._told = self._told or self._read(), False
+        return told
+
+    def _read(self) -> bool:
         """Take what the kernel has to tell; tell whether there was anything."""
         if self._descriptor < 0:
             return False

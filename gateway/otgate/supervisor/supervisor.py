@@ -17,7 +17,7 @@ from otgate.supervisor.pace import Pace
 from otgate.supervisor.states import States
 from otgate.supervisor.status import DeviceStatus, State
 from otgate.supervisor.watch import Clock, Outlet, Watch
-from otgate.together import cancelled
+from otgate.together import cancelled, in_step
 
 __all__ = ["Outlet", "Supervisor"]
 
@@ -204,7 +204,7 @@ class Supervisor:
     async def _tick(self) -> None:
         """Look at every report about once a second, more often where an interval is short."""
         while True:
-            await asyncio.sleep(self._tick_s())
+            await in_step(self._tick_s())
             for at, watch in enumerate(list(self._watches.values()), 1):
                 watch.tick()
                 if at % TICKED_AT_ONCE == 0:

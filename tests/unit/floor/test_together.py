@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from otgate.together import cancelled, together, within
+from otgate.together import cancelled, in_step, step_s, together, within
 
 
 async def test_nothing_to_run_returns_at_once() -> None:
@@ -111,3 +111,27 @@ async def test_a_cancellation_from_outside_is_not_taken_for_the_limit() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("now_s", "every_s", "left_s"), [(0.25, 1.0, 0.75), (7.5, 0.5, 0.5), (0.0, 2.0, 2.0)]
+)
+def test_a_step_ends_at_the_next_whole_multiple(
+    now_s: float, every_s: float, left_s: float
+) -> None:
+    assert step_s(now_s, every_s) == left_s
+
+
+async def test_who_looks_as_often_looks_together_whenever_each_began() -> None:
+    loop, steps = asyncio.get_running_loop(), []
+
+    async def look(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        began_s = loop.time()
+        await in_step(0.5)
+        steps.append(loop.time() // 0.5)
+        assert loop.time() - began_s > 0
+
+    await asyncio.sleep(step_s(loop.time(), 0.5) + 0.02)
+    await asyncio.gather(look(0), look(0.01), look(0.1))
+    assert len(set(steps)) == 1

@@ -43,3 +43,20 @@ def test_a_server_may_ask_for_more_pings_and_not_for_fewer() -> None:
     assert keepalive.period_s == 4
     keepalive.granted(2)
     assert keepalive.due(2) is Due.PING
+
+
+def test_nothing_is_due_before_it_is_said_to_be() -> None:
+    keepalive = Keepalive(4, 0)
+    assert keepalive.due_s == 4
+    keepalive.heard(3)
+    keepalive.sent(2)
+    assert keepalive.due_s == 6
+    assert keepalive.due(5.99) is Due.NOTHING
+    assert keepalive.due(6) is Due.PING
+    assert keepalive.due_s == 10
+
+
+def test_a_server_that_asks_for_more_pings_has_them_earlier() -> None:
+    keepalive = Keepalive(60, 0)
+    keepalive.granted(2)
+    assert keepalive.due_s == 2

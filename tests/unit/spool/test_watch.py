@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -134,3 +135,33 @@ async def test_without_inotify_a_file_that_grows_is_noticed_by_its_size(tmp_path
     await watch.changed(0)
     (tmp_path / "x").write_bytes(b"12")
     assert await took_s(watch, 30) < 10
+
+
+async def test_what_changes_while_nobody_waits_is_heard_once(watch: Watch, tmp_path: Path) -> None:
+    (tmp_path / "data" / "x").write_bytes(b"1")
+    await watch.changed(30)
+    await watch.changed(0.05)
+    (tmp_path / "data" / "x").write_bytes(b"12")
+    await asyncio.sleep(0.02)  # the loop hears of it
+    assert await took_s(watch, 30) < 0.5
+    assert await took_s(watch, 0.05) > 0.04
+
+
+async def test_what_is_never_asked_for_does_not_keep_the_loop_busy(
+    watch: Watch, tmp_path: Path
+) -> None:
+    for number in range(3):
+        (tmp_path / "data" / f"{number}").write_bytes(b"1")
+        await asyncio.sleep(0.02)
+    spent_s = time.process_time()
+    await asyncio.sleep(0.5)
+    assert time.process_time() - spent_s < 0.25
+
+
+def test_a_watch_goes_with_the_loop_that_waits(tmp_path: Path) -> None:
+    watch = Watch([tmp_path], OS)
+    for number in range(3):
+        asyncio.run(watch.changed(0.0))
+        (tmp_path / f"{number}").write_bytes(b"1")
+        asyncio.run(asyncio.wait_for(watch.changed(30), 5))
+    watch.close()
