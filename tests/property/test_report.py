@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,27 @@ POINTS = [
 TYPES = [ValueType.F64, ValueType.F64, ValueType.I64, ValueType.BOOL, ValueType.TEXT]
 SCANS = [[0, 1], [1, 0], [0], [2], [3], [4]]
 """Points that one poll emits together, all of one type."""
+
+
+class Fleet(NamedTuple):
+    """A device, and what one poll of it emits together."""
+
+    points: list[Point]
+    types: list[ValueType]
+    scans: list[list[int]]
+
+
+def alike(band: float) -> Fleet:
+    """Points of one type, of which one poll emits all."""
+    deadband = Deadband(band) if band else None
+    points = [
+        Point(name, Kind.MEASUREMENT, deadband=deadband, max_age_s=age_s)
+        for name, age_s in (("a", 3.0), ("b", 0.0), ("c", 3.0))
+    ]
+    return Fleet(points, [ValueType.F64] * 3, [[0, 1, 2], [0, 1, 2], [0, 1, 2], [1, 2], [2, 1, 0]])
+
+
+DEVICES = [Fleet(POINTS, TYPES, SCANS), alike(0.0), alike(1.0)]
 
 DOMAINS: dict[ValueType, st.SearchStrategy[Any]] = {
     ValueType.F64: st.sampled_from([0.0, -0.0, 1.0, 2.0, 2.5, 4.0, math.nan, math.inf, -math.inf]),
@@ -190,20 +212,22 @@ REPORTINGS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("device", DEVICES, ids=["mixed", "alike", "alike-with-deadbands"])
 @given(st.data())
-def test_columns_say_what_samples_say(data: st.DataObject) -> None:
+def test_columns_say_what_samples_say(device: Fleet, data: st.DataObject) -> None:
     reporting = data.draw(REPORTINGS)
-    report = Report(Device("d", "x", "bay", POINTS, {}, None, reporting), TYPES)
+    points, types, scans = device
+    report = Report(Device("d", "x", "bay", points, {}, None, reporting), types)
     oracle = Oracle(
         reporting,
         [
             Known(point.kind, point.deadband.amount if point.deadband else 0.0, ns)
-            for point in POINTS
+            for point in points
             for ns in [round(point.max_age_s * S)]
         ],
     )
-    indexes = [np.array(scan, np.int32) for scan in SCANS]
+    indexes = [np.array(scan, np.int32) for scan in scans]
     last: dict[int, tuple[Any, Any]] = {}
     known_words: dict[tuple[int, ...], Any] = {}  # the same flags come as the same column
     now_ns = START_NS
@@ -216,11 +240,11 @@ def test_columns_say_what_samples_say(data: st.DataObject) -> None:
         got: list[Batch] = []
         oracle.begin(now_ns)
         if verb in {"poll", "again"}:
-            at = data.draw(st.integers(0, len(SCANS) - 1))
-            value_type = TYPES[SCANS[at][0]]
+            at = data.draw(st.integers(0, len(scans) - 1))
+            value_type = types[scans[at][0]]
             if verb == "poll" or at not in last:
-                values = [data.draw(DOMAINS[value_type]) for _ in SCANS[at]]
-                quality = [data.draw(QUALITIES) for _ in SCANS[at]]
+                values = [data.draw(DOMAINS[value_type]) for _ in scans[at]]
+                quality = [data.draw(QUALITIES) for _ in scans[at]]
                 words = known_words.setdefault((at, *quality), np.array(quality, np.uint32))
                 last[at] = (np.array(values, value_type.dtype), words)
             batch = report.pass_(
@@ -228,11 +252,11 @@ def test_columns_say_what_samples_say(data: st.DataObject) -> None:
             )
             got = [] if batch is None else [batch]
             for number, value, quality_ in zip(
-                SCANS[at], last[at][0].tolist(), last[at][1].tolist(), strict=True
+                scans[at], last[at][0].tolist(), last[at][1].tolist(), strict=True
             ):
                 oracle.poll(number, value, quality_, now_ns)
         elif verb == "failed":
-            scan = data.draw(st.sampled_from(SCANS))
+            scan = data.draw(st.sampled_from(scans))
             got = report.failed(scan, now_ns)
             oracle.failed(scan, now_ns)
         elif verb == "lost":

@@ -1,6 +1,6 @@
 """What counts as a change of value: beyond the deadband, exact for integers, safe for NaN."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ def other_number(new: Values, old: Values) -> Mask:
     if np.count_nonzero(missing):
         changed &= ~(missing & np.isnan(old))
     return changed
+
+
+EXACT: Collection[Changed] = (other, other_number)
+"""Comparisons that call every other value a change."""
 
 
 def beyond(bands: NDArray[np.float64]) -> Changed:

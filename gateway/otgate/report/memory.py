@@ -10,13 +10,11 @@ from otgate.alike import shared
 from otgate.model import Batch, Clock, Index, Mask, Nanoseconds, Values, ValueType, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.change import Changed
+from otgate.report.sparing import Rows, covers, flat, put
 
 NOT_YET_READ = int(Quality.NOT_YET_READ | Quality.NO_VALUE | Quality.INVALID)
 NEVER_SENT = 0xFFFF_FFFF
 """No quality has every bit, so that the first sample of a point is always a change."""
-
-Rows = slice | NDArray[np.signedinteger]
-"""Which points a column is about; a slice where they are consecutive, which copies nothing."""
 
 
 def rows_of(index: Index) -> Rows:
@@ -40,6 +38,8 @@ class Column:
     index: Index
     rows: Rows
     changed: Changed
+    exact: bool
+    """Whether any other value is a change."""
     paced: Mask | None
     """Which of its points a minimum interval holds back; None where none is."""
     values: Values | None = None
@@ -51,7 +51,7 @@ class Column:
     noted: bool = True
     """False while a newer time of an unchanged reply is here and not yet in the memory."""
     sent: Batch | None = None
-    """What was sent last, while it is not in the memory: a whole reply."""
+    """A whole reply that says what was sent last of every point, while it is not in the memory."""
     claim: int = -1
     """The report's count of claims at which all its points were last known to be its own."""
     judged: Words | None = None
@@ -74,9 +74,11 @@ class Column:
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """Per point: the newest read and what was sent last."""
+    """Per point: the newest read and what was sent last. Its columns are written by `put` alone."""
 
     value_types: NDArray[np.uint8]
+    timed: bool
+    """Whether anybody asks when a point was sent last; ``sent_ns`` is kept up only then."""
     quality: Words
     """Of the newest read."""
     mark: Words
@@ -97,20 +99,22 @@ class Memory:
     sent_values: dict[ValueType, Values] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, value_types: Sequence[ValueType]) -> "Memory":
+    def of(cls, value_types: Sequence[ValueType], *, timed: bool) -> "Memory":
         """Know nothing yet about points of these types."""
         count = len(value_types)
+        word, moment, yes = np.dtype(np.uint32), np.dtype(np.int64), np.dtype(np.bool_)
         memory = cls(
             shared(np.array(value_types, np.uint8)),
-            np.full(count, NOT_YET_READ, np.uint32),
-            np.zeros(count, np.uint32),
-            np.zeros(count, np.int64),
-            np.zeros(count, np.int64),
-            np.full(count, NEVER_SENT, np.uint32),
-            np.zeros(count, np.int64),
-            np.zeros(count, np.bool_),
-            np.full(count, -1, np.int32),
-            np.zeros(count, np.bool_),
+            timed,
+            flat(count, NOT_YET_READ, word),
+            flat(count, 0, word),
+            flat(count, 0, moment),
+            flat(count, 0, moment),
+            flat(count, NEVER_SENT, word),
+            flat(count, 0, moment),
+            flat(count, False, yes),  # noqa: FBT003  the value of every point
+            flat(count, -1, np.dtype(np.int32)),
+            flat(count, False, yes),  # noqa: FBT003
         )
         for value_type in set(value_types):
             memory.room(value_type)
@@ -122,29 +126,34 @@ class Memory:
             return
         for columns in (self.values, self.sent_values):
             fill = "" if value_type is ValueType.TEXT else 0
-            columns[value_type] = np.full(len(self.quality), fill, value_type.dtype)
+            columns[value_type] = flat(len(self.quality), fill, value_type.dtype)
 
     def note(self, batch: Batch, rows: Rows) -> None:
         """Take ``batch`` as the newest read of its points."""
         self.room(batch.value_type)
-        self.quality[rows] = batch.quality
-        self.mark[rows] = 0
-        self.read_ns[rows] = batch.received_ns
+        flagged = bool(np.count_nonzero(batch.quality))
+        self.quality = put(self.quality, rows, batch.quality if flagged else 0)
+        self.mark = put(self.mark, rows, 0)
+        self.read_ns = put(self.read_ns, rows, batch.received_ns)
         time_ns: Nanoseconds | int = batch.received_ns
         if batch.source_ns is not None:
             time_ns = batch.source_ns
         stamped = batch.source_ns is not None and batch.clock is Clock.DEVICE
-        empty = batch.quality & Quality.NO_VALUE if np.count_nonzero(batch.quality) else None
+        empty = batch.quality & Quality.NO_VALUE if flagged else None
         if empty is None or not np.count_nonzero(empty):
-            self.values[batch.value_type][rows] = batch.values
-            self.time_ns[rows] = time_ns
-            self.stamped[rows] = stamped
+            there, values = rows, batch.values
         else:
-            there = empty == 0
-            numbers = batch.index[there]
-            self.values[batch.value_type][numbers] = batch.values[there]
-            self.stamped[numbers] = stamped
-            self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
+            kept = empty == 0
+            there, values = batch.index[kept], batch.values[kept]
+            time_ns = time_ns if isinstance(time_ns, int) else time_ns[kept]
+        self.values[batch.value_type] = put(self.values[batch.value_type], there, values)
+        self.stamped = put(self.stamped, there, stamped)
+        self.time_ns = put(self.time_ns, there, time_ns)
+
+    def succeed(self, batch: Batch, rows: Rows) -> None:
+        """Let go of values that ``batch`` has taken the place of, before it is written down."""
+        if covers(rows, len(self.quality)):
+            self.values[batch.value_type] = put(self.values[batch.value_type], rows, batch.values)
 
     def settle(self, column: Column) -> None:
         """Write down, point by point, what ``column`` has put off."""
@@ -164,27 +173,45 @@ class Memory:
     def _note_time(self, column: Column) -> None:
         """Take the time of a reply that did not change what ``column`` said before."""
         column.noted = True
-        self.read_ns[column.rows] = column.received_ns
+        self.read_ns = put(self.read_ns, column.rows, column.received_ns)
         time_ns = column.received_ns if column.source_ns is None else column.source_ns
         if column.quality is None or not column.quality.any():
-            self.time_ns[column.rows] = time_ns
+            self.time_ns = put(self.time_ns, column.rows, time_ns)
         else:
             there = column.quality & Quality.NO_VALUE == 0
             numbers = column.index[there]
-            self.time_ns[numbers] = time_ns if isinstance(time_ns, int) else time_ns[there]
+            time_ns = time_ns if isinstance(time_ns, int) else time_ns[there]
+            self.time_ns = put(self.time_ns, numbers, time_ns)
 
-    def note_sent(self, batch: Batch, numbers: Rows) -> None:
-        """Take ``batch`` as what was sent last about the points ``numbers``."""
-        self.sent_values[batch.value_type][numbers] = batch.values
-        self.sent_quality[numbers] = batch.quality
-        self.sent_ns[numbers] = batch.received_ns
-        self.held[numbers] = False
+    def note_sent(self, batch: Batch, numbers: Rows, sent_ns: int | None = None) -> None:
+        """Take ``batch`` as what was sent last about ``numbers``, when it was received or so."""
+        of = batch.value_type
+        self.sent_values[of] = put(self.sent_values[of], numbers, batch.values)
+        flagged = np.count_nonzero(batch.quality)
+        self.sent_quality = put(self.sent_quality, numbers, batch.quality if flagged else 0)
+        if self.timed:
+            moment_ns = batch.received_ns if sent_ns is None else sent_ns
+            self.sent_ns = put(self.sent_ns, numbers, moment_ns)
+        self.held = put(self.held, numbers, said=False)
+
+    def marked(self, which: Mask, word: int) -> None:
+        """Add ``word`` to the marks of some points."""
+        self.mark = np.where(which, self.mark | np.uint32(word), self.mark)
+
+    def sent_at(self, now_ns: int) -> None:
+        """Count what was never sent as sent now: silence begins here."""
+        self.sent_ns = flat(len(self.sent_ns), now_ns, self.sent_ns.dtype)
+
+    def disown(self) -> None:
+        """Let no column be the one that said a point's newest read."""
+        self.owner = flat(len(self.owner), -1, self.owner.dtype)
 
     def shift(self, step_ns: int) -> None:
         """Move every time of our own by ``step_ns``: the clock was set."""
-        self.read_ns[self.read_ns != 0] += step_ns
-        self.sent_ns += step_ns
-        self.time_ns[(self.time_ns != 0) & ~self.stamped] += step_ns
+        self.read_ns = np.where(self.read_ns != 0, self.read_ns + step_ns, 0)
+        self.sent_ns = self.sent_ns + step_ns
+        ours = (self.time_ns != 0) & ~self.stamped
+        self.time_ns = np.where(ours, self.time_ns + step_ns, self.time_ns)
 
     def answered(self) -> Mask:
         """Say which points' newest read gave a value that is not invalid."""

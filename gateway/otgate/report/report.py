@@ -11,8 +11,9 @@ import numpy as np
 
 from otgate.model import Batch, Clock, Device, Index, Mask, Nanoseconds, Origin, ValueType
 from otgate.quality import Quality
-from otgate.report.change import comparison, deadbands, max_ages_ns, paced
+from otgate.report.change import EXACT, comparison, deadbands, max_ages_ns, paced
 from otgate.report.memory import Column, Memory, rows_of
+from otgate.report.sparing import put
 
 FAILED = int(Quality.INVALID | Quality.FAILURE)
 LOST = int(Quality.INVALID | Quality.COMM_LOST)
@@ -39,7 +40,6 @@ class Report:
         """Polled samples that were no news."""
         self._device = device
         self._test = int(Quality.TEST) if device.maintenance else 0
-        self._memory = Memory.of(value_types)
         self._bands = deadbands(device)
         self._max_age_ns = max_ages_ns(device.points)
         ages = self._max_age_ns[self._max_age_ns > 0]
@@ -47,6 +47,7 @@ class Report:
         self._min_ns = round(device.reporting.min_interval_s * 1e9)
         self._max_ns = round(device.reporting.max_interval_s * 1e9)
         self._refresh_ns = round(device.reporting.refresh_s * 1e9)
+        self._memory = Memory.of(value_types, timed=bool(self._min_ns or self._max_ns))
         self._paced = paced(device) if self._min_ns else None
         self._columns: dict[int, Column] = {}
         self._claims = 0
@@ -79,7 +80,7 @@ class Report:
         asked = np.zeros(len(self._bands), np.bool_)
         asked[np.asarray(points, np.intp)] = True
         news = asked & (self._memory.mark & (Quality.FAILURE | Quality.COMM_LOST) == 0)
-        self._memory.mark[news] |= FAILED
+        self._memory.marked(news, FAILED)
         return self._send(news, Origin.POLL, now_ns)
 
     def lost(self, now_ns: int) -> list[Batch]:
@@ -87,7 +88,7 @@ class Report:
         self._look(now_ns)
         memory = self._memory
         news = memory.mark & Quality.COMM_LOST == 0
-        memory.mark[:] = (memory.mark & Quality.STALE) | LOST
+        memory.mark = (memory.mark & np.uint32(Quality.STALE)) | np.uint32(LOST)
         return self._send(news, Origin.POLL, now_ns)
 
     def tick(self, now_ns: int) -> list[Batch]:
@@ -98,7 +99,7 @@ class Report:
         self._settle(now_ns)
         stale = self._stale(now_ns)
         if stale.any():
-            self._memory.mark[stale] |= STALE
+            self._memory.marked(stale, STALE)
             self._forget()
         news = stale | self._released(now_ns)
         again = self._repeated(now_ns) & ~news
@@ -114,15 +115,17 @@ class Report:
         if len(self._columns) >= COLUMNS:
             self._settle(self._latest_ns)
             self._columns.clear()
-            self._memory.owner[:] = -1
+            self._memory.disown()
         self._memory.room(batch.value_type)
         rows = rows_of(batch.index)
         hold = None if self._paced is None else self._paced[rows]
+        changed = comparison(batch.value_type, self._bands[rows])
         column = Column(
             len(self._columns),
             batch.index,
             rows,
-            comparison(batch.value_type, self._bands[rows]),
+            changed,
+            changed in EXACT,
             hold if hold is not None and hold.any() else None,
         )
         self._columns[id(batch.index)] = column
@@ -139,9 +142,8 @@ class Report:
         if not count:
             return None
         if count < len(batch):
-            self._memory.settle_sent(column)
             kept = batch.kept(news)
-            self._memory.note_sent(kept, kept.index)
+            self._note_part(batch, kept, column, flagged=flagged)
             return self._out(kept)
         if column.paced is None:
             column.sent = batch
@@ -149,12 +151,20 @@ class Report:
             self._memory.note_sent(batch, column.rows)
         return self._out(batch)
 
+    def _note_part(self, batch: Batch, kept: Batch, column: Column, *, flagged: bool) -> None:
+        """Note that of ``batch`` the samples ``kept`` were sent."""
+        if column.exact and not flagged and not self._memory.timed:
+            column.sent = batch  # what was not sent is as it was sent before
+            return
+        self._memory.settle_sent(column)
+        self._memory.note_sent(kept, kept.index)
+
     def _claim(self, column: Column) -> None:
         """Take over points that another column spoke about last: it has to look at them anew."""
-        owner = self._memory.owner
-        if np.count_nonzero(owner[column.rows] != column.number):
+        memory = self._memory
+        if np.count_nonzero(memory.owner[column.rows] != column.number):
             self._forget()
-            owner[column.rows] = column.number
+            memory.owner = put(memory.owner, column.rows, column.number)
             self._claims += 1
         column.claim = self._claims
 
@@ -164,6 +174,7 @@ class Report:
             self._memory.settle(column)  # a point without a value keeps what its last one left
             self._memory.note(batch, column.rows)
         else:
+            self._memory.succeed(batch, column.rows)
             column.read = batch
         column.values, column.quality, column.noted = batch.values, batch.quality, True
         self._due_ns = min(self._due_ns, batch.received_ns + self._least_age_ns)
@@ -194,7 +205,7 @@ class Report:
         hold = moved & ~edges & (batch.received_ns < ends_ns)
         if column.paced is not None:
             hold &= column.paced
-        memory.held[column.rows] = hold
+        memory.held = put(memory.held, column.rows, hold)
         column.holding = bool(np.count_nonzero(hold))
         if column.holding:
             self._due_ns = min(self._due_ns, int(ends_ns[hold].min()))
@@ -269,7 +280,7 @@ class Report:
     def _set_clock(self, now_ns: int) -> None:
         """Begin, or go on after the clock was set back, with every age as it was."""
         if not self._latest_ns:
-            self._memory.sent_ns[:] = now_ns
+            self._memory.sent_at(now_ns)
             self._refreshed_ns = now_ns
         else:
             for column in self._columns.values():
@@ -309,8 +320,7 @@ class Report:
                     source_ns,
                     clock,
                 )
-                memory.note_sent(batch, part)
-                memory.sent_ns[part] = now_ns
+                memory.note_sent(batch, part, now_ns)
                 batches.append(self._out(batch))
         return batches
 

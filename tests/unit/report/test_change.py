@@ -44,6 +44,21 @@ def test_a_deadband_is_measured_from_what_was_sent_not_from_what_was_read() -> N
     assert bench.poll(11.2) == [(11.2, 0)]
 
 
+def test_what_drifts_while_others_are_sent_is_measured_from_its_own_last_sending() -> None:
+    bench = Bench([point(deadband=Deadband(1.0))] * 2)
+    bench.poll(0.0, 0.0)
+    assert bench.poll(5.0, 0.8) == [(5.0, 0)]
+    assert bench.poll(9.0, 1.6) == [(9.0, 0), (1.6, 0)]
+
+
+def test_points_without_a_deadband_are_compared_with_the_reply_before() -> None:
+    bench = Bench([point()] * 2)
+    bench.poll(0.0, 0.0)
+    assert bench.poll(5.0, 0.0) == [(5.0, 0)]
+    assert bench.poll(5.0, 1.0) == [(1.0, 0)]
+    assert bench.poll(5.0, 1.0) == []
+
+
 def test_a_change_of_exactly_the_deadband_does_not_pass_however_it_is_rounded() -> None:
     for lower in range(3000):
         bench = Bench([point(deadband=Deadband(0.1))])
