@@ -174,3 +174,43 @@ def test_a_staged_policy_is_judged_on_what_the_devices_send(
     assert "would have crossed, of 4 points" in shown.stdout
     assert otgate("policy", "stage", site, tmp_path / "none.yaml").returncode == 1
     assert "Traceback" not in gateway.log.read_text()
+
+
+def test_a_device_under_maintenance_stays_within_its_zone_over_reload_and_restart(
+    site: Path, gateway: Process
+) -> None:
+    scans = said(site, "field")["devices"]["f2"]["scans"]
+    done = otgate("maintenance", site, "f1", "on", "--why", "injection")
+    assert (done.stdout, done.stderr) == ("f1: maintenance on\n", "")
+    wait_until(lambda: conduit(site)["under_test"] > 10, gateway.log)
+    told = said(site, "field")["maintenance"]
+    assert set(told) == {"f1"}
+    assert {"maintenance": True, "on": True, "why": "injection"}.items() <= told["f1"].items()
+    assert otgate("reload", site).returncode == 0
+    assert set(said(site, "field")["maintenance"]) == {"f1"}
+    assert said(site, "field")["devices"]["f2"]["scans"] > scans
+
+    os.kill(gateway.children["run"], signal.SIGKILL)
+    wait_until(lambda: len(starts(gateway)) == 2, gateway.log)
+    wait_until(lambda: conduit(site)["under_test"] > 10, gateway.log)
+
+    assert otgate("maintenance", site, "f1", "off").stdout == "f1: maintenance off\n"
+    held = conduit(site)["under_test"]
+    before = published(site)
+    wait_until(lambda: published(site) > before + 20, gateway.log)
+    assert conduit(site)["under_test"] == held
+    assert otgate("maintenance", site, "f1", "site").returncode == 0
+    assert said(site, "field")["maintenance"] == {}
+    asked = [each for each in events(gateway.log) if each["event"] == "maintenance_asked"]
+    assert [each["maintenance"] for each in asked] == ["on", "off", "site"]
+
+
+def starts(gateway: Process) -> list[dict[str, Any]]:
+    return [each for each in events(gateway.log) if each["event"] == "field_side_started"]
+
+
+def test_maintenance_of_what_is_not_there_is_refused(site: Path, gateway: Process) -> None:
+    done = otgate("maintenance", site, "f7", "on")
+    assert done.returncode == 1
+    assert "no device `f7`" in done.stderr
+    assert "Traceback" not in gateway.log.read_text()

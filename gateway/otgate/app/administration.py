@@ -11,10 +11,12 @@ import structlog
 
 from otgate.app.editions import Editions
 from otgate.app.egress import Egress, types_of
+from otgate.app.maintenance import Maintenance, Switched, now_told
 from otgate.app.outlet import Way
 from otgate.app.shutters import Shutters
 from otgate.app.staging import Staging
 from otgate.config.diagnostic import Severity
+from otgate.config.nearest import did_you_mean
 from otgate.config.render import rendered
 from otgate.config.site import Loaded, Site
 from otgate.errors import Refused
@@ -28,21 +30,30 @@ FIXED = ("id", "gateway", "state_directory", "control_directory", "signers")
 log = structlog.get_logger()
 
 
+SWITCHES = ("on", "off", "site")
+"""What a device's maintenance may be set to; `site` leaves it to the site file."""
+
+
 class Administration:
     """The verbs of a field side's administration socket."""
 
     def __init__(
         self,
         egress: Egress,
+        written: Site,
         supervisor: Supervisor,
         shutters: Shutters,
+        maintenance: Maintenance,
         reread: Callable[[], Loaded] | None,
     ) -> None:
+        self._maintenance = maintenance
         self._egress = egress
         self._supervisor = supervisor
         self._shutters = shutters
         self._reread = reread
         self._editions = Editions(egress.site)
+        self._written = written
+        """The site as its files have it; what runs may differ in devices under maintenance."""
         self._reloading = asyncio.Lock()
         self._staging = Staging(egress.outlet)
         self.verbs: Verbs = {
@@ -51,6 +62,8 @@ class Administration:
             "stop": self.stop,
             "start": self.start,
             "stage": self.stage,
+            "maintain": self.maintain,
+            "refresh": self.refresh,
         }
 
     def status(self, _: Request) -> Mapping[str, Any]:
@@ -64,6 +77,7 @@ class Administration:
             "policy_hash": site.policy_hash,
             "map_hash": site.map_hash,
             "valid_until": site.policy.valid_until,
+            "maintenance": self._maintenance.status(site),
             "devices": {device: asdict(now) for device, now in self._supervisor.status().items()},
             "conduits": {
                 way.conduit: conduit_status(way, egress.why_shut(way.conduit))
@@ -105,6 +119,40 @@ class Administration:
         if changed and not why:
             self._supervisor.refresh(self._supervisor.status())
         return {"conduit": conduit, "shut": why, "remark": unwritten}
+
+    # Devices
+
+    async def maintain(self, request: Request) -> Mapping[str, Any]:
+        """Put a device under maintenance or take it out; the session of this one begins anew."""
+        device, given = self._device(request), request.arguments
+        wanted, why = given.get("maintenance"), str(given.get("why", ""))
+        if wanted not in SWITCHES:
+            raise Refused(f"maintenance is one of {', '.join(SWITCHES)}")
+        by, unwritten = request.by, ""
+        told = None if wanted == "site" else Switched(wanted == "on", by, why, now_told())
+        async with self._reloading:
+            try:
+                self._maintenance.switch(device, told)
+            except OSError as error:
+                unwritten = f"not written down, so a restart undoes it: {error.strerror}"
+            log.warning("maintenance_asked", device=device, maintenance=wanted, by=by, why=why)
+            site = self._maintenance.of(self._written)
+            await self._run_by(site, ())
+        now = next(one for one in site.devices if one.id == device)
+        return {"device": device, "maintenance": now.maintenance, "remark": unwritten}
+
+    def refresh(self, request: Request) -> Mapping[str, Any]:
+        """Pass on every value of a device that is known, as a refresh."""
+        device = self._device(request)
+        self._supervisor.refresh([device])
+        return {"device": device}
+
+    def _device(self, request: Request) -> str:
+        device = request.arguments.get("device")
+        known = [one.id for one in self._egress.site.devices]
+        if device not in known:
+            raise Refused(f"no device `{device}`: {did_you_mean(str(device), known)}")
+        return str(device)
 
     # Stage
 
@@ -148,7 +196,8 @@ class Administration:
             if gains and not allow_gain:
                 raise Refused(f"{told_gains(gains)}\nallow it with --allow-gain")
             self._editions.keep(site)
-            begun = await self._run_by(site, gains)
+            self._written = site
+            begun = await self._run_by(self._maintenance.of(site), gains)
         self._shutters.look(site.policy)  # which says that it has ended, before anything follows
         log.warning(
             "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)

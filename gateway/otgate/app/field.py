@@ -10,6 +10,7 @@ import structlog
 from otgate.app.administration import Administration
 from otgate.app.egress import Egress
 from otgate.app.loop import settle, trimming
+from otgate.app.maintenance import Maintenance
 from otgate.app.outlet import Way, Ways
 from otgate.app.shutters import Shutters
 from otgate.config.site import Loaded, Site
@@ -48,6 +49,8 @@ async def field_side(
         Refused: the administration socket cannot be opened.
     """
     allow_all_files()
+    maintenance = Maintenance(site.state_directory)
+    written, site = site, maintenance.of(site)
     shutters = Shutters(site.state_directory, time.time_ns, time.monotonic)
     egress = Egress(site, time.time_ns, shutters.why, asyncio.get_running_loop())
     egress.swap(site)
@@ -60,7 +63,7 @@ async def field_side(
             states=site.state_directory / "devices",
             plans=site.plans,
         )
-        administration = Administration(egress, supervisor, shutters, reread)
+        administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
         async with control.serve(control_path, administration.verbs):
             log.info("field_side_started", site=site.id, devices=len(site.devices))
             settle()

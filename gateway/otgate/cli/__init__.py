@@ -21,6 +21,7 @@ BUILT_IN = {
     "run": "otgate.cli.run",
     "bus": "otgate.cli.bus",
     "reload": "otgate.cli.reload",
+    "maintenance": "otgate.cli.maintenance",
     "status": "otgate.cli.status",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",
