@@ -14,7 +14,7 @@ QUOTED = re.compile('"[^"]*"')
 SEPARATOR_LINE = re.compile(r"sep=([,;\t|])\s*")
 """What some spreadsheets write above the header."""
 
-MAX_ROWS = 50_000
+MAX_ROWS = 60_000
 MAX_COLUMNS = 1_000
 LONG_LINE = re.compile("[^\n]{1000001}")
 MAX_CELL = 32_767

@@ -15,7 +15,7 @@ from otgate.foreign.markup import Form, Node, parse
 from otgate.foreign.names import quoted
 from otgate.foreign.sheet import Sheet
 from otgate.foreign.text import ForeignRefused
-from otgate.foreign.worksheet import Formats, Reading, Strings
+from otgate.foreign.worksheet import Formats, Reading, Strings, check_size
 
 MAX_PART = 48 << 20
 """Bytes of one part unpacked; a row of a point map takes about 600."""
@@ -84,6 +84,7 @@ class Workbook:
         part = parts.get(chosen.relation)
         if part is None:
             raise ForeignRefused(self.file, f"sheet {quoted(chosen.name)} is not in the file")
+        check_size(self.file, self.stream(part))
         reading.run(self.stream(part))
         found = Sheet(self.file, reading.finished(), chosen.name, remarks=reading.remarks)
         for one in sheets:

@@ -21,7 +21,7 @@ from otgate.foreign.sheet import (
 )
 from otgate.foreign.text import ForeignRefused
 
-MAX_CELLS = 400_000
+MAX_CELLS = 500_000
 MAX_STRINGS = 200_000
 MAX_MARKS = 3_000_000
 """Angle brackets of a part: a cell has at most eight."""
@@ -255,7 +255,7 @@ class Reading(Streaming):
         """Begin a cell."""
         self.count += 1
         if self.count > MAX_CELLS:
-            raise ForeignRefused(self.file, f"the sheet has more than {MAX_CELLS:,} cells")
+            raise too_full(self.file)
         found = REFERENCE.fullmatch(attributes.get("r", ""))
         self.column = column_of(found[1]) if found else self.column + 1
         style = number_of(attributes.get("s", ""))
@@ -369,6 +369,24 @@ class Reading(Streaming):
                 row = self.rows[at]
                 cells = {**row.cells, columns.start: meant}
                 self.rows[at] = replace(row, cells=cells, width=max(cells) + 1)
+
+
+def too_full(file: str) -> ForeignRefused:
+    """Return the refusal of a sheet with more cells than any real one."""
+    return ForeignRefused(file, f"the sheet has more than {MAX_CELLS:,} cells")
+
+
+def check_size(file: str, chunks: Iterator[bytes]) -> None:
+    """Refuse a sheet that is too large before it is parsed, which takes ten times as long.
+
+    Raises:
+        ForeignRefused: it has more cells than any real one.
+    """
+    cells = 0
+    for chunk in chunks:
+        cells += chunk.count(b"<c ") + chunk.count(b"<c>") + chunk.count(b"<c/")
+        if cells > MAX_CELLS:
+            raise too_full(file)
 
 
 def column_of(text: str) -> int:

@@ -8,6 +8,7 @@ from otgate.foreign.names import one_line, plain
 from otgate.foreign.sheet import Row, Sheet, Spoilt, letters
 from otgate.foreign.text import ForeignRefused
 from otgate.tables.heading import Heading
+from otgate.tables.translation import doubted
 
 SYNONYMS: Mapping[str, Sequence[str]] = {
     "id": ("id", "tag", "tag name", "tagname", "point", "point id", "signal", "point name", "key",
@@ -132,7 +133,7 @@ class Guess:
         yield "columns:"
         for target, column in found.items():
             if column is not None:
-                yield f"  {entry(target, self.name(column))}{self.seen(column)}"
+                yield f"  {entry(target, self.name(column))}{self.seen(column, target)}"
         yield from self.missing(found)
         yield from self.cells(found, inverse)
         for column in self.left:
@@ -155,15 +156,15 @@ class Guess:
         ]
         return name if len(same) == 1 and "{" not in name else f"#{letters(column)}"
 
-    def seen(self, column: int) -> str:
-        """Return a comment with what stands in a column."""
-        cells = dict.fromkeys(self.shown(row, column) for row in self.rows[:200])
+    def seen(self, column: int, target: str = "description") -> str:
+        """Return a comment with what stands in a column, taken for one of a point map."""
+        cells = dict.fromkeys(self.shown(row, column, target) for row in self.rows[:200])
         samples = [cell for cell in cells if cell][:SAMPLES]
         return f"  # {', '.join(samples)}" if samples else "  # empty"
 
-    def shown(self, row: Row, column: int) -> str:
+    def shown(self, row: Row, column: int, target: str) -> str:
         """Return a cell as a comment can show it."""
-        cell = row.at(column)
+        cell = doubted(row.at(column), target)
         if isinstance(cell, Spoilt):
             return f"({cell.why})"
         return one_line(cell)[:24]
