@@ -63,3 +63,9 @@ def read_address(text: str) -> Address:
             "address-out-of-range", "address", message, f"indices run from 0 to {HIGHEST_INDEX}"
         )
     return Address(WORDS[word], index)
+
+
+def moved(text: str, by: int) -> str:
+    """Return an address with its index ``by`` further on; as it is where it is none."""
+    found = SYNTAX.fullmatch(text.strip().lower())
+    return text if found is None else f"{found['word'] or ''} {int(found['index']) + by}".strip()

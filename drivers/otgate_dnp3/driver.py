@@ -8,6 +8,7 @@ from otgate.driver import Emit, Link, Session
 from otgate.endpoint.places import keep
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
+from otgate_dnp3.address import moved
 from otgate_dnp3.example import EXAMPLE
 from otgate_dnp3.link import opened
 from otgate_dnp3.peek import peek
@@ -63,6 +64,10 @@ class Dnp3:
             TimeoutError: no answer.
         """
         await peek(device, emit, self._clock)
+
+    def moved(self, address: str, by: int) -> str:
+        """Return an address whose index is ``by`` higher."""
+        return moved(address, by)
 
     def connect(self, link: Link) -> AbstractAsyncContextManager[Mapping[str, Session]]:
         """Open one channel and yield a session per device id.

@@ -36,6 +36,7 @@ SYNTAX = re.compile(
     r"(?P<table>[a-z]+)?\s*(?P<number>0x[0-9a-f]+|[0-9]+)"
     r"(?:\.(?P<bit>[0-9]{1,2}))?(?:\s*-\s*(?P<last>[0-9]+))?"
 )
+NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+")
 APART = re.compile(r"(?P<first>[^+]+)(?P<others>(?:\+\s*(?:0x[0-9a-f]+|[0-9]+)\s*)+)")
 HELP = "write a table and a number: `hr 100`, `ir 5`, `co 3`, `di 4`, one bit as `hr 100.3`"
 
@@ -106,6 +107,30 @@ def read_stretch(text: str, base: int) -> Stretch:
     if stop < start:
         raise _bad(f"`{text}` ends before it begins", "write the lower address first")
     return Stretch(table, start, stop + 1)
+
+
+def moved(text: str, by: int) -> str:
+    """Return an address with its numbers ``by`` further on; bits of a register stay.
+
+    Raises:
+        BadCell: in 40001 notation it would be in another table.
+    """
+    place, dot, bits = text.strip().lower().partition(".")
+    spelled = re.match(r"[a-z]*", place)
+    table = spelled[0] if spelled else ""
+    numbers = NUMBER.sub(lambda found: _further(found[0], by, table), place[len(table) :])
+    return f"{table}{numbers}{dot}{bits}"
+
+
+def _further(number: str, by: int, table: str) -> str:
+    """Return one number further on, as wide as it was; 40001 notation stays within its table."""
+    if number.startswith("0x"):
+        return str(int(number, 16) + by)
+    further = f"{int(number) + by:0{len(number)}d}"
+    if not table and (len(further) > len(number) or further[0] != number[0]):
+        message = f"`{number}` moved on by {by} is in another table"
+        raise BadCell("address-out-of-range", "address", message, "six digits have more room")
+    return further
 
 
 def written(table: Table, number: int, base: int) -> str:

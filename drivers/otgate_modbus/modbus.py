@@ -11,6 +11,7 @@ from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
 from otgate.model import Device, Point, Scan
 from otgate.peeking import scanned
+from otgate_modbus.address import moved
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, endpoint
 from otgate_modbus.example import EXAMPLE
@@ -89,6 +90,10 @@ class Modbus:
                     message = f"device `{first.id}` is on the same link and has another `{key}`"
                     found[device.id] = [Mistake("bad-setting", message, None, f"modbus.{key}")]
         return found
+
+    def moved(self, address: str, by: int) -> str:
+        """Return an address ``by`` registers or bits further on."""
+        return moved(address, by)
 
     def doubts(self, device: Device) -> Sequence[Mistake]:
         """Return what can be planned and is seldom meant."""

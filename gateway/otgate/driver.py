@@ -134,6 +134,18 @@ class Doubting(Protocol):
 
 
 @runtime_checkable
+class Moving(Protocol):
+    """An optional power: finds what a device has several times over, at a stride."""
+
+    def moved(self, address: str, by: int) -> str:
+        """Return an address ``by`` further on; as it is where it is none, for `plan` to say.
+
+        Raises:
+            BadCell: there is no address so far on.
+        """
+
+
+@runtime_checkable
 class Learning(Protocol):
     """An optional power: says what devices have taught while they were polled."""
 

@@ -1,7 +1,6 @@
 """Whatever stands in a file: a site or something said, never an exception, never a long wait."""
 
 import json
-import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,43 +14,13 @@ from otgate.config.render import Form, rendered
 from otgate.config.site import check_sites
 from otgate.config.source import MAX_CSV_BYTES
 from sites import BUS, FAKE, POINTS, POLICY, SITE, written
+from spoilt import LEAF, NASTY, mutations
 
 RICH_POINTS = (
     "id,name,kind,address,scale,eu_lo,eu_hi,states,deadband,scan,max_age_s,tags\n"
     'ia,"Feeder 3, north",measurement,1,0.1,0,600,,1%,fast,30,feeder\n'
     "cb,Breaker,status,2,,,,0=open|1=closed,,,,feeder protection\n"
 )
-SNIPPETS = [
-    *"\"':,;{}[]|&*!%@#-?>\t\n\r \0\\",
-    *("&a", "*a", "<<: ", "---\n", "...\n", "!!int ", "%YAML 9\n", "? ", "null", "1e999", "-0"),
-    *(
-        "\ufeff",
-        "\u2028",
-        "é",
-        "\x1b[31m",
-        "{{{{",
-        "]]]]",
-        "9" * 400,
-        "#REF!",
-        '""',
-        "config_version: 2",
-    ),
-]
-
-
-@st.composite
-def mutations(draw: st.DrawFn, text: str) -> bytes:
-    """Return ``text`` with a few places cut, doubled, or spoilt."""
-    for _ in range(draw(st.integers(0, 4))):
-        start = draw(st.integers(0, len(text)))
-        stop = min(len(text), start + draw(st.integers(0, 30)))
-        middle = draw(
-            st.sampled_from(SNIPPETS) | st.just(text[start:stop] * 2) | st.text(max_size=5)
-        )
-        text = text[:start] + middle + text[stop:]
-    raw = text.encode("utf-8", "surrogatepass")
-    at = draw(st.integers(0, len(raw)))
-    return raw[:at] + draw(st.just(b"") | st.binary(max_size=3)) + raw[at:]
 
 
 def judged(**files: bytes) -> None:
@@ -90,22 +59,6 @@ def test_a_spoilt_policy_and_bus_are_judged(policy: bytes, bus: bytes) -> None:
     judged(policy=policy, bus=bus)
 
 
-LEAF = re.compile(r"(?<=: )[^\s{}\[\],][^,{}\[\]\n]*|(?<=[\[ ])[a-z][\w/]*(?=[\],])|[a-z_]+(?=: )")
-NASTY = [
-    *("9" * 100, "1e400", ".nan", "-.inf", "null", "true", "[]", "{}", "[[]]", "{a: {}}", "''"),
-    *(
-        "0x" + "f" * 90,
-        "-1",
-        "1.5",
-        "[null]",
-        "{1: 2}",
-        r'"\0"',
-        r'"\ud800"',
-        "'*'",
-        "'/'",
-        r'"\n"',
-    ),
-]
 RICH_POLICY = POLICY.replace(
     "match: {tags_all: [feeder]}",
     "match: {kind: [status], tags_any: [feeder], zone: [bay], sensitivity: [internal],"

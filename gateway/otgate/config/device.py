@@ -1,17 +1,18 @@
 """The devices of a site file: their settings, points and plans."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from otgate.config.diagnostic import Diagnostics, Place
-from otgate.config.nearest import did_you_mean
-from otgate.config.point_map import Ground, PointMap, read_points
+from otgate.config.device_map import Asked, Maps
+from otgate.config.diagnostic import Diagnostics, Place, Use
+from otgate.config.instances import Entries
+from otgate.config.nearest import did_you_mean, nearest
+from otgate.config.point_map import Ground, PointMap
 from otgate.config.policy import PolicyReading
 from otgate.config.site_file import DefaultsEntry, DeviceEntry, ReportingEntry
-from otgate.config.source import MAX_CSV_BYTES, Source, read_source
+from otgate.config.source import Source
 from otgate.config.validate import partial, whole
-from otgate.config.yaml_text import Tree
 from otgate.driver import Doubting, Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.load import link_loads
@@ -23,24 +24,30 @@ class DeviceReading:
 
     def __init__(
         self,
-        tree: Tree,
+        entries: Entries,
         directory: Path,
         defaults: DefaultsEntry,
         policy: PolicyReading | None,
         found: Diagnostics,
     ) -> None:
-        self.tree = tree
+        self.entries = entries
+        self.tree = entries.tree
+        self.instances = entries.instances
         self.directory = directory
         self.defaults = defaults
         self.policy = policy
         self.found = found
         self.complete: list[Device] = []
         self.plans: dict[str, Sequence[Scan]] = {}
-        self.sources: dict[str, Source | None] = {}
-        self.maps: dict[Any, PointMap | None] = {}
-        self.ids: dict[str, Place] = {}
+        self.maps = Maps(entries.tree, directory, found)
+        self.ids: dict[str, tuple[Place, int]] = {}
         self.numbers: dict[str, int] = {}
         """Where each device is among the site file's."""
+
+    @property
+    def sources(self) -> Mapping[str, Source | None]:
+        """The files that devices are read from, by the name that the site file has for them."""
+        return {**self.entries.sources, **self.maps.sources}
 
     def check_defaults(self) -> None:
         """Check the default tags against the policy's vocabulary."""
@@ -51,6 +58,23 @@ class DeviceReading:
                 help_ = did_you_mean(tag, vocabulary, otherwise="declared")
                 message = f"tag `{tag}` is not in the policy's vocabulary"
                 self.found.say("unknown-tag", place, message, help_)
+
+    def read_all(
+        self,
+        drivers: Mapping[str, Driver],
+        overrides: Mapping[str, Mapping[str, Any]],
+        step: Callable[[int, int], None],
+    ) -> None:
+        """Read every device, and check them against each other; tell ``step`` how far it is."""
+        for number, raw in enumerate(self.entries.devices):
+            step(number, len(self.entries.devices))
+            with self.found.of(self.instances[number].use):
+                self.read(number, raw, drivers, overrides)
+        if not self.found.errors:
+            for template in self.entries.templates:
+                template.unused(self.found)
+        self.check_sharing(drivers)
+        self.check_loads(drivers)
 
     def read(
         self,
@@ -68,7 +92,7 @@ class DeviceReading:
         self.check_id(number, given)
         self.check_zone(number, given)
         driver = self.driver(number, given, drivers)
-        points = self.points(number, given)
+        points = self.points(number, given, raw, driver)
         if driver is None:
             return
         block = {**as_mapping(raw.get(block_key)), **overrides.get(given.get("id", ""), {})}
@@ -82,10 +106,12 @@ class DeviceReading:
         if "id" not in given:
             return
         place = self.tree.at("devices", number, "id")
-        first = self.ids.setdefault(given["id"], place)
-        if first is not place:
+        first, other = self.ids.setdefault(given["id"], (place, number))
+        if other != number:
             message = f"device `{given['id']}` is declared twice"
             help_ = f"it is first declared on line {first.line}"
+            if first == place:
+                help_ = "write `${n}` into the id of a repeated device"
             self.found.say("duplicate-id", place, message, help_)
 
     def check_zone(self, number: int, given: Mapping[str, Any]) -> None:
@@ -125,29 +151,26 @@ class DeviceReading:
         context = {"directory": self.directory}  # what relative paths start from
         return whole(driver.settings, value, self.tree, (*path, name), self.found, context=context)
 
-    def points(self, number: int, given: Mapping[str, Any]) -> PointMap | None:
+    def points(
+        self, number: int, given: Mapping[str, Any], raw: Mapping[str, Any], driver: Driver | None
+    ) -> PointMap | None:
         """Return the points of a device; devices that agree on everything share them."""
-        if "points" not in given:
+        if not any(key in raw for key in ("points", "blocks")):
+            self.say_pointless(number, raw)
             return None
-        place = self.tree.at("devices", number, "points")
         ground = self.ground(given)
-        key = (
-            given["points"],
-            ground.zone,
-            *map(tuple, (ground.scans.items(), ground.ratios.items())),
-        )
-        if key not in self.maps:
-            source = self.source(given["points"], place)
-            self.maps[key] = None if source is None else read_points(source, ground, self.found)
-            self.check_default_age(self.maps[key], ground)
-        return self.maps[key]
+        points, new = self.maps.of(Asked(number, given, self.instances[number], driver), ground)
+        if new:
+            self.check_default_age(points, ground)
+        return points
 
-    def source(self, name: str, place: Place) -> Source | None:
-        """Read a point map file once, however many devices name it."""
-        if name not in self.sources:
-            path = self.directory / name
-            self.sources[name] = read_source(path, MAX_CSV_BYTES, self.found, place)
-        return self.sources[name]
+    def say_pointless(self, number: int, raw: Mapping[str, Any]) -> None:
+        """Say that a device has no points, unless a key beside it is meant."""
+        known = DeviceEntry.model_fields
+        if not any(nearest(key, ["points", "blocks"]) for key in raw if key not in known):
+            place = self.tree.key("devices", number)
+            help_ = "the point map, a CSV file beside the site file"
+            self.found.say("missing-key", place, "missing key `points`", help_)
 
     def ground(self, given: Mapping[str, Any]) -> Ground:
         """Return what holds for every point of a device."""
@@ -186,8 +209,15 @@ class DeviceReading:
             said = wrong.mistakes
         numbers = {point.id: at for at, point in enumerate(device.points)} if said else {}
         for mistake in said:
-            place = self.place(number, mistake, points, numbers)
-            self.found.say(mistake.code, place, mistake.message, mistake.help)
+            with self.found.of(self.use(mistake, points, numbers)):
+                place = self.place(number, mistake, points, numbers)
+                self.found.say(mistake.code, place, mistake.message, mistake.help)
+
+    def use(self, mistake: Mistake, points: PointMap, numbers: Mapping[str, int]) -> Use | None:
+        """Return what to call the part of a device that a driver's mistake speaks of."""
+        at = numbers.get(mistake.point or "")
+        part = None if at is None else points.use(at)
+        return part or self.found.use
 
     def check_sharing(self, drivers: Mapping[str, Driver]) -> None:
         """Say what devices that share a link must not have in common."""
@@ -200,9 +230,11 @@ class DeviceReading:
             driver = drivers[name]
             wrong = driver.sharing(devices) if isinstance(driver, Sharing) else {}
             for device_id, mistakes in wrong.items():
-                for mistake in mistakes:
-                    place = self.key_place(self.numbers[device_id], mistake)
-                    self.found.say(mistake.code, place, mistake.message, mistake.help)
+                number = self.numbers[device_id]
+                with self.found.of(self.instances[number].use):
+                    for mistake in mistakes:
+                        place = self.key_place(number, mistake)
+                        self.found.say(mistake.code, place, mistake.message, mistake.help)
 
     def check_loads(self, drivers: Mapping[str, Driver]) -> None:
         """Warn of scans that cannot keep their period."""
@@ -210,7 +242,8 @@ class DeviceReading:
             for late in load.late():
                 number = self.numbers[late.scan.device]
                 place = self.tree.at("devices", number, "scans", late.scan.scan)
-                self.found.say(late.code, place, late.message, late.help)
+                with self.found.of(self.instances[number].use):
+                    self.found.say(late.code, place, late.message, late.help)
 
     def place(
         self, number: int, mistake: Mistake, points: PointMap, numbers: Mapping[str, int]

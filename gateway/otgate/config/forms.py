@@ -66,3 +66,5 @@ Period = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0, le=31_536_000)]
 Switch = Literal["on", "off"]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""What may stand in ``${}``."""

@@ -1,6 +1,7 @@
 """Point maps: the CSV rows of a device as points, each mistake at its cell."""
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,12 +16,13 @@ from otgate.config.columns import (
     scan_reader,
     tags_reader,
 )
-from otgate.config.diagnostic import Diagnostics, Place
+from otgate.config.diagnostic import Diagnostics, Place, Use
 from otgate.config.guard import unguarded
+from otgate.config.map_part import Changes, Part, Sheet
 from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.point_columns import SLOTS, PointColumns, blank_values
 from otgate.config.source import Source
-from otgate.config.table import Row, Table, table_of
+from otgate.config.table import Row, Table
 from otgate.model import Kind, Sensitivity
 
 NUMERIC_KINDS = frozenset({Kind.MEASUREMENT, Kind.COUNTER, Kind.SETTING})
@@ -63,46 +65,97 @@ class Ground:
 class PointMap:
     """The points that are right, and where they stand."""
 
-    table: Table
-    header: Sequence[str]
     points: PointColumns
     lines: "array[int]" = field(default_factory=lambda: array("L"))
     """The line of each point, in order."""
+    sheets: list[Sheet] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+    """The number of each sheet's first point."""
 
     def place(self, point: int, column: str | None) -> Place:
         """Return the place of a point's cell; of its id where there is no such column."""
-        at = self.header.index(column) if column in self.header else self.header.index("id")
-        return self.table.place(self.lines[point], at)
+        sheet = self.sheet(point)
+        at = sheet.header.index(column) if column in sheet.header else sheet.header.index("id")
+        return sheet.place(self.lines[point], at)
+
+    def use(self, point: int) -> Use | None:
+        """Return how the part of the map is called that a point is in."""
+        return self.sheet(point).part.use
+
+    def sheet(self, point: int) -> Sheet:
+        """Return what a point was read from."""
+        return self.sheets[bisect_right(self.firsts, point) - 1]
 
 
 Cell = tuple[int, int, Callable[[str], Any], dict[str, Any] | None]
 """A column in the file, its slot in a point, its reader, and what was read already."""
 
 
-def read_points(source: Source, ground: Ground, found: Diagnostics) -> PointMap | None:
-    """Read every row; leave out the rows with a mistake, having said all of them."""
-    return read_table(table_of(source), ground, found)
+def read_points(
+    source: Source, ground: Ground, found: Diagnostics, changes: Changes | None = None
+) -> PointMap | None:
+    """Read every row of one file; leave out those with a mistake, having said all of them."""
+    return read_parts([Part(source)], ground, found, changes or Changes())
 
 
 def read_table(table: Table, ground: Ground, found: Diagnostics) -> PointMap | None:
     """Read the rows of a table in the same way."""
-    source = table.source
-    rows = table.rows(found)
+    return read_parts([Part(table.source, table=table)], ground, found, Changes())
+
+
+def read_parts(
+    parts: Sequence[Part], ground: Ground, found: Diagnostics, changes: Changes
+) -> PointMap | None:
+    """Read the files of a device one after another, or say why one cannot be read."""
+    opened = []
+    for part in parts:
+        with found.of(part.use or found.use):
+            opened.append(open_sheet(part, changes, found))
+    sheets = [(sheet, rows) for sheet, rows in filter(None, opened)]
+    if len(sheets) < len(parts):
+        return None
+    columns = {name for sheet, _ in sheets for name in sheet.header}
+    read = PointMap(points_of(sorted(columns), ground))
+    seen = Seen()
+    for sheet, rows in sheets:
+        read.sheets.append(sheet)
+        read.firsts.append(len(read.points))
+        with found.of(sheet.part.use or found.use):
+            Rows(read, sheet, seen, ground, found).read(rows)
+    read.points.pack()
+    if not any(sheet.unfilled for sheet in read.sheets):
+        say_strangers(changes, seen, found)
+    if not read.points and not found.errors:
+        source = parts[0].source
+        found.say("empty-file", source.place(1, 1), f"`{source.name}` declares no point")
+    return read
+
+
+def open_sheet(
+    part: Part, changes: Changes, found: Diagnostics
+) -> tuple[Sheet, Iterator[Row]] | None:
+    """Read the header of a file; return its rows too, or say why they cannot be read."""
+    sheet = Sheet(part, changes, found)
+    rows = sheet.table.rows(found)
     head = next(rows, None)
     if head is None:
-        found.say(
-            "empty-file", source.place(1, 1), f"`{source.name}` is empty", "begin with a header"
-        )
+        place, message = part.source.place(1, 1), f"`{part.source.name}` is empty"
+        found.say("empty-file", place, message, "begin with a header")
         return None
-    header = read_header(head, table, found)
+    header = read_header(head, sheet.table, found)
     if header is None:
         return None
-    read = PointMap(table, header, points_of(header, ground))
-    Rows(read, ground, found).read(rows)
-    read.points.pack()
-    if not read.points and not found.errors:
-        found.say("empty-file", source.place(head.line, 1), f"`{source.name}` declares no point")
-    return read
+    sheet.columned(header)
+    return sheet, rows
+
+
+def say_strangers(changes: Changes, seen: "Seen", found: Diagnostics) -> None:
+    """Say which points are changed that the map does not have."""
+    for name in changes.points:
+        if name not in seen.named:
+            help_ = did_you_mean(name, seen.named, otherwise="it has")
+            place = changes.places[name, ""]
+            found.say("unknown-point", place, f"the map has no point `{name}`", help_)
 
 
 def read_header(head: Row, table: Table, found: Diagnostics) -> Sequence[str] | None:
@@ -142,17 +195,31 @@ def points_of(header: Sequence[str], ground: Ground) -> PointColumns:
     return PointColumns(blank_values(ground.said), sorted(varying))
 
 
+@dataclass(slots=True)
+class Seen:
+    """What the sheets of a device have in common."""
+
+    ids: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The sheet and the line on which each point stands first."""
+    places: dict[Places, Places] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    """The points of the files, absent ones too."""
+
+
 class Rows:
     """One pass over the rows of a map."""
 
-    def __init__(self, read: PointMap, ground: Ground, found: Diagnostics) -> None:
+    def __init__(
+        self, read: PointMap, sheet: Sheet, seen: Seen, ground: Ground, found: Diagnostics
+    ) -> None:
         self.map = read
+        self.sheet = sheet
+        self.header = sheet.header
+        self.seen = seen
         self.ground = ground
         self.found = found
-        self.ids: dict[str, int] = {}
-        self.places: dict[Places, Places] = {}
         self.place_columns = [
-            read.header.index(name) if name in read.header else -1 for name in PLACE
+            self.header.index(name) if name in self.header else -1 for name in PLACE
         ]
         self.cells = list(self.readers())
         self.template = blank_values(ground.said)
@@ -165,9 +232,9 @@ class Rows:
             "tags": tags_reader(self.ground.vocabulary),
             "ratio": ratio_reader(self.ground.ratios),
         }
-        comma = self.map.table.delimiter == ";"
-        for number, name in enumerate(self.map.header):
-            if name not in COLUMNS or name in PLACE or name in self.map.header[:number]:
+        comma = self.sheet.table.delimiter == ";"
+        for number, name in enumerate(self.header):
+            if name not in COLUMNS or name in PLACE or name in self.header[:number]:
                 continue
             column = COLUMNS[name]
             read = special.get(name, column.read)
@@ -177,12 +244,15 @@ class Rows:
 
     def read(self, rows: Iterator[Row]) -> None:
         """Read all rows."""
-        width = len(self.map.header)
-        for row in rows:
-            if len(row.cells) != width:
-                self.ragged(row, width)
+        width = self.sheet.width
+        for written in rows:
+            if len(written.cells) != width:
+                self.ragged(written, width)
                 continue
             before = self.found.errors
+            row = self.sheet.meant(written, self.seen.named)
+            if row is None:
+                continue
             values = self.values(row)
             self.identify(row, values)
             if self.found.errors == before and self.fits(row, values):
@@ -223,17 +293,27 @@ class Rows:
         """Return where a point is measured, shared with every point there."""
         a, b, c, d, e = (unguarded(cells[n].strip()) if n >= 0 else "" for n in self.place_columns)
         place = (a, b, c, d, e)
-        return self.places.setdefault(place, place)
+        return self.seen.places.setdefault(place, place)
 
     def identify(self, row: Row, values: Sequence[Any]) -> None:
         """Check that a row names a point, and no row before it the same."""
         for name in ("id", "kind", "address"):
             if not values[SLOTS[name]]:
                 self.say("missing-cell", row, name, f"a point needs its `{name}`")
-        first = self.ids.setdefault(values[0], row.line)
-        if first != row.line and values[0]:
+        here = (len(self.map.sheets) - 1, row.line)
+        first = self.seen.ids.setdefault(values[0], here)
+        if first != here and values[0]:
             message = f"point `{values[0]}` is declared twice"
-            self.say("duplicate-id", row, "id", message, f"it is first declared on line {first}")
+            self.say("duplicate-id", row, "id", message, self.declared(first, row.line))
+
+    def declared(self, first: tuple[int, int], line: int) -> str:
+        """Say where a point is declared first."""
+        sheet, at = first
+        name = self.map.sheets[sheet].part.source.name
+        if name == self.sheet.part.source.name:
+            again = at == line and "write `${n}` into the ids of a block"
+            return again or f"it is first declared on line {at}"
+        return f"it is first declared in `{name}` on line {at}"
 
     def fits(self, row: Row, values: Sequence[Any]) -> bool:
         """Check what one row says against itself."""
@@ -259,10 +339,7 @@ class Rows:
 
     def young(self, row: Row, values: Sequence[Any]) -> None:
         """Warn of a point that is stale before it is read again."""
-        if (
-            "max_age_s" not in self.map.header
-            or not row.cells[self.map.header.index("max_age_s")].strip()
-        ):
+        if "max_age_s" not in self.header or not row.cells[self.header.index("max_age_s")].strip():
             return
         age_s, scan = values[SLOTS["max_age_s"]], values[SLOTS["scan"]]
         period_s = self.ground.scans[scan]
@@ -281,8 +358,8 @@ class Rows:
 
     def say(self, code: str, row: Row, column: str | int, message: str, help_: str = "") -> None:
         """Say something at a cell."""
-        number = self.map.header.index(column) if isinstance(column, str) else column
-        self.found.say(code, self.map.table.place(row.line, number), message, help_)
+        number = self.header.index(column) if isinstance(column, str) else column
+        self.found.say(code, self.sheet.place(row.line, number), message, help_)
 
 
 def with_comma(read: Callable[[str], Any]) -> Callable[[str], Any]:

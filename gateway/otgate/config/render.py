@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from unicodedata import east_asian_width
 
-from otgate.config.diagnostic import Diagnostic, Severity
+from otgate.config.diagnostic import Diagnostic, Severity, Use
 from otgate.config.source import MAX_CSV_BYTES, read_capped, split_lines
 
 Lines = Callable[[str], Sequence[str]]
@@ -109,8 +109,17 @@ def full(one: Diagnostic, lines: Lines, paint: Paint) -> Iterator[str]:
         yield bar
         yield f"{paint(BLUE, f'{one.line:>{width - 1}} |')} {cut}{before}{meant}{after}".rstrip()
         yield f"{bar} {' ' * columns(cut + before)}{paint(tone, '^' * max(1, columns(meant)))}"
+    if one.uses and (one.uses[0].line, one.uses[1:]) != (one.line, ()):
+        yield f" {paint(BOLD, 'used')}: {visible(used(one.uses))}"
     if one.help:
         yield f" {paint(BOLD, 'help')}: {visible(one.help)}"
+
+
+def used(uses: Sequence[Use]) -> str:
+    """Say which of several has it, and how many more."""
+    first, *others = uses
+    more = f", and {counted(len(others), 'more instance')}" if others else ""
+    return f"{first.file}:{first.line}:{first.column} ({first.name}){more}"
 
 
 def excerpt(line: str, one: Diagnostic) -> tuple[str, str, str, str]:
@@ -151,7 +160,8 @@ def concise(one: Diagnostic) -> str:
     """Return one line."""
     help_ = f" ({one.help})" if one.help else ""
     place = f"{one.file}:{one.line}:{one.column}"
-    return visible(f"{place}: {one.severity}[{one.code}] {one.message}{help_}")
+    whose = f", used {used(one.uses)}" if one.uses else ""
+    return visible(f"{place}: {one.severity}[{one.code}] {one.message}{help_}{whose}")
 
 
 def github(one: Diagnostic) -> str:
@@ -160,7 +170,8 @@ def github(one: Diagnostic) -> str:
         f"file={escaped_property(one.file)},line={one.line},endLine={one.line},"
         f"col={one.column},endColumn={one.end_column},title={escaped_property(one.code)}"
     )
-    message = f"{one.message}\n{one.help}" if one.help else one.message
+    more = (f"used {used(one.uses)}" if one.uses else "", one.help)
+    message = "\n".join([one.message, *filter(None, more)])
     return f"::{one.severity} {place}::{escaped_data(message)}"
 
 

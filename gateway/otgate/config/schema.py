@@ -1,6 +1,6 @@
 """JSON Schemas of the files that users write, generated from their forms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,7 +10,9 @@ from otgate.config.columns import COLUMNS, KINDS, SENSITIVITIES
 from otgate.config.described import described
 from otgate.config.forms import ID_PATTERN
 from otgate.config.policy_file import PolicyFile
-from otgate.config.site_file import SiteFile
+from otgate.config.site_file import DeviceEntry, SiteFile
+from otgate.config.template import OWN
+from otgate.config.template_file import TemplateFile
 from otgate.driver import Driver
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,6 +29,7 @@ def file_schemas(drivers: Mapping[str, Driver]) -> dict[str, dict[str, Any]]:
     """Return the schema of every file a user writes, by name."""
     return {
         "site": described(site_schema(drivers)),
+        "template": described(template_schema(drivers)),
         "policy": described(model_schema(PolicyFile)),
         "bus": described(model_schema(BusForm)),
         "points": points_schema(),
@@ -43,6 +46,10 @@ def site_schema(drivers: Mapping[str, Driver]) -> dict[str, Any]:
     schema = model_schema(SiteFile)
     definitions = schema["$defs"]
     device = definitions["DeviceEntry"]
+    device["required"] = ["id"]
+    for key in ("driver", "zone"):
+        device["properties"][key]["default"] = None  # the template's
+    device["anyOf"] = [{"required": ["template"]}, *has_points(["driver", "zone"])]
     device["properties"]["driver"]["enum"] = sorted(drivers)
     for name, driver in sorted(drivers.items()):
         template = f"#/$defs/{name}_{{model}}"
@@ -56,6 +63,21 @@ def site_schema(drivers: Mapping[str, Driver]) -> dict[str, Any]:
         }
         if own.get("required"):
             device.setdefault("allOf", []).append(needed(name))
+    return schema
+
+
+def has_points(besides: Sequence[str]) -> list[dict[str, Any]]:
+    """Return that an entry without a template has points of its own."""
+    return [{"required": [*besides, key]} for key in ("points", "blocks")]
+
+
+def template_schema(drivers: Mapping[str, Driver]) -> dict[str, Any]:
+    """Return the schema of a template: any value of its device may be that of a parameter."""
+    schema = model_schema(TemplateFile)
+    device = schema["properties"]["device"]
+    own = {name: field.alias or name for name, field in DeviceEntry.model_fields.items()}
+    keys = [key for key in own.values() if key not in OWN]
+    device["propertyNames"] = {"enum": [*keys, *sorted(drivers)]}
     return schema
 
 

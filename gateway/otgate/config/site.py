@@ -8,6 +8,7 @@ from typing import Any
 
 from otgate.config.device import DeviceReading
 from otgate.config.diagnostic import Diagnostic, Diagnostics
+from otgate.config.instances import written_out
 from otgate.config.policy import PolicyReading, read_policy
 from otgate.config.signed import Files, Signable, check_signatures
 from otgate.config.site_bus import check_buses
@@ -164,14 +165,16 @@ class SiteReading:
         told = given.get("defaults") is not None
         right = partial(DefaultsEntry, tree, ("defaults",), self.found) if told else {}
         defaults = DefaultsEntry(**right)
-        reading = DeviceReading(tree, self.path.parent, defaults, self.policy, self.found)
+        here = self.path.parent
+        raw, root = given.get("devices", ()), given.get("templates", ".")
+        entries = written_out(tree, raw, here, root, self.found)
+        reading = DeviceReading(entries, here, defaults, self.policy, self.found)
         reading.check_defaults()
-        entries = given.get("devices", ())
-        for number, raw in enumerate(entries):
-            self.step(f"{self.path}: devices", number, len(entries))
-            reading.read(number, raw, self.drivers, self.overrides)
-        reading.check_sharing(self.drivers)
-        reading.check_loads(self.drivers)
+        reading.read_all(
+            self.drivers,
+            self.overrides,
+            lambda done, of: self.step(f"{self.path}: devices", done, of),
+        )
         return reading
 
     def check_signatures(

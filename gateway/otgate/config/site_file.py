@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from otgate.config.forms import (
     DeviceId,
@@ -10,6 +10,7 @@ from otgate.config.forms import (
     File,
     Id,
     Name,
+    ParameterName,
     Period,
     Seconds,
     Switch,
@@ -66,17 +67,97 @@ Scans = Annotated[dict[Id, Period], Field(min_length=1, examples=[{"fast": 0.5, 
 DEFAULT_SCANS = {"normal": 2.0}
 
 
+MAX_REPEATS = 10_000
+Scalar = str | bool | int | float
+
+
+class SeriesEntry(Entry):
+    """A number that goes on from one to the next."""
+
+    first: Annotated[int, Field(alias="from")] = 1
+    """The first one's."""
+    step: int = 1
+    """Added for each further one."""
+    digits: Annotated[int, Field(ge=0, le=12)] = 0
+    """With 2 it is text: `05`; 0 is a number."""
+
+
+def form_of_each(value: Any) -> str:
+    """Return which form is meant by what changes from one to the next."""
+    return "series" if isinstance(value, dict | SeriesEntry) else "list"
+
+
+Each = Annotated[
+    Annotated[SeriesEntry, Tag("series")] | Annotated[list[Scalar], Tag("list")],
+    Discriminator(form_of_each),
+]
+
+
+def form_of_change(value: Any) -> str:
+    """Return which form is meant by what a point is otherwise."""
+    return "cells" if isinstance(value, dict) else "word"
+
+
+Change = Annotated[
+    Annotated[dict[str, Scalar], Tag("cells")] | Annotated[Literal["absent"], Tag("word")],
+    Discriminator(form_of_change),
+]
+
+
+class RepeatEntry(Entry):
+    """How often something is there, and what changes from one to the next."""
+
+    count: Annotated[int, Field(ge=1, le=MAX_REPEATS, examples=[12])]
+    """How many there are."""
+    first: Annotated[int, Field(alias="from", ge=0, le=1_000_000)] = 1
+    """The number of the first: what `${n}` is."""
+    each: Annotated[
+        dict[ParameterName, Each],
+        Field(examples=[{"host": {"from": 11}, "bay": ["north", "south"]}]),
+    ] = Field(default_factory=dict)
+    """Further values that change: a series, or a list with one for each."""
+
+
+class BlockEntry(RepeatEntry):
+    """Points that a device has several times over."""
+
+    points: Annotated[File, Field(examples=["points/bay.csv"])]
+    """The point map of the first of them; `${n}` is its number."""
+    stride: Annotated[int, Field(ge=0, le=1 << 24)] = 0
+    """By how much the addresses of the next one are higher."""
+    sf_stride: Annotated[int | None, Field(ge=0, le=1 << 24, examples=[0])] = None
+    """By how much those of its scale factors are; 0 where all share them."""
+
+
+BLOCK = {"points": "points/bay.csv", "count": 24, "stride": 40}
+
+
 class DeviceEntry(Entry):
     """A device. Its driver's settings stand under the driver's name."""
 
     id: Annotated[DeviceId, Field(examples=["f3"])]
     """The device, as topics name it; unique within the site."""
+    template: Annotated[File | None, Field(examples=["templates/feeder.yaml"])] = None
+    """What it is one of; keys beside it replace those of the template."""
+    with_: Annotated[
+        dict[str, Scalar], Field(alias="with", examples=[{"host": "10.0.0.5", "unit": 1}])
+    ] = Field(default_factory=dict)
+    """Parameters of the template."""
+    repeat: Annotated[RepeatEntry | None, Field(examples=[{"count": 12}])] = None
+    """Makes several devices of this entry; `${n}` is the number of each."""
     driver: Name
     """The field protocol; `otgate check` says which are installed."""
     zone: Annotated[Id, Field(examples=["bay"])]
     """The zone it stands in; the policy declares the zones."""
-    points: Annotated[File, Field(examples=["points/feeder.csv"])]
+    points: Annotated[File | None, Field(examples=["points/feeder.csv"])] = None
     """The point map, a CSV file beside the site file."""
+    blocks: Annotated[list[BlockEntry], Field(examples=[[BLOCK]])] = Field(default_factory=list)
+    """Point maps of what the device has several times over."""
+    except_: Annotated[
+        dict[Id, Change],
+        Field(alias="except", examples=[{"ia": {"deadband": "2%"}, "spare": "absent"}]),
+    ] = Field(default_factory=dict)
+    """Points that are otherwise than in the map: cells by their column, or `absent`."""
     scans: Scans = DEFAULT_SCANS
     """Scan classes: name and period in seconds."""
     ratios: Annotated[dict[Id, Ratio], Field(examples=[{"ct": "400/5", "pt": "11000/110"}])] = (
@@ -137,6 +218,8 @@ class SiteFile(Entry):
     """Which site and gateway this is."""
     devices: Annotated[list[DeviceEntry], Field(min_length=1)]
     """What the gateway reads."""
+    templates: File = "."
+    """Directory of the templates, from this file."""
     defaults: DefaultsEntry = DefaultsEntry()
     """What holds where a point or device does not say otherwise."""
     spool: SpoolEntry = SpoolEntry()

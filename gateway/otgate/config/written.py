@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from otgate.config.columns import COLUMNS, PLACE
+from otgate.config.filling import escaped
 from otgate.config.guard import guarded
 from otgate.model import Deadband, Kind, Point, Sensitivity
 
@@ -107,7 +108,7 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
     """Return rows of cells as CSV in which no spreadsheet finds a formula."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerows(map(guarded, row) for row in rows)
+    writer.writerows([guarded(escaped(cell)) for cell in row] for row in rows)
     return file.getvalue()
 
 

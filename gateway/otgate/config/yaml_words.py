@@ -35,6 +35,10 @@ def in_our_words(source: Source, error: yaml.YAMLError, found: Diagnostics) -> N
     if is_tab(source, line, column) or "tab character" in problem:
         found.say("yaml-tab", place, "a tab indents this line", "indent with spaces")
         return
+    if source.lines[place.line - 1][:column].endswith("${"):
+        message = "a `${…}` inside `{ }` or `[ ]` needs quotes"
+        found.say("bad-yaml", place, message, 'write `"${name}"`')
+        return
     for phrase, message, help_ in PHRASES:
         if phrase in problem:
             found.say("bad-yaml", place, message, help_)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, DivisionByZero, InvalidOperation
 
 from otgate.config.columns import PLACE, SPREADSHEET_ERRORS
+from otgate.config.filling import unescaped
 from otgate.config.guard import unguarded
 from otgate.config.mapping_file import INSERT, Cells, MappingFile, Word, Written
 from otgate.foreign.sheet import Cell, Numeric, Row, Sheet, Spoilt
@@ -123,7 +124,7 @@ class Translation:
             shown = f", `{cell.shown}`" if cell.shown else ""
             raise Unusable(column, f"{cell.why}{shown}: {cell.help}")
         how = self.cells.get(column)
-        plain = str(cell) if self.sheet.name else unguarded(cell)
+        plain = str(cell) if self.sheet.name else unescaped(unguarded(cell))
         if how is None or not plain:
             return plain
         meant = self.words[column].get(plain.casefold(), plain)

@@ -14,7 +14,14 @@ def test_a_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_name_the_names_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out.split()[:5] == ["site", "policy", "bus", "points", "data"]
+    assert capsys.readouterr().out.split()[:6] == [
+        "site",
+        "template",
+        "policy",
+        "bus",
+        "points",
+        "data",
+    ]
 
 
 def test_one_or_all_are_written(tmp_path: Path) -> None:

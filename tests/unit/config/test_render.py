@@ -62,6 +62,7 @@ def test_the_json_form_is_a_list_of_what_is_known() -> None:
         "end_column",
         "message",
         "help",
+        "uses",
     ]
     assert (one["severity"], one["line"]) == ("error", 9)
     assert json.loads(rendered([], Form.JSON)) == []

@@ -1,7 +1,7 @@
 import pytest
 
 from otgate.cell import BadCell
-from otgate_dnp3.address import Address, read_address
+from otgate_dnp3.address import Address, moved, read_address
 from otgate_dnp3.stack.points import PointType
 
 
@@ -40,3 +40,11 @@ def test_what_is_no_address_is_said_with_help(text: str, code: str, help_text: s
         read_address(text)
     assert (refused.value.code, refused.value.column) == (code, "address")
     assert help_text in refused.value.help_text
+
+
+@pytest.mark.parametrize(
+    ("text", "further"),
+    [("ai 12", "ai 22"), ("BI3", "bi 13"), ("4", "14"), ("nowhere", "nowhere")],
+)
+def test_an_address_moves_on_by_its_index(text: str, further: str) -> None:
+    assert moved(text, 10) == further

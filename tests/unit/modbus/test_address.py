@@ -1,7 +1,15 @@
 import pytest
 
 from otgate.cell import BadCell
-from otgate_modbus.address import Address, Stretch, Table, read_address, read_stretch, written
+from otgate_modbus.address import (
+    Address,
+    Stretch,
+    Table,
+    moved,
+    read_address,
+    read_stretch,
+    written,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +122,27 @@ def test_a_wrong_stretch_is_refused(text: str) -> None:
 @pytest.mark.parametrize("table", Table)
 def test_what_is_written_reads_the_same(table: Table, number: int, base: int) -> None:
     assert read_address(written(table, number, base), base)[:2] == (table, number)
+
+
+@pytest.mark.parametrize(
+    ("text", "further"),
+    [
+        ("hr 100", "hr 140"),
+        ("hr100.3-5", "hr140.3-5"),
+        ("HR 0x64", "hr 140"),
+        ("hr 100+150", "hr 140+190"),
+        ("di 4-5", "di 44-45"),
+        ("40101", "40141"),
+        ("hr 40101", "hr 40141"),
+        ("00009", "00049"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_an_address_moves_on_without_its_bits(text: str, further: str) -> None:
+    assert moved(text, 40) == further
+
+
+@pytest.mark.parametrize("text", ["49990", "09990", "99999"])
+def test_in_40001_notation_no_address_moves_to_another_table(text: str) -> None:
+    with pytest.raises(BadCell, match="another table"):
+        moved(text, 40)
