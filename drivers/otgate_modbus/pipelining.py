@@ -2,7 +2,8 @@
 
 Of six servers that were tried four answered several requests in order, one in reverse order, and
 one only the first. So a device begins with one request at a time. After some polls without a
-fault the next step is tried, and stands once it has held; what failed a trial is not tried again.
+fault the next step is tried, and stands once it has held; then the one after it, unless a poll has
+failed meanwhile. What failed a trial is not tried again.
 """
 
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ class Pipelining:
     def _holds(self) -> None:
         self._held += 1
         if self._held >= TRIALS:
-            self._proved, self._held, self._calm, self._cut = self._tried, 0, 0, 0
+            self._proved, self._held, self._cut = self._tried, 0, 0
             self._keep()
 
     def _give_up(self, depth: int) -> None:

@@ -284,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--changed", type=float, nargs="+", default=[100, 10, 0], metavar="PERCENT")
     parser.add_argument("--seconds", type=float, default=15, help="of each share of change")
     parser.add_argument(
-        "--warm-up", type=float, default=45, help="pipelining is proved in 40 polls"
+        "--warm-up", type=float, default=45, help="pipelining is proved in 19 polls"
     )
     parser.add_argument("--dead", type=int, default=50, help="fleet of which one device dies")
     parser.add_argument(

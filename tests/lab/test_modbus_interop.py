@@ -65,7 +65,7 @@ async def test_eight_requests_at_once_are_proved_on_it(port: int) -> None:
     points = [point(f"p{at}", f"hr {at}") for at in range(0, 1000, 60)]
     state = Remembered()
     async with session(*points, port=port, state=state) as bench:
-        for _ in range(3 * (CALM + TRIALS) + 2):
+        for _ in range(CALM + 3 * TRIALS + 2):
             assert await bench.values() == {f"p{at}": at for at in range(0, 1000, 60)}
         assert bench.counts.late == bench.counts.mismatched == bench.counts.retries == 0
     kept = state.get("pipeline")

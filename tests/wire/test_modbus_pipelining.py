@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both_loops
 
 POINTS = [point(f"r{at}", f"hr {1000 * at}", "u16") for at in range(8)]
 VALUES = {f"r{at}": 1000 * at for at in range(8)}
-TO_EIGHT = 3 * (CALM + TRIALS)
+TO_EIGHT = CALM + 3 * TRIALS
 
 
 class Crowd:

@@ -5,6 +5,7 @@ where all of it is written. Most devices answer every point at once and well: th
 marks are one number each, and the newest values are the array that the session emitted.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,21 @@ Rows = slice | NDArray[np.signedinteger]
 """Which points a column is about; a slice where they are consecutive, which copies nothing."""
 
 
+MOMENTS = np.dtype(np.int64)
+
+
 def flat(count: int, value: Any, dtype: np.dtype[Any]) -> Column:
     """Return a column of ``count`` times ``value``, in the memory of one."""
+    passing = value and dtype == MOMENTS  # no other device has the same moment
+    return _flat(count, value, dtype) if passing else _kept(count, value, dtype)
+
+
+def _flat(count: int, value: Any, dtype: np.dtype[Any]) -> Column:
     one = np.array([value], dtype)
     return np.broadcast_to(one, count) if dtype.hasobject else _repeated(one, count)
+
+
+_kept = lru_cache(256)(_flat)
 
 
 def _repeated(one: Column, count: int) -> Column:

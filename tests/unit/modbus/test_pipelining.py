@@ -20,15 +20,25 @@ def polls(pipelining: Pipelining, count: int, *, requests: int = 8, held: bool =
 
 def proved(state: Remembered, depth: int = 2) -> Pipelining:
     pipelining = auto(state)
-    polls(pipelining, STEPS.index(depth) * (CALM + TRIALS))
+    polls(pipelining, CALM + STEPS.index(depth) * TRIALS)
     assert pipelining.begin(1) == depth
     pipelining.note(sound=True, held=True)
     return pipelining
 
 
 def test_more_is_tried_after_calm_polls_only_and_step_by_step() -> None:
-    depths = polls(auto(), 3 * (CALM + TRIALS) + 1)
-    assert depths == [1] * CALM + [2] * (TRIALS + CALM) + [4] * (TRIALS + CALM) + [8] * (TRIALS + 1)
+    depths = polls(auto(), CALM + 3 * TRIALS + 5)
+    assert depths == [1] * CALM + [2] * TRIALS + [4] * TRIALS + [8] * (TRIALS + 5)
+
+
+@pytest.mark.parametrize("sound_before", range(1, TRIALS + 1))
+def test_a_poll_that_fails_between_steps_puts_the_next_off(sound_before: int) -> None:
+    pipelining = auto()
+    polls(pipelining, CALM + TRIALS + sound_before)
+    pipelining.begin(1)
+    pipelining.note(sound=False, held=True)
+    depth = 2 if sound_before < TRIALS else 4
+    assert polls(pipelining, CALM + 1) == [depth] * CALM + [2 * depth]
 
 
 def test_what_failed_its_trial_is_not_tried_again_even_after_a_restart() -> None:
@@ -69,13 +79,13 @@ def test_one_lost_connection_does_not_condemn_a_device() -> None:
     pipelining = auto(state)
     polls(pipelining, CALM)
     assert pipelining.begin(8) == 2
-    assert polls(auto(state), CALM + TRIALS + 1)[-1] == 2
+    assert polls(auto(state), CALM + TRIALS)[-1] == 2
 
 
 def test_a_proved_step_that_no_longer_holds_is_left_for_good() -> None:
     state = Remembered()
     pipelining = proved(state, 4)
-    assert set(polls(pipelining, DOUBTS, held=False)) == {4}
+    assert set(polls(pipelining, DOUBTS, requests=4, held=False)) == {4}
     assert set(polls(pipelining, 100)) == {1}
     assert set(polls(auto(state), 100)) == {1}
 

@@ -21,6 +21,12 @@ def test_one_number_stands_for_all_points(value: int) -> None:
     assert (column.tolist(), column.dtype, is_flat(column)) == ([value] * 4, NUMBERS, True)
 
 
+def test_devices_with_as_many_points_have_one_column_between_them_but_for_moments() -> None:
+    assert flat(4, 7, NUMBERS) is flat(4, 7, NUMBERS)
+    moments = np.dtype(np.int64)
+    assert flat(4, 123_456_789, moments) is not flat(4, 123_456_789, moments)
+
+
 def test_texts_and_no_points_at_all_are_flat_too() -> None:
     assert flat(3, "", np.dtype(object)).tolist() == ["", "", ""]
     assert flat(0, 7, NUMBERS).tolist() == []
