@@ -11,7 +11,7 @@ import pytest
 
 from daemons import write_site
 from otgate.app.delay.clock import Boot
-from otgate.app.delay.hold import AGAIN_S, Hold
+from otgate.app.delay.hold import Hold
 from otgate.app.egress import Egress
 from otgate.app.outlet import Way
 from otgate.config.site import Site, load_site
@@ -28,6 +28,7 @@ IA, IB, KWH, CB = 0, 1, 2, 3
 
 TYPES = {IA: ValueType.F64, IB: ValueType.F64, KWH: ValueType.U64, CB: ValueType.BOOL}
 SECOND_NS = 1_000_000_000
+DRIVERS = installed()
 LIMITS = "ceiling: internal"
 
 
@@ -67,7 +68,7 @@ class Plant:
 
     def site(self) -> Site:
         """Load the site as its files are now."""
-        loaded = load_site(self.folder / "site.yaml", installed())
+        loaded = load_site(self.folder / "site.yaml", DRIVERS)
         assert loaded.site is not None, loaded.diagnostics
         return loaded.site
 
@@ -124,18 +125,24 @@ class Plant:
             )
         return receipt
 
+    def burst(self, count: int) -> Receipt:
+        """Emit many samples of one point in one batch."""
+        self.measured += 1
+        index, values = np.full(count, IA, np.int32), np.arange(count, dtype=np.float64)
+        good = np.zeros(count, np.uint32)
+        return self.egress.outlet(
+            Batch("f1", ValueType.F64, Origin.EVENT, index, values, good, self.measured)
+        )
+
     async def measure(self, *points: int) -> None:
         """Emit, and wait until that is on the disk."""
         await self.emit(*points).durable(20)
 
     async def settle(self) -> None:
         """Hand on all that is due."""
-        quiet = 0
         async with asyncio.timeout(20):
-            while quiet < 2:
-                paused_s = [await hold.step() for hold in self.holds]
+            while any([await hold.step() for hold in self.holds]):
                 self.egress.relieve()
-                quiet = quiet + 1 if all(each > AGAIN_S for each in paused_s) else 0
                 await asyncio.sleep(0.001)
 
     async def after(self, seconds: float) -> list[int]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -21,7 +21,7 @@ from otgate.supervisor.reserve import allow_all_files
 from otgate.together import in_step, together
 
 RELEASE_S = 0.1
-"""How often held values are looked at."""
+"""How often held values are looked at, and what has waited while there is more of it."""
 
 LIVE_S = 5.0
 """How often every spool gets a liveness frame; sooner when a device changes its state."""
@@ -91,33 +91,50 @@ async def releasing(outlet: Ways) -> None:
 
 
 async def living(egress: Egress, supervisor: Supervisor) -> None:
-    """Write liveness to every spool each `LIVE_S`, and at once when a device's state changes."""
+    """Write liveness to every spool each `LIVE_S`, and at once when what it tells changes."""
     loop = asyncio.get_running_loop()
-    before: tuple[object, ...] = ()
+    signs = Signs(egress)
     due = loop.time()
-    visible: Mapping[str, frozenset[str]] = {}
     while True:
         states = {device: str(state) for device, state in supervisor.states().items()}
-        ways = tuple(egress.ways)
-        if before[1:] != ways:
-            visible = {way.conduit: crossing_devices(way, egress.site) for way in ways}
-        if before != (states, *ways) or loop.time() >= due:
-            for way in ways:
-                seen = visible[way.conduit]
-                way.live({one: state for one, state in states.items() if one in seen})
-            before, due = (states, *ways), loop.time() + LIVE_S
+        now_s = loop.time()
+        signs.write(states, due=now_s >= due)
+        due = now_s + LIVE_S if now_s >= due else due
         await in_step(LOOK_S)
+
+
+class Signs:
+    """Signs of life, each with the states of the devices that its conduit may tell of.
+
+    A spool gets one when those change, and not when any other device's do: that would tell as much.
+    """
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+        self._ways: Sequence[Way] = ()
+        self._visible: Mapping[str, frozenset[str]] = {}
+        self._told: dict[str, Mapping[str, str]] = {}
+
+    def write(self, states: Mapping[str, str], *, due: bool) -> None:
+        """Write a sign to every spool that is to tell something else, and to all if it is due."""
+        site, ways = self._egress.site, tuple(self._egress.ways)
+        if ways != self._ways:
+            self._visible = {way.conduit: crossing_devices(way, site) for way in ways}
+            self._ways, self._told = ways, {}
+        for way in ways:
+            seen = self._visible[way.conduit]
+            told = way.late({one: state for one, state in states.items() if one in seen})
+            if due or told != self._told.get(way.conduit):
+                way.spool.live({one: state for one, state in told.items() if one in seen})
+                self._told[way.conduit] = told
 
 
 async def delaying(egress: Egress) -> None:
     """Hand on for ever what has waited long enough."""
     while True:
-        pause_s = LOOK_S
-        for way in tuple(egress.ways):
-            if way.hold is not None:
-                pause_s = min(pause_s, await way.hold.step())
+        more = [await way.hold.step() for way in egress.ways if way.hold is not None]
         egress.relieve()
-        await asyncio.sleep(pause_s)
+        await in_step(RELEASE_S if any(more) else LOOK_S)
 
 
 async def shutting(egress: Egress, shutters: Shutters) -> None:

@@ -39,10 +39,9 @@ class Way:
         """Every spool of the conduit."""
         return [self.spool] if self.hold is None else [self.spool, self.hold.spool]
 
-    def live(self, states: Mapping[str, str]) -> None:
-        """Write a sign of life now, with states of devices as old as the samples."""
-        told = states if self.hold is None else self.hold.late(states)
-        self.spool.live(told)
+    def late(self, states: Mapping[str, str]) -> Mapping[str, str]:
+        """Return states of devices that are as old as the samples that cross now."""
+        return states if self.hold is None else self.hold.late(states)
 
     def append(self, crossing: Crossing) -> int | None:
         """Write what the gate passed; return the last ticket, or None where nothing crossed."""

@@ -16,14 +16,8 @@ from otgate.model import Batch, Lane
 from otgate.spool.files import PRIVATE
 from otgate.spool.writer import Retention, SpoolWriter
 
-GATHER_S = 1.0
+GATHER_NS = 1_000_000_000
 """What falls due within so long is handed on together: one sync and one note on the disk."""
-
-AGAIN_S = 0.1
-"""How soon to look again where there is more, or where the last has not landed."""
-
-IDLE_S = 5.0
-"""How long to look away at most."""
 
 ROOM_BYTES = 2 << 20
 """Of the exit's buffer: nothing is handed on while more of it is taken."""
@@ -100,8 +94,8 @@ class Hold:
         """Take the devices' states of now, and return those that may be told."""
         return self._states.seen(states, self._clock.now_ns(), self._terms.delay_ns)
 
-    async def step(self) -> float:
-        """Hand on what has waited long enough; return in how many seconds to come again.
+    async def step(self) -> bool:
+        """Hand on what has waited long enough; return whether to come again soon.
 
         Raises:
             SpoolUnusable: what waits is of a newer format.
@@ -109,21 +103,23 @@ class Hold:
         if self._clock.is_due:
             await asyncio.to_thread(self._clock.keep)
         if self._under_way is not None and not await self._settled(self._under_way):
-            return AGAIN_S
+            return True
         terms, now_ns = self._terms, self._clock.now_ns()
         if now_ns < self._due_ns:
-            return self._pause_s(now_ns)
+            return False
         spool = terms.exit.spool
         if spool.error or spool.buffered_bytes > ROOM_BYTES:
-            return AGAIN_S
+            return True
         release = await self._apart(self._waiting.take, terms.exit, now_ns, terms.delay_ns)
         if self._ended:
-            return IDLE_S
+            return False
         if self._terms is not terms:  # by which it might have to wait, or not to cross
             self._waiting.again()
-            return AGAIN_S
+            return True
         self._hand_on(release)
-        return self._pause_s(now_ns)
+        if self._due_ns > now_ns and self._under_way is not None:
+            self._due_ns = max(self._due_ns, now_ns + GATHER_NS)
+        return self._under_way is not None or self._due_ns <= now_ns
 
     async def _settled(self, release: Release) -> bool:
         """Be done with what was handed on, if it is known what became of it."""
@@ -159,13 +155,6 @@ class Hold:
         self._due_ns = release.next_ns
         for lane, segment in self._waiting.needs.items():
             self.spool.let_go(lane, segment)
-
-    def _pause_s(self, now_ns: int) -> float:
-        """Return how long to look away: so long that what falls due soon goes together."""
-        left_s = (self._due_ns - now_ns) / 1e9
-        if left_s <= 0:
-            return AGAIN_S
-        return GATHER_S if self._under_way else min(max(left_s, GATHER_S), IDLE_S)
 
     @property
     def waiting(self) -> int:

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Mapping
 
 MOST = 100
-"""Changes that are told apart within one delay; what comes faster is told as one, later."""
+"""Changes within one delay that are told apart, or up to twice as many; what comes faster is told
+as one, later."""
 
 States = Mapping[str, str]
 
