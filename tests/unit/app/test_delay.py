@@ -32,6 +32,13 @@ async def test_what_crosses_waits_the_delay_and_no_less(plant: Plant) -> None:
     assert not plant.hold.waiting
 
 
+async def test_what_came_after_the_last_look_is_not_looked_for_late(plant: Plant) -> None:
+    await plant.measure(IA)
+    assert await plant.after(10) == []
+    await plant.measure(IB)
+    assert await plant.after(60) == [1, 2]
+
+
 async def test_samples_keep_their_order_and_their_times(plant: Plant) -> None:
     for _ in range(5):
         await plant.measure(IA, CB, IB)

@@ -98,6 +98,8 @@ class Waiting:
             for lane, cursor in self._cursors.items()
         }
         self._read: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
+        self._read_at_ns = dict.fromkeys(Lane, 0)
+        """What has come to a lane since then was not there when it was read."""
         self._mapped: dict[Lane, tuple[Catalog, Catalog, Index | None]] = {}
         self._began_ns = clock.now_ns()
         self._first_epoch = 0
@@ -171,7 +173,7 @@ class Waiting:
         """Add what is due of a lane to ``release``; return when there may be more."""
         read, reader = self._read[lane], self._readers[lane]
         if not read:
-            self._fill(lane)
+            self._fill(lane, now_ns)
         stop = release.exit.spool.next_seq(lane)
         while read and read[0].since_ns + delay_ns <= now_ns:
             item = read.popleft().item
@@ -185,11 +187,12 @@ class Waiting:
             release.withheld += count - crossing
         if read:
             return read[0].since_ns + delay_ns
-        return now_ns + delay_ns if reader.dry else now_ns
+        return self._read_at_ns[lane] + delay_ns if reader.dry else now_ns
 
-    def _fill(self, lane: Lane) -> None:
+    def _fill(self, lane: Lane, now_ns: int) -> None:
         """Read on. Nothing of the lane is in memory, so what was read before is needed no more."""
         reader = self._readers[lane]
+        self._read_at_ns[lane] = now_ns
         self.needs[lane] = reader.standing or self.needs[lane]
         items: list[Item] = reader.read(READ_FRAMES, READ_BYTES)
         while items and isinstance(items[-1], Gap) and not reader.dry:
