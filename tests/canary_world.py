@@ -109,7 +109,7 @@ class Meter:
             while True:
                 request = struct.unpack(">HHHBBHH", await reader.readexactly(12))
                 reply = self.answer(*request)
-                if not reply:
+                if not reply or writer.is_closing():
                     break
                 writer.write(reply)
         writer.close()
@@ -272,6 +272,8 @@ class World:
     field: Process
     buses: Mapping[str, Process]
     version: int = 1
+    patience_s: float = 20.0
+    """How long a device may take to misbehave, and to recover."""
     wires: dict[str, Found] = field(default_factory=lambda: {one: set() for one in CONDUITS})
 
     def seen(self, conduit: str) -> dict[str, Found]:
@@ -319,12 +321,13 @@ class World:
     def spoil(self, misdeed: Misdeed) -> None:
         """Let the devices misbehave until they are seen to, and recover."""
         self.beside.meter.misdeed = misdeed
-        wait_until(lambda: self.state("f1") not in {"good", None}, *self.logs)
+        well = ("good", None)
+        wait_until(lambda: self.state("f1") not in well, *self.logs, limit_s=self.patience_s)
         self.beside.meter.misdeed = Misdeed.NONE
         self.await_good()
 
     def await_good(self) -> None:
-        wait_until(lambda: self.state("f1") == "good", *self.logs)
+        wait_until(lambda: self.state("f1") == "good", *self.logs, limit_s=self.patience_s)
 
     def state(self, device: str) -> str | None:
         told: Mapping[str, Any] = said(self.site, "field").get("devices", {}).get(device, {})

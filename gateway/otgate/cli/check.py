@@ -10,7 +10,7 @@ from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.cli.live import check_live
 from otgate.cli.places import site_file
 from otgate.cli.progress import progress
-from otgate.config.diagnostic import Diagnostic, Severity
+from otgate.config.diagnostic import Diagnostic, Severity, in_order
 from otgate.config.render import Colour, Form, counted, rendered
 from otgate.config.site import Site, check_sites
 from otgate.driver import installed
@@ -76,11 +76,6 @@ def run(options: Namespace) -> int:
         return check_live(sites, options)
     show(said, Form(options.format), clean_sites)
     return FAILED if failed else OK
-
-
-def in_order(one: Diagnostic) -> tuple[str, int, int, str, str]:
-    """Sort by file, line and column."""
-    return one.file, one.line, one.column, one.code, one.message
 
 
 def show(said: Sequence[Diagnostic], form: Form, sites: Sequence[Site]) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from otgate.config.codes import severity_of
 from otgate.config.device_map import Asked, Maps
-from otgate.config.diagnostic import Diagnostics, Place, Use
+from otgate.config.diagnostic import Diagnostics, Place, Severity, Use
 from otgate.config.instances import Entries
 from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.point_map import Ground, PointMap
@@ -53,6 +54,9 @@ class DeviceReading:
         """Check the default tags against the policy's vocabulary."""
         vocabulary = self.policy.tags if self.policy else None
         for number, tag in enumerate(self.defaults.tags):
+            if self.found.full(self.tree.source.name):
+                self.found.leave_unread(self.tree.source.name)
+                break
             if vocabulary is not None and tag not in vocabulary:
                 place = self.tree.at("defaults", "tags", number)
                 help_ = did_you_mean(tag, vocabulary, otherwise="declared")
@@ -67,6 +71,9 @@ class DeviceReading:
     ) -> None:
         """Read every device, and check them against each other; tell ``step`` how far it is."""
         for number, raw in enumerate(self.entries.devices):
+            if self.found.full(self.tree.source.name):
+                self.found.leave_unread(self.tree.source.name)
+                break
             step(number, len(self.entries.devices))
             with self.found.of(self.instances[number].use):
                 self.read(number, raw, drivers, overrides)
@@ -209,6 +216,12 @@ class DeviceReading:
             said = wrong.mistakes
         numbers = {point.id: at for at, point in enumerate(device.points)} if said else {}
         for mistake in said:
+            at = numbers.get(mistake.point or "")
+            file = (self.tree if at is None else points.sheet(at).table).source.name
+            weight = Severity(severity_of(mistake.code))
+            if self.found.full(file, weight):
+                self.found.leave_out(file, weight)
+                continue
             with self.found.of(self.use(mistake, points, numbers)):
                 place = self.place(number, mistake, points, numbers)
                 self.found.say(mistake.code, place, mistake.message, mistake.help)

@@ -21,7 +21,7 @@ from otgate.config.source import MAX_CSV_BYTES, Source, read_source
 from otgate.config.yaml_text import Tree
 from otgate.driver import Driver, Moving
 
-MAX_CHARACTERS = 2 * MAX_CSV_BYTES
+MAX_CHARACTERS = 4 * MAX_CSV_BYTES
 """Characters that the maps of a site may come to, as often as they are read and filled in."""
 
 

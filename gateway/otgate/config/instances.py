@@ -23,7 +23,7 @@ from otgate.config.yaml_text import MAX_NODES, Path, Tree
 MADE_OF = ("template", "with", "repeat")
 """Keys that say what a device is made of; afterwards they are gone."""
 
-MAX_VALUES = MAX_NODES
+MAX_VALUES = 2 * MAX_NODES
 """Values of all entries written out, as many as one file may hold."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from otgate.config.codes import severity_of
 from otgate.config.columns import (
     COLUMNS,
     PLACE,
@@ -16,7 +17,7 @@ from otgate.config.columns import (
     scan_reader,
     tags_reader,
 )
-from otgate.config.diagnostic import Diagnostics, Place, Use
+from otgate.config.diagnostic import Diagnostics, Place, Severity, Use
 from otgate.config.guard import unguarded
 from otgate.config.map_part import Changes, Part, Sheet
 from otgate.config.nearest import did_you_mean, nearest
@@ -136,11 +137,12 @@ def open_sheet(
 ) -> tuple[Sheet, Iterator[Row]] | None:
     """Read the header of a file; return its rows too, or say why they cannot be read."""
     sheet = Sheet(part, changes, found)
-    rows = sheet.table.rows(found)
+    before, rows = found.errors, sheet.table.rows(found)
     head = next(rows, None)
     if head is None:
-        place, message = part.source.place(1, 1), f"`{part.source.name}` is empty"
-        found.say("empty-file", place, message, "begin with a header")
+        if found.errors == before:
+            place, message = part.source.place(1, 1), f"`{part.source.name}` is empty"
+            found.say("empty-file", place, message, "begin with a header")
         return None
     header = read_header(head, sheet.table, found)
     if header is None:
@@ -163,6 +165,8 @@ def read_header(head: Row, table: Table, found: Diagnostics) -> Sequence[str] | 
     header = [cell.strip() for cell in head.cells]
     before = found.errors
     for number, name in enumerate(header):
+        if found.full(table.source.name):
+            break
         here = partial(table.place, head.line, number)
         if not name:
             found.say(
@@ -245,7 +249,11 @@ class Rows:
     def read(self, rows: Iterator[Row]) -> None:
         """Read all rows."""
         width = self.sheet.width
+        name = self.sheet.table.source.name
         for written in rows:
+            if self.found.full(name):
+                self.found.leave_unread(name)
+                break
             if len(written.cells) != width:
                 self.ragged(written, width)
                 continue
@@ -358,6 +366,10 @@ class Rows:
 
     def say(self, code: str, row: Row, column: str | int, message: str, help_: str = "") -> None:
         """Say something at a cell."""
+        file, weight = self.sheet.table.source.name, Severity(severity_of(code))
+        if self.found.full(file, weight):  # whose places nobody will see
+            self.found.leave_out(file, weight)
+            return
         number = self.header.index(column) if isinstance(column, str) else column
         self.found.say(code, self.sheet.place(row.line, number), message, help_)
 

@@ -44,6 +44,9 @@ class PolicyReading:
         named = unknown_names(self.policy, devices) if devices else ()
         for finding in (*findings(self.policy, devices, types), *named):
             weight = Severity(str(finding.severity))
+            if found.full(self.tree.source.name, weight):
+                found.leave_out(self.tree.source.name, weight)
+                continue
             place = self.place(finding.where)
             found.say(finding.code, place, finding.message, finding.help, weight)
 

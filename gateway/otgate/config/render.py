@@ -5,20 +5,25 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from unicodedata import east_asian_width
 
 from otgate.config.diagnostic import Diagnostic, Severity, Use
-from otgate.config.source import MAX_CSV_BYTES, read_capped, split_lines
+from otgate.config.source import MAX_CSV_BYTES, Lines, read_capped
 
-Lines = Callable[[str], Sequence[str]]
+LinesOf = Callable[[str], Sequence[str]]
 """The lines of a file by its name."""
 
 MAX_SHOWN = 120
 """Characters of a source line that are shown around the place that is meant."""
 
+LOOKED_AT = 1 << 12
+"""Characters beyond a place that are searched for secrets, at least."""
+
 SECRETS = re.compile(
-    r"(?i)((?:pas+w|pwd|secret|token)[\w-]*[\"']?\s*[:=]\s*)(?![{\s])([^,}]+)|(?<=://)([^/@\s]+)(?=@)"
+    r"(?i)((?:pas{1,8}w|pwd|secret|token)[\w-]{0,64}[\"']?\s{0,64}[:=]\s{0,64})(?![{\s])([^,}]+)"
+    r"|(?<=://)([^/@\s]+)(?=@)"
 )
 """What looks like a secret in a source line is not repeated."""
 
@@ -45,7 +50,7 @@ def rendered(
     diagnostics: Sequence[Diagnostic],
     form: Form = Form.FULL,
     colour: Colour = Colour.OFF,
-    lines: Lines | None = None,
+    lines: LinesOf | None = None,
 ) -> str:
     """Return diagnostics as text in one of the forms, without a last line end."""
     if form is Form.JSON:
@@ -55,7 +60,8 @@ def rendered(
     if form is Form.CONCISE:
         return "\n".join(map(concise, diagnostics))
     source = lines or FileLines()
-    blocks = ["\n".join(full(one, source, Paint(colour))) for one in diagnostics]
+    mask = lru_cache(maxsize=4)(without_secrets)  # of a line that has many mistakes, once
+    blocks = ["\n".join(full(one, source, Paint(colour), mask)) for one in diagnostics]
     return "\n\n".join([*blocks, *([summary(diagnostics)] if diagnostics else [])])
 
 
@@ -77,7 +83,7 @@ class FileLines:
             raw = read_capped(path, MAX_CSV_BYTES)
         except (OSError, ValueError):
             return []
-        return split_lines(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
+        return Lines(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
 
 
 class Paint:
@@ -95,7 +101,9 @@ class Paint:
         return RED if severity is Severity.ERROR else YELLOW
 
 
-def full(one: Diagnostic, lines: Lines, paint: Paint) -> Iterator[str]:
+def full(
+    one: Diagnostic, lines: LinesOf, paint: Paint, mask: Callable[[str], str]
+) -> Iterator[str]:
     """Yield the lines of the form that people read."""
     tone = paint.of(one.severity)
     head = paint(tone, f"{one.severity}[{visible(one.code)}]")
@@ -103,7 +111,7 @@ def full(one: Diagnostic, lines: Lines, paint: Paint) -> Iterator[str]:
     yield f"  {paint(BLUE, '-->')} {visible(one.file)}:{one.line}:{one.column}"
     source = lines(one.file)
     if one.line <= len(source):
-        before, meant, after, cut = excerpt(source[one.line - 1], one)
+        before, meant, after, cut = excerpt(mask(upto(source[one.line - 1], one)), one)
         width = max(3, len(str(one.line)) + 1)
         bar = paint(BLUE, f"{'':{width}}|")
         yield bar
@@ -122,9 +130,18 @@ def used(uses: Sequence[Use]) -> str:
     return f"{first.file}:{first.line}:{first.column} ({first.name}){more}"
 
 
-def excerpt(line: str, one: Diagnostic) -> tuple[str, str, str, str]:
+def upto(line: str, one: Diagnostic) -> str:
+    """Return what has to be looked at of a line, however long it is: up to a place and beyond."""
+    return line[: ((one.column + MAX_SHOWN) // LOOKED_AT + 2) * LOOKED_AT]
+
+
+def without_secrets(line: str) -> str:
+    """Return a line with what looks like a secret masked."""
+    return SECRETS.sub(masked, line)
+
+
+def excerpt(hidden: str, one: Diagnostic) -> tuple[str, str, str, str]:
     """Return what stands before, at and after a place, and a mark where the line is cut."""
-    hidden = SECRETS.sub(masked, line)
     start = min(one.column - 1, len(hidden))
     stop = min(one.end_column - 1, len(hidden), start + MAX_SHOWN)
     first = max(0, start - MAX_SHOWN // 2) if len(hidden) > MAX_SHOWN else 0

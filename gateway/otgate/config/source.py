@@ -1,18 +1,27 @@
 """A text file as written: decoded strictly, kept with its lines for positions."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import overload
 
 from otgate.config.diagnostic import Diagnostics, Place
 
 MAX_YAML_BYTES = 4 << 20
-MAX_CSV_BYTES = 32 << 20
+MAX_CSV_BYTES = 16 << 20
+LINE_END = re.compile("\r\n?|\n")
+BLOCK = 1 << 16
+"""Characters whose lines are looked at together."""
+
 UNWANTED = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """Control characters, exotic line breaks and byte order marks inside a text."""
+SEARCHED = 1 << 18
+"""Characters searched at once: other threads wait for as long as that takes."""
 
 BOMS = {
     b"\xff\xfe": "UTF-16",
@@ -30,13 +39,13 @@ class Source:
     text: str
     digest: str = ""
     """SHA-256 of the file's bytes, in hexadecimal; nothing of a text that was no file."""
-    _lines: list[str] = field(default_factory=list)
+    _lines: "Lines | None" = field(default=None, repr=False, compare=False)
 
     @property
-    def lines(self) -> list[str]:
+    def lines(self) -> "Lines":
         """The lines, without their ends."""
-        if not self._lines:
-            self._lines = split_lines(self.text)
+        if self._lines is None:
+            self._lines = Lines(self.text)
         return self._lines
 
     def place(self, line: int, column: int, end_column: int | None = None) -> Place:
@@ -47,13 +56,71 @@ class Source:
 
     def place_at(self, offset: int) -> Place:
         """Return the place of one character by its offset in the text."""
-        before = split_lines(self.text[:offset])
-        return Place(self.name, len(before), len(before[-1]) + 1, len(before[-1]) + 2)
+        line, start = self.lines.holding(offset)
+        return Place(self.name, line, offset - start + 1, offset - start + 2)
 
 
-def split_lines(text: str) -> list[str]:
-    """Split at LF, CR LF and CR only; an empty text is one empty line."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+class Lines(Sequence[str]):
+    """The lines of a text, cut out when they are asked for: of a large file few ever are.
+
+    They end at LF, CR LF and CR only; an empty text is one empty line.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts, self._numbers = [0], [0]
+        """Where each block begins, in characters and in lines."""
+        while (begin := self._starts[-1]) + BLOCK < len(text):
+            end = LINE_END.search(text, begin + BLOCK)
+            if end is None:
+                break
+            self._numbers.append(self._numbers[-1] + ends_in(text[begin : end.end()]))
+            self._starts.append(end.end())
+        self._count = self._numbers[-1] + ends_in(text[self._starts[-1] :]) + 1
+        self._first, self._block = 0, list[str]()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> str: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[str]: ...
+    def __getitem__(self, number: int | slice) -> str | Sequence[str]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(self._count))]
+        at = number - self._first
+        if not 0 <= at < len(self._block):
+            at = self._open(range(self._count)[number])
+        return self._block[at]
+
+    def _open(self, number: int) -> int:
+        """Cut the block that holds a line; return where the line is in it."""
+        block = bisect_right(self._numbers, number) - 1
+        text = self._text[self._starts[block] : self._stop(block)]
+        self._first = self._numbers[block]
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        last = block == len(self._starts) - 1
+        self._block = lines if last else lines[:-1]  # after a block's last end comes another block
+        return number - self._first
+
+    def _stop(self, block: int) -> int:
+        """Return where a block ends; its last line end belongs to it."""
+        after = self._starts[block + 1 : block + 2]
+        return after[0] if after else len(self._text)
+
+    def holding(self, offset: int) -> tuple[int, int]:
+        """Return the line that holds a character, from 1, and where that line begins."""
+        block = bisect_right(self._starts, offset) - 1
+        start, line = self._starts[block], self._numbers[block] + 1
+        for end in LINE_END.finditer(self._text, start, offset):
+            start, line = end.end(), line + 1
+        return line, start
+
+
+def ends_in(text: str) -> int:
+    """Count the line ends of a text."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def read_source(
@@ -99,8 +166,8 @@ def decode(name: str, raw: bytes, found: Diagnostics) -> Source | None:
     try:
         source = Source(name, raw.decode("utf-8"), digest)
     except UnicodeDecodeError as error:
-        place = Source(name, raw[: error.start].decode("utf-8", "replace") + " ").place_at
-        where = place(len(raw[: error.start].decode("utf-8", "replace")))
+        before = raw[: error.start].decode("utf-8")
+        where = Source(name, before + " ").place_at(len(before))
         refuse_encoding(where, f"byte 0x{raw[error.start]:02x} is not UTF-8", found)
         return None
     return source if only_text(source, found) else None
@@ -115,7 +182,9 @@ def refuse_encoding(place: Place, message: str, found: Diagnostics) -> None:
 
 def only_text(source: Source, found: Diagnostics) -> bool:
     """Say where the first unwanted character is, if any."""
-    unwanted = UNWANTED.search(source.text)
+    begins = range(0, len(source.text), SEARCHED)
+    searched = (UNWANTED.search(source.text, at, at + SEARCHED) for at in begins)
+    unwanted = next(filter(None, searched), None)
     if unwanted is None:
         return True
     number = ord(unwanted.group())

@@ -5,17 +5,21 @@ One key's mistake leaves the others readable, so that everything wrong is said a
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from otgate.config.diagnostic import Diagnostics
+from otgate.config.diagnostic import MAX_PER_FILE, Diagnostics
 from otgate.config.forms import Entry
 from otgate.config.nearest import nearest
 from otgate.config.pydantic_words import in_our_words
 from otgate.config.yaml_text import Path, Tree
 
 M = TypeVar("M", bound=BaseModel)
+
+MANY = 1000
+"""Errors of one entry that are looked at one by one."""
 
 
 def partial(
@@ -42,8 +46,11 @@ def partial(
     try:
         entry = model.model_validate(mine)
     except ValidationError as error:
-        say_all(error, model, tree, path, found)
-        wrong = {str(one["loc"][0]) for one in error.errors(include_url=False)}
+        said = errors_of(error, model, mine, None)
+        say_all(said, error.error_count(), model, tree, path, found)
+        if len(said) < error.error_count():
+            return {}
+        wrong = {str(one["loc"][0]) for one in said}
         right = right_part(model, frozenset(wrong.intersection(fields_at(model, ()))))
         entry = right.model_validate({key: mine[key] for key in mine if key not in wrong})
     return {name: getattr(entry, name) for name in type(entry).model_fields}
@@ -76,18 +83,47 @@ def whole(
     try:
         return model.model_validate(value, context=context)
     except ValidationError as error:
-        say_all(error, model, tree, path, found)
+        said = errors_of(error, model, value, context)
+        say_all(said, error.error_count(), model, tree, path, found)
         return None
 
 
-def say_all(error: ValidationError, form: Any, tree: Tree, path: Path, found: Diagnostics) -> None:
-    """Say each of pydantic's errors in our words at its place."""
-    for one in without_echoes(error.errors(include_url=False), form):
+def errors_of(
+    error: ValidationError, model: type[BaseModel], value: Any, context: Mapping[str, Any] | None
+) -> Sequence[Any]:
+    """Return pydantic's errors; of very many those of the beginning, as each takes a kilobyte."""
+    if error.error_count() <= MANY:
+        return error.errors(include_url=False)
+    for most in (MANY // 10, MANY, 10 * MANY):
+        try:
+            model.model_validate(beginning(value, most), context=context)
+        except ValidationError as first:
+            return first.errors(include_url=False)[:MANY]
+    return error.errors(include_url=False)[:MANY]
+
+
+def beginning(value: Any, most: int) -> Any:
+    """Return at most so many of the entries of each list and mapping in ``value``."""
+    if isinstance(value, dict):
+        return {key: beginning(one, most) for key, one in islice(value.items(), most)}
+    return [beginning(one, most) for one in value[:most]] if isinstance(value, list) else value
+
+
+def say_all(
+    said: Sequence[Any], count: int, form: Any, tree: Tree, path: Path, found: Diagnostics
+) -> None:
+    """Say pydantic's errors, of which there are ``count``, in our words, each at its place."""
+    shown = said[: 2 * MAX_PER_FILE]
+    for one in without_echoes(shown, form):
         inner = real_path(tree, path, one["loc"])
+        if one["type"] == "missing" and (*path, *one["loc"]) in tree.keys:
+            continue  # it is beyond the beginning
         code, message, help_ = in_our_words(one, inner, fields_at(form, one["loc"][:-1]))
         on_key = one["type"] in {"missing", "extra_forbidden"} or one["loc"][-1:] == ("[key]",)
         place = tree.key(*inner) if on_key else tree.at(*inner)
         found.say(code, place, message, help_ or missing_help(one, form))
+    if count > len(shown):
+        found.leave_out(tree.source.name, count=count - len(shown))
 
 
 def without_echoes(errors: Sequence[Any], form: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from otgate.config.source import Source
 from otgate.config.yaml_words import in_our_words
 
 MAX_DEPTH = 32
-MAX_NODES = 200_000
+MAX_NODES = 100_000
 LONGEST_NUMBER = 100
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -211,6 +211,9 @@ class Reading:
     def say(self, code: str, event: Any, message: str, help_: str = "") -> None:
         """Say something at an event."""
         self.found.say(code, self.place(event), message, help_)
+        if self.found.full(self.tree.source.name):
+            self.found.leave_unread(self.tree.source.name)
+            raise Stop
 
     def stop(self, code: str, event: Any, message: str, help_: str = "") -> None:
         """Say something at an event and read no further."""

@@ -1,7 +1,9 @@
 """Find what is wrong with a policy as a whole, with no device and no network."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import NamedTuple
 
 from otgate.model import Device, Sensitivity, ValueType
 from otgate.policy.assertions import unproved
@@ -19,6 +21,9 @@ from otgate.policy.reach import (
 from otgate.policy.rounding import QUANTISED_KINDS, STEP_RANGE
 from otgate.policy.steps import unequal_steps
 
+HELPED = 100
+"""Unknown words that are compared with all that are declared."""
+
 LONGEST_INTERVAL_S = 366 * 86400.0
 """A longer minimum interval or delay is a mistake: use no rule at all."""
 
@@ -33,7 +38,7 @@ def findings(
     ``value_types`` holds one per point, by device id; without it, limits on texts go unseen.
     """
     found = [
-        *unknown_words(policy),
+        *map(undeclared, unknown_words(policy), chain(repeat(nearest, HELPED), repeat(unhelped))),
         *duplicates(policy),
         *reasons(policy),
         *loops(policy),
@@ -56,13 +61,22 @@ def findings(
     return found
 
 
-def unknown_words(policy: Policy) -> Iterator[Finding]:
+class Unknown(NamedTuple):
+    """A word that is not among those declared, and where it stands."""
+
+    what: str
+    word: str
+    known: Iterable[str]
+    where: Where
+
+
+def unknown_words(policy: Policy) -> Iterator[Unknown]:
     """Find zones, tags and conduits that the policy does not declare."""
     for conduit in policy.conduits.values():
         where: Where = ("conduits", conduit.id)
         yield from unknown("zone", conduit.from_zones, policy.zones, (*where, "from"))
         if conduit.to not in policy.zones:
-            yield undeclared("zone", conduit.to, policy.zones, (*where, "to"))
+            yield Unknown("zone", conduit.to, policy.zones, (*where, "to"))
     for number, rule in enumerate(policy.rules):
         where = ("rules", number)
         yield from unknown("conduit", rule.conduits or (), policy.conduits, (*where, "conduits"))
@@ -71,13 +85,13 @@ def unknown_words(policy: Policy) -> Iterator[Finding]:
         yield from unknown_in_assertion(policy, assertion, ("assertions", number))
 
 
-def unknown_in_assertion(policy: Policy, assertion: Assertion, where: Where) -> Iterator[Finding]:
+def unknown_in_assertion(policy: Policy, assertion: Assertion, where: Where) -> Iterator[Unknown]:
     """Find conduits, zones and tags in one assertion that the policy does not declare."""
     yield from unknown("conduit", assertion.on or (), policy.conduits, (*where, "on"))
     yield from unknown_in_match(policy, assertion.never, (*where, "never"))
 
 
-def unknown_in_match(policy: Policy, match: Match, where: Where) -> Iterator[Finding]:
+def unknown_in_match(policy: Policy, match: Match, where: Where) -> Iterator[Unknown]:
     """Find zones and tags in one match that the policy does not declare."""
     yield from unknown("zone", match.zone or (), policy.zones, (*where, "zone"))
     for key, tags in (
@@ -90,15 +104,21 @@ def unknown_in_match(policy: Policy, match: Match, where: Where) -> Iterator[Fin
 
 def unknown(
     what: str, words: Iterable[str], known: Iterable[str], where: Where
-) -> Iterator[Finding]:
+) -> Iterator[Unknown]:
     """Find those of ``words``, listed at ``where``, that are not ``known``."""
     for word in sorted(set(words).difference(known)):
-        yield undeclared(what, word, known, (*where, word))
+        yield Unknown(what, word, known, (*where, word))
 
 
-def undeclared(what: str, word: str, known: Iterable[str], where: Where) -> Finding:
-    """Say that ``word`` is not declared."""
-    return Finding(f"unknown-{what}", where, f"unknown {what} `{word}`", nearest(word, known))
+def undeclared(one: Unknown, suggest: Callable[[str, Iterable[str]], str] = nearest) -> Finding:
+    """Say that a word is not declared, and what was probably meant."""
+    message = f"unknown {one.what} `{one.word}`"
+    return Finding(f"unknown-{one.what}", one.where, message, suggest(one.word, one.known))
+
+
+def unhelped(_: str, __: Iterable[str]) -> str:
+    """Suggest nothing."""
+    return ""
 
 
 def duplicates(policy: Policy) -> Iterator[Finding]:

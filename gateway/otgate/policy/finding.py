@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from heapq import nsmallest
 
 Where = tuple[str | int, ...]
 """Keys and list positions of ``policy.yaml``; a word below a list is the item of that value."""
@@ -30,10 +31,16 @@ class Finding:
     severity: Weight = Weight.ERROR
 
 
+COMPARED, SHOWN = 1000, 12
+"""Words that one is compared with, and words that are listed."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Suggest what was probably meant by ``word``."""
-    words = sorted(known)
-    close = get_close_matches(word, words, n=1)
+    words = list(known)
+    close = get_close_matches(word, sorted(words), n=1) if len(words) <= COMPARED else []
     if close:
         return f"did you mean `{close[0]}`?"
-    return f"declared: {', '.join(f'`{known_word}`' for known_word in words) or 'none'}"
+    shown = ", ".join(f"`{known_word}`" for known_word in nsmallest(SHOWN, words)) or "none"
+    more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
+    return f"declared: {shown}{more}"

@@ -194,5 +194,8 @@ def test_forty_thousand_mistakes_in_one_list_are_told_in_seconds(tmp_path: Path)
     unknown = ", ".join(f"feeder{number}" for number in range(40_000))
     begun_s = time.process_time()
     outcome = loaded(tmp_path, policy=POLICY.replace("[feeder]}", f"[{unknown}]}}"))
-    assert len(outcome.diagnostics) == 40_000
-    assert time.process_time() - begun_s < 8  # 1 measured; 17 where each looks for its place
+    assert [one.message for one in outcome.diagnostics][-1] == (
+        "39,900 more errors in this file are not shown"
+    )
+    assert len(outcome.diagnostics) == 101
+    assert time.process_time() - begun_s < 4  # 0.5 measured; 17 where each looks for its place

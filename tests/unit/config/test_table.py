@@ -56,7 +56,7 @@ def test_an_empty_cell_has_a_place_of_one_character() -> None:
     assert (place.column, place.end_column) == (2, 3)
 
 
-@pytest.mark.parametrize("text", ['id\n"open\n', 'id\n"a"b\n', 'id\n"' + "x" * 200_000])
+@pytest.mark.parametrize("text", ['id\n"open\n', 'id\n"a"b\n'])
 def test_broken_quoting_ends_the_table_with_a_word(text: str) -> None:
     found = Diagnostics()
     assert len(list(table(text).rows(found))) == 1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from otgate.cli.command import FAILED, OK, USAGE, Command
 from otgate.cli.policy.subject import opened, policy_argument
-from otgate.policy.checks import unknown_in_assertion
+from otgate.policy.checks import undeclared, unknown_in_assertion
 from otgate.policy.language import Assertion, Policy
 from otgate.policy.proof import as_json, as_text, judged
 from otgate.policy.reach import pointless
@@ -70,7 +70,10 @@ def understood(policy: Policy, sentence: str) -> Assertion:
         Unclear: it says nothing that the policy could answer.
     """
     assertion = read(sentence)
-    for wrong in (*unknown_in_assertion(policy, assertion, ()), *pointless(assertion, ())):
+    for wrong in (
+        *map(undeclared, unknown_in_assertion(policy, assertion, ())),
+        *pointless(assertion, ()),
+    ):
         raise Unclear(f"{wrong.message} in `{sentence}`", wrong.help)
     return assertion
 
