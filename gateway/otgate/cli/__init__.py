@@ -22,6 +22,7 @@ BUILT_IN = {
     "bus": "otgate.cli.bus",
     "reload": "otgate.cli.reload",
     "maintenance": "otgate.cli.maintenance",
+    "commission": "otgate.cli.commission",
     "status": "otgate.cli.status",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",
