@@ -66,6 +66,7 @@ def test_points_are_walked_resumed_and_reported(
     assert "broker" in rows[0]["conduits"]
 
 
+@pytest.mark.slow
 def test_what_is_expected_and_not_there_fails(
     site: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_what_is_expected_and_not_there_fails(
     assert done.stdout == "0 of 2 points passed\n"
 
 
+@pytest.mark.slow
 def test_a_device_under_maintenance_has_to_be_absent(site: Path, broker: Mosquitto) -> None:
     command = [sys.executable, "-m", "otgate", "maintenance", str(site), "f1", "on"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)

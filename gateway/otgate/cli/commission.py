@@ -14,7 +14,7 @@ from typing import Any
 
 from otgate.cli.broker import broker_arguments, source
 from otgate.cli.command import FAILED, OK, USAGE, Command
-from otgate.cli.document import Block, Heading, Table, as_html, as_markdown
+from otgate.cli.commission_report import write_report
 from otgate.cli.hops import Arrivals, Hops
 from otgate.cli.loading import loaded
 from otgate.cli.places import control_argument, site_argument, socket_of
@@ -23,11 +23,10 @@ from otgate.config.site import Site
 from otgate.driver import installed
 from otgate.errors import Refused
 from otgate.live.agreement import Findings, Seen, Way, doubts, spelled
-from otgate.live.record import HEADER, Entry, Record, Verdict, as_csv, digest, rows
+from otgate.live.record import Entry, Record, Verdict
 from otgate.model import Device, Point
 from otgate.observe.logs import LogForm, configure
 from otgate.publish.subscribe import subscribe
-from otgate.tables.workbook import workbook
 from otgate.together import cancelled
 
 DESCRIPTION = """\
@@ -286,53 +285,6 @@ def shown(heading: str, found: Findings) -> Iterator[str]:
     for way in found.ways:
         cells = way_cells(found.point, way).items()
         yield f"  {way.conduit:<11} {', '.join(f'{place}: {text}' for place, text in cells)}"
-
-
-def write_report(directory: Path, site: Site, entries: Sequence[Entry]) -> None:
-    """Write the report in every form.
-
-    Raises:
-        Refused: it cannot be written.
-    """
-    table = as_csv(entries)
-    blocks = [*report(site, entries, digest(table))]
-    files: dict[str, bytes] = {
-        "report.csv": table.encode(),
-        "report.csv.sha256": f"{digest(table)}  report.csv\n".encode(),
-        "report.xlsx": workbook(rows(entries), site.id),
-        "report.md": as_markdown(blocks).encode(),
-        "report.html": as_html(blocks).encode(),
-    }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (directory / name).write_bytes(content)
-    except OSError as error:
-        raise Refused(f"the report cannot be written: {error}") from error
-    print(f"report: {directory}, SHA-256 of report.csv {digest(table)}", file=sys.stderr)
-
-
-def report(site: Site, entries: Sequence[Entry], hashed: str) -> Iterator[Block]:
-    """Yield the report's parts."""
-    yield Heading(f"Commissioning of {site.name or site.id}, gateway {site.gateway}", 1)
-    counts = [
-        [str(verdict), str(sum(entry.verdict == verdict for entry in entries))]
-        for verdict in Verdict
-    ]
-    yield Table(("verdict", "points"), counts)
-    yield Table(
-        ("what", "SHA-256"),
-        [
-            ["point map", site.map_hash],
-            ["policy", site.policy_hash],
-            ["report.csv", hashed],
-        ],
-    )
-    other = sum(entry.map_hash != site.map_hash for entry in entries)
-    if other:
-        yield f"{counted(other, 'verdict')} of another point map than today's."
-    yield Heading("Points")
-    yield Table(HEADER, [entry.cells() for entry in entries], marked=Verdict.FAIL)
 
 
 COMMAND = Command("commission", "walk the points with an engineer", arguments, execute, DESCRIPTION)

@@ -1,8 +1,6 @@
 """What was commissioned so far: one JSON line a verdict, and a report that its own hash covers."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -110,20 +108,6 @@ class Record:
 def rows(entries: Sequence[Entry]) -> list[list[str]]:
     """Return a report as rows, the header first."""
     return [list(HEADER), *(entry.cells() for entry in entries)]
-
-
-def as_csv(entries: Sequence[Entry]) -> str:
-    """Return a report as CSV; no cell of it is a formula to a spreadsheet."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([harmless(cell) for cell in row] for row in rows(entries))
-    return file.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that a spreadsheet takes for text; a number stays as it is."""
-    formula = cell.startswith(("=", "+", "-", "@")) and not cell[1:2].isdigit()
-    return f"'{cell}" if formula else cell
 
 
 def digest(text: str) -> str:

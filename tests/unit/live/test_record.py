@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from otgate.config.written import as_csv
 from otgate.errors import Refused
-from otgate.live.record import HEADER, Entry, Record, as_csv, digest
+from otgate.live.record import HEADER, Entry, Record, digest, rows
 
 ENTRY = Entry(
     "f1/ia", "Current", "A", "410", "412.3 A", {"analytics": {"spool": "412 A", "broker": "412 A"}},
@@ -47,10 +48,10 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 
 def test_a_report_is_a_table_without_formulas() -> None:
-    text = as_csv([replace(ENTRY, name="=1+1", note="-5 A was seen")])
+    text = as_csv(rows([replace(ENTRY, name="=1+1", note="-5 A was seen")]))
     header, row = csv.reader(io.StringIO(text))
     assert tuple(header) == HEADER
     assert row[1] == "'=1+1"
-    assert row[8] == "-5 A was seen"
+    assert row[8] == "'-5 A was seen"
     assert row[5] == "analytics: spool 412 A, broker 412 A"
-    assert digest(text) != digest(text + " ")
+    assert digest(text) != digest(f"{text} ")
