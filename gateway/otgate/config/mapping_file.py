@@ -94,6 +94,8 @@ class MappingFile(Entry):
     """Which device a row is of; all of one when left out."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """The driver's block of each device entry."""
+    each: dict[Name, Spelled] = Field(default_factory=dict)
+    """By key of the driver's block: what a device's first row says, `{unit: Slave}`."""
     scans: Scans = DEFAULT_SCANS
     """Scan classes: name and period in seconds."""
     columns: Annotated[dict[Column, Spelled], Field(min_length=1)]

@@ -44,7 +44,8 @@ SYNONYMS: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 """What people call the columns, in the letters of an id."""
 
-DEVICES = ("device", "rtu", "ied", "plc", "slave", "station name", "geraet", "gerat", "unit id")
+DEVICES = ("device", "rtu", "ied", "plc", "station name", "geraet", "gerat")
+UNITS = ("slave", "slave id", "unit id", "unit identifier", "slave address", "station address")
 INVERSE = ("divisor", "divider", "teiler", "diviseur")
 TYPES = {
     "int16": "i16", "sint16": "i16", "int": "i16", "integer": "i16", "short": "i16",
@@ -127,6 +128,10 @@ class Guess:
         device = self.taken(DEVICES)
         if device is not None:
             yield entry("device", self.name(device)) + self.seen(device)
+        unit = self.taken(UNITS)
+        if unit is not None:
+            yield "each:"
+            yield f"  {entry('unit', self.name(unit))}{self.seen(unit)}"
         found = {target: self.taken(words) for target, words in SYNONYMS.items()}
         inverse = self.taken(INVERSE) if found["scale"] is None else None
         found["scale"] = inverse if inverse is not None else found["scale"]

@@ -1,5 +1,6 @@
 """The rows of one device, read as its point map and planned by its driver."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ MOST_REMARKS = 1000
 DEFAULTED = ("sensitivity", "max_age_s")
 """Columns whose plainest value is another than that of a site's defaults: bcsi, never stale."""
 
+WHOLE = re.compile("[0-9]{1,9}")
 ALWAYS = ("id", "kind", "address")
 
 
@@ -129,7 +131,7 @@ class DeviceTable(Table):
         found = Diagnostics()
         read = read_table(self, Ground("", scans), found) if self.taken else None
         self.say_all(found)
-        block, checked = self.settled(name, driver, settings)
+        block, checked = self.settled(name, driver, {**settings, **self.own_settings()})
         points = [] if read is None else list(self.readable(read, driver, name, checked, scans))
         if not points:
             if self.taken:
@@ -153,6 +155,19 @@ class DeviceTable(Table):
             columns = [name for name in DEFAULTED if made.cells.get(name)]
             if columns:
                 yield made.cells["id"], columns
+
+    def own_settings(self) -> Mapping[str, Any]:
+        """Return what the rows say of the driver's block: the first one, and that others differ."""
+        own: dict[str, str] = {}
+        for made in self.taken:
+            for key, said in made.settings.items():
+                first = own.setdefault(key, said)
+                if said not in {first, ""}:
+                    text = (
+                        f"{key} is {quoted(said)} here, but {quoted(first)}, as above, was written"
+                    )
+                    self.report.say(made.row.number, text)
+        return {key: number_or_text(said) for key, said in own.items() if said}
 
     def scanned(self, scans: Mapping[str, float]) -> Mapping[str, float]:
         """Return the scan classes, with those that rows name and nobody has given a period."""
@@ -226,6 +241,11 @@ class DeviceTable(Table):
                     self.left_out[mistake.code] += 1
             return refused
         return set()
+
+
+def number_or_text(said: str) -> int | str:
+    """Return a cell as a setting: whole numbers as such."""
+    return int(said) if WHOLE.fullmatch(said) else said
 
 
 def valid(driver: Driver, block: Mapping[str, Any]) -> Any:

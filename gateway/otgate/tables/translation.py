@@ -35,6 +35,7 @@ class Translated:
     row: Row
     device: str
     cells: dict[str, str]
+    settings: dict[str, str] = field(default_factory=dict)
     lost: list[tuple[int, str]] = field(default_factory=list)
     """Columns of the table whose cells could not be used, and why."""
     hopeless: bool = False
@@ -63,6 +64,7 @@ class Translation:
             for name, how in mapping.columns.items()
         }
         self.device = None if mapping.device is None else self.reader(mapping.device)
+        self.each = {key: self.reader(how) for key, how in mapping.each.items()}
         self.used = {at for columns in self.sources.values() for at in columns}
 
     def rows(self) -> Iterator[Translated]:
@@ -78,6 +80,8 @@ class Translation:
         made = Translated(row, "", {})
         if self.device is not None:
             made.device = self.taken(made, "device", self.device)
+        for key, read in self.each.items():
+            made.settings[key] = self.taken(made, key, read)
         for name, read in self.columns.items():
             made.cells[name] = self.taken(made, name, read)
         return made

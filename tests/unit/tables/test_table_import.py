@@ -153,6 +153,22 @@ def test_each_device_gets_its_own_map(bench: Bench) -> None:
     assert [len(bench.points(name)) for name in ("rtu_1", "rtu_2")] == [3, 2]
 
 
+def test_a_devices_rows_say_where_it_is(bench: Bench) -> None:
+    table = "Tag,Reg,Factor,RTU,IP,No\nia,1,1,r1,10.0.0.7,4\nia,1,1,r2,10.0.0.8,5\nib,2,1,r2,,6\n"
+    mapping = MAPPING.replace('settings: {url: "tcp://10.0.0.5"}\n', "")
+    own = 'device: RTU\neach: {unit: No, url: "tcp://{IP}:503"}\n'
+    assert bench.run(table, mapping + own) == 0
+    blocks = []
+    for name in ("r1", "r2"):
+        text = (bench.folder / "out" / "devices" / f"{name}.yaml").read_text("utf-8")
+        blocks.append(yaml.safe_load(text)[0]["modbus"])
+    assert blocks == [
+        {"unit": 4, "url": "tcp://10.0.0.7:503"},
+        {"unit": 5, "url": "tcp://10.0.0.8:503"},
+    ]
+    assert "list.csv:4: unit is `6` here, but `5`, as above, was written" in bench.said
+
+
 def test_an_id_is_made_of_any_name_and_the_name_is_kept(bench: Bench) -> None:
     assert bench.run("Tag,Reg,Factor\n=E01-Q1 Öl °C,1,1\n") == 0
     (row,) = bench.points()[1:]
