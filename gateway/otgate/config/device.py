@@ -50,6 +50,10 @@ class DeviceReading:
         """The files that devices are read from, by the name that the site file has for them."""
         return {**self.entries.sources, **self.maps.sources}
 
+    def places(self) -> Mapping[str, Place]:
+        """Return where each device is declared."""
+        return {name: self.tree.at("devices", at, "id") for name, at in self.numbers.items()}
+
     def check_defaults(self) -> None:
         """Check the default tags against the policy's vocabulary."""
         vocabulary = self.policy.tags if self.policy else None

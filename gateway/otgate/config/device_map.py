@@ -17,7 +17,7 @@ from otgate.config.map_part import Changes, Move, Part
 from otgate.config.nearest import did_you_mean
 from otgate.config.point_map import Ground, PointMap, read_parts
 from otgate.config.site_file import BlockEntry
-from otgate.config.source import MAX_CSV_BYTES, Source, read_source
+from otgate.config.source import MAX_CSV_BYTES, Source, read_source, shortest
 from otgate.config.yaml_text import Tree
 from otgate.driver import Driver, Moving
 
@@ -149,7 +149,7 @@ class Maps:
     def source(self, name: str, place: Place) -> Source | None:
         """Read a point map file once, however many devices name it."""
         if name not in self.sources:
-            path = self.directory / name
+            path = shortest(self.directory / name)
             source = read_source(path, MAX_CSV_BYTES, self.found, place)
             self.sources[name] = source
             if source is not None:

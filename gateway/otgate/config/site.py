@@ -6,8 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from otgate.config.bus_side import BusFile
 from otgate.config.device import DeviceReading
-from otgate.config.diagnostic import Diagnostic, Diagnostics
+from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.instances import written_out
 from otgate.config.policy import PolicyReading, read_policy
 from otgate.config.signed import Files, Signable, check_signatures
@@ -54,6 +55,7 @@ class Site:
     policy: Policy
     policy_hash: str
     map_hash: str
+    site_hash: str
     spool: SpoolPlace
     state_directory: Path
     control_directory: Path
@@ -67,6 +69,30 @@ class Loaded:
 
     site: Site | None
     diagnostics: Sequence[Diagnostic]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of checking a site with its bus files, and what others are compared with."""
+
+    path: Path
+    site: Site | None
+    diagnostics: Sequence[Diagnostic]
+    identity: IdentityEntry | None
+    buses: Sequence[tuple[Tree, BusFile]]
+    """The bus files without errors, and where everything stands in them."""
+    places: Mapping[str, Place]
+    """Where each device is declared."""
+
+    @property
+    def gateway(self) -> str:
+        """The gateway's id, where it could be read."""
+        return "" if self.identity is None else self.identity.gateway
+
+    @property
+    def network(self) -> str:
+        """The network that the addresses of the devices are of."""
+        return "" if self.identity is None else self.identity.network
 
 
 def load_site(
@@ -95,7 +121,7 @@ def read_signable(
 
 def check_sites(
     paths: Sequence[Path], drivers: Mapping[str, Driver], step: Step = silent
-) -> list[Loaded]:
+) -> list[Checked]:
     """Do the same for many, look at their bus files too, and compare their topics."""
     published: dict[tuple[str, str], Path] = {}
     return [check_site(path, drivers, published, step) for path in dict.fromkeys(paths)]
@@ -103,19 +129,21 @@ def check_sites(
 
 def check_site(
     path: Path, drivers: Mapping[str, Driver], published: dict[tuple[str, str], Path], step: Step
-) -> Loaded:
+) -> Checked:
     """Check one site against those before it, by site and gateway."""
     found = Diagnostics()
     reading = SiteReading(path, drivers, {}, found, step)
     site = reading.site()
-    check_buses(path.parent, reading.policy, found)
+    buses = check_buses(path.parent, reading.policy, found)
     if reading.identity is not None and reading.tree is not None:
         first = published.setdefault((reading.identity.id, reading.identity.gateway), path)
         if first != path:
             message = f"publishes the same topics as `{first}`"
             help_ = "give the site or the gateway another id"
             found.say("topic-collision", reading.tree.key("site", "gateway"), message, help_)
-    return Loaded(None if found.errors else site, found.sorted())
+    right = None if found.errors else site
+    said = found.sorted()
+    return Checked(path, right, said, reading.identity, buses, reading.places)
 
 
 class SiteReading:
@@ -135,6 +163,7 @@ class SiteReading:
         self.overrides = overrides
         self.found = found
         self.policy: PolicyReading | None = None
+        self.places: Mapping[str, Place] = {}
         self.tree: Tree | None = None
         self.identity: IdentityEntry | None = None
         self.files: Files | None = None
@@ -175,6 +204,7 @@ class SiteReading:
             self.overrides,
             lambda done, of: self.step(f"{self.path}: devices", done, of),
         )
+        self.places = reading.places()
         return reading
 
     def check_signatures(
@@ -214,6 +244,7 @@ class SiteReading:
             policy=policy,
             policy_hash=self.policy.hash if self.policy else "",
             map_hash=map_hash(tree, devices),
+            site_hash=tree.source.digest,
             spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h, spool.reserve_mb),
             state_directory=here / given["state"],
             control_directory=here / "run",

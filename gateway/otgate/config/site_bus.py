@@ -4,14 +4,22 @@ from collections.abc import Collection
 from pathlib import Path
 
 from otgate.config.bus import read_bus
+from otgate.config.bus_side import BusFile
 from otgate.config.diagnostic import Diagnostics
 from otgate.config.nearest import did_you_mean
 from otgate.config.policy import PolicyReading
 from otgate.config.validate import value_at
+from otgate.config.yaml_text import Tree
 
 
-def check_buses(directory: Path, policy: PolicyReading | None, found: Diagnostics) -> None:
-    """Check every bus file; where there are some, every conduit should have one."""
+def check_buses(
+    directory: Path, policy: PolicyReading | None, found: Diagnostics
+) -> list[tuple[Tree, BusFile]]:
+    """Check every bus file; where there are some, every conduit should have one.
+
+    Returns those that are right.
+    """
+    right: list[tuple[Tree, BusFile]] = []
     served: dict[tuple[str, str], str] = {}
     named: list[object] = []
     conduits = policy.conduits if policy else None
@@ -19,10 +27,11 @@ def check_buses(directory: Path, policy: PolicyReading | None, found: Diagnostic
     for path in files:
         tree, bus = read_bus(path, found)
         if tree is None:
-            return
+            return right
         named.append(value_at(tree, ("conduit",)) if ("conduit",) in tree.values else None)
         if bus is None:
             continue
+        right.append((tree, bus))
         place = tree.at("conduit")
         if conduits is not None and bus.conduit not in conduits:
             help_ = did_you_mean(bus.conduit, conduits, otherwise="the policy has")
@@ -34,6 +43,7 @@ def check_buses(directory: Path, policy: PolicyReading | None, found: Diagnostic
             found.say("topic-collision", place, message, "one conduit, one bus file")
     if files and policy is not None:
         say_unserved(policy, named, found)
+    return right
 
 
 def say_unserved(policy: PolicyReading, named: Collection[object], found: Diagnostics) -> None:

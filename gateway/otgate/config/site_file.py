@@ -32,6 +32,8 @@ class IdentityEntry(Entry):
     """The site, as people name it."""
     gateway: Annotated[Id, Field(examples=["gw1"])]
     """This box, as topics name it; unique within the site."""
+    network: Annotated[Name, Field(examples=["sub7"])] = ""
+    """The network that addresses of devices are of: in another they are other devices."""
 
 
 class ReportingEntry(Entry):

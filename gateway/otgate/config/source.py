@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from os.path import normpath
 from pathlib import Path
 from typing import overload
 
@@ -140,6 +141,12 @@ def read_source(
         found.say("file-too-large", Place(name), message, "split it, e.g. one point map per device")
         return None
     return decode(name, raw, found)
+
+
+def shortest(path: Path) -> Path:
+    """Return a path without steps back, where that names the same file."""
+    short = Path(normpath(path))
+    return short if short.exists() and path.exists() and short.samefile(path) else path
 
 
 def read_capped(path: Path, cap_bytes: int) -> bytes:

@@ -13,7 +13,7 @@ from otgate.config.filling import as_text, names_in
 from otgate.config.forms import ID_HELP, ID_PATTERN
 from otgate.config.nearest import did_you_mean
 from otgate.config.pydantic_words import IN_QUOTES, shown
-from otgate.config.source import MAX_YAML_BYTES, Source, read_source
+from otgate.config.source import MAX_YAML_BYTES, Source, read_source, shortest
 from otgate.config.template_file import ParameterEntry, TemplateFile
 from otgate.config.validate import partial
 from otgate.config.yaml_text import Path, Tree, read_yaml, resolve
@@ -153,7 +153,7 @@ class Templates:
             self.outside(f"`{name}`", place)
             return None
         if file not in self.read:
-            path = self.directory / file
+            path = shortest(self.directory / file)
             self.sources[file] = read_source(path, MAX_YAML_BYTES, self.found, place)
             self.read[file] = self.template(file, self.sources[file])
         return self.read[file]

@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,44 @@ def test_a_terminal_gets_colours_unless_it_asks_for_none(
     monkeypatch.setenv("NO_COLOR", "1")
     check(site)
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_versions_and_hashes_are_shown_when_asked_for(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(site, "--versions") == 0
+    said = capsys.readouterr().out
+    digest = sha256(site.read_bytes()).hexdigest()
+    assert f"policy `egress` version 1; SHA-256 of site {digest[:12]}, with maps" in said
+
+
+def test_versions_go_before_diagnostics_in_json(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site.parent / "policy.yaml").write_text(POLICY.replace("ceiling: internal", "ceiling: public"))
+    assert check(site, "--versions", "--format", "json") == 0
+    said = json.loads(capsys.readouterr().out)
+    (one,) = said["sites"]
+    assert (one["site"], one["policy_version"], len(one["map_sha256"])) == ("sub7", 1, 64)
+    assert one["policy_sha256"] == sha256((site.parent / "policy.yaml").read_bytes()).hexdigest()
+    assert [each["code"] for each in said["diagnostics"]] == ["empty-conduit"]
+
+
+def test_a_mistake_in_a_template_that_sites_share_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/f.yaml").write_text(
+        "config_version: 1\ndevice: {driver: modbus, zone: bay, points: f.csv,"
+        ' modbus: {url: "tcp://h"}}\n'
+    )
+    (tmp_path / "templates/f.csv").write_text(POINTS.replace("u16", "u17"))
+    entry = "  - {id: f3, template: f.yaml}\ntemplates: ../templates\n"
+    start, end = MODBUS.index("  - id"), MODBUS.index("defaults")
+    for name in ("a", "b"):
+        text = MODBUS[:start] + entry + MODBUS[end:]
+        written(tmp_path / name, site=text.replace("id: sub7", f"id: {name}"))
+    assert check(tmp_path / "a", tmp_path / "b") == 1
+    said = capsys.readouterr().out
+    assert said.count("error[unknown-type]") == 1
+    assert "a/site.yaml:4:10 (device f3), and 1 more instance" in said
