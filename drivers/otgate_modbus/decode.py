@@ -184,7 +184,10 @@ class StampRun(Run):
 class Column:
     """All points of one value type."""
 
-    def __init__(self, value_type: ValueType, runs: Sequence[tuple[Run, Sequence[Spot]]]) -> None:
+    def __init__(
+        self, value_type: ValueType, runs: Sequence[tuple[Run, Sequence[Spot]]], size: int
+    ) -> None:
+        """Take the runs, and how many bytes all replies of a poll have."""
         self.value_type = value_type
         spots = [spot for _, some in runs for spot in some]
         self.index = shared(np.array([spot.reading.number for spot in spots], np.int32))
@@ -198,6 +201,8 @@ class Column:
         """Where the scale factors begin, behind the bytes of all values."""
         picks += [at for spot in spots for at in spot.factor_bytes()]
         self._pick = pick_for(picks)
+        self._picks_all = len(set(picks)) == size
+        """Whether replies that differ are always news to this column."""
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
         self._spelled = b""
@@ -215,10 +220,13 @@ class Column:
             at, byte = stop, end
 
     def decode(self, replies: Bytes, states: Words) -> None:
-        """Take the replies of a poll, and a quality per block that is not zero if it failed."""
+        """Take replies that are not those of the last poll, and a quality per block.
+
+        The quality is not zero if the block failed.
+        """
         picked = self._pick(replies)
-        spelled = states.tobytes() + picked.tobytes()
-        if spelled != self._spelled or self.torn:
+        spelled = b"" if self._picks_all else states.tobytes() + picked.tobytes()
+        if self._picks_all or spelled != self._spelled or self.torn:
             self._spelled = spelled
             self.torn = False
             self.last = self._decoded(picked, states)
@@ -308,19 +316,20 @@ class Layout:
         self._device = device
         self._empty = [EMPTY.one(bytes(block.reply_size)) for block in blocks]
         self._columns = _columns(readings, blocks, rollovers)
-        self._last: tuple[bytes, Sequence[int]] | None = None
+        self._last: tuple[tuple[bytes | None, ...], Sequence[int]] | None = None
 
     def decode(
         self, replies: Sequence[bytes | None], states: Sequence[int], received_ns: int
     ) -> list[Batch]:
         """Decode one reply and one quality per block; a block without a reply gives None."""
-        pairs = zip(replies, self._empty, strict=True)
-        raw = b"".join([empty if reply is None else reply for reply, empty in pairs])
-        if self._last != (raw, states) or any(column.torn for column in self._columns):
-            self._last = (raw, states)
+        said = tuple(replies), states
+        if self._last != said or any(column.torn for column in self._columns):
+            pairs = zip(replies, self._empty, strict=True)
+            raw = b"".join([empty if reply is None else reply for reply, empty in pairs])
             received, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
             for column in self._columns:
                 column.decode(received, words)
+        self._last = said  # the replies that their requests hold as well: no copy
         return [self._batch(column, received_ns) for column in self._columns]
 
     def apart(self, times_ns: Sequence[int]) -> list[Batch]:
@@ -370,7 +379,8 @@ def _columns(
         run = make(encoding, spots, value_type)
         run.rolling = None if rollovers is None else _rolling(spots, rollovers)
         columns[value_type].append((run, spots))
-    return [Column(value_type, columns[value_type]) for value_type in sorted(columns)]
+    size = sum(block.reply_size for block in blocks)
+    return [Column(value_type, columns[value_type], size) for value_type in sorted(columns)]
 
 
 def _rolling(spots: Sequence[Spot], rollovers: Rollovers) -> Rolling | None:
