@@ -132,6 +132,14 @@ def test_a_delay_that_the_conduit_has_anyway_needs_no_word() -> None:
     assert findings(policy(late, allow(tags_all=frozenset({"feeder"})), conduits=[way])) == []
 
 
+def test_a_delay_is_told_of_each_conduit_and_rule_that_it_spreads_to() -> None:
+    ways = [conduit(limits=Limits(delay_s=60)), conduit("vendor"), conduit("partner")]
+    elsewhere = replace(allow("elsewhere"), conduits=frozenset({"analytics"}))
+    rules = deny(), elsewhere, allow("late", Limits(delay_s=60)), allow()
+    told = [(f.code, f.where[1]) for f in findings(policy(*rules, conduits=ways))]
+    assert told == [("spread-delay", 3)] * 2
+
+
 def test_limits_on_a_deny_restrict_nothing() -> None:
     found = of_rule(replace(deny(), limits=Limits(min_interval_s=5)))
     assert (found.code, found.where) == ("limit-on-deny", ("rules", 0, "limits"))
@@ -163,6 +171,7 @@ def test_a_match_that_holds_for_no_conceivable_point_is_an_error(
 @pytest.mark.parametrize(
     "match",
     [
+        {"point": ("f3/ia",)},
         {"point": ("ia", "f3/ia")},
         {"point": ("*ia",)},
         {"point": ("f3?ia",)},

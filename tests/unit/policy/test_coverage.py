@@ -9,6 +9,7 @@ from policies import allow, conduit, deny, device, point, policy
 
 FEEDER, REVENUE = frozenset({"feeder"}), frozenset({"revenue"})
 EVERY = frozenset(Kind)
+ONLY_VENDOR = frozenset({"vendor"})
 
 
 def idle(*rules: Rule, points: Device | None = None) -> dict[str, str]:
@@ -177,3 +178,9 @@ def test_a_rule_that_makes_a_conduits_delay_what_it_is_is_not_idle() -> None:
     assert idle(late, allow("later", Limits(delay_s=90), tags_all=REVENUE), allow()) == {
         "late": "matches no point of this site"
     }
+
+
+def test_a_rule_that_makes_the_delay_of_one_conduit_of_two_is_not_idle() -> None:
+    late = replace(allow("late", Limits(delay_s=60)), conduits=ONLY_VENDOR)
+    held = policy(late, allow(tags_all=FEEDER), conduits=[conduit(), conduit("vendor")])
+    assert coverage(held, [device(point())]).rules == ()
