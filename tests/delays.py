@@ -93,9 +93,9 @@ class Plant:
         self.egress.close()
         self.start()
 
-    def killed(self) -> None:
-        """Go on from what is on the disk now, as after a kill."""
-        before, self.folder = self.folder, self.folder.with_name(self.folder.name + "k")
+    def killed(self, into: Path | None = None) -> None:
+        """Go on from what is on the disk now, as after a kill; in a copy of it."""
+        before, self.folder = self.folder, into or self.folder.with_name(self.folder.name + "k")
         shutil.copytree(before, self.folder)
         self.egress.close()
         shutil.rmtree(before)
@@ -138,9 +138,9 @@ class Plant:
         """Emit, and wait until that is on the disk."""
         await self.emit(*points).durable(20)
 
-    async def settle(self) -> None:
+    async def settle(self, limit_s: float = 20) -> None:
         """Hand on all that is due."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(limit_s):
             while any([await hold.step() for hold in self.holds]):
                 self.egress.relieve()
                 await asyncio.sleep(0.001)

@@ -4,7 +4,7 @@ Everything here may wait for a disk, so it is called on a thread, by one at a ti
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +63,7 @@ class Release:
 
     exit: Exit
     parts: list[tuple[Lane, Batch | Lost]] = field(default_factory=list)
+    starts: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
     sent: dict[Lane, list[Sent]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     withheld: int = 0
     """Samples that may not cross any more."""
@@ -78,7 +79,7 @@ class Release:
     @property
     def sending(self) -> Sending:
         """What the journal says of it."""
-        return Sending(self.exit.spool.epoch, self.sent)
+        return Sending(self.exit.spool.epoch, self.starts, self.sent)
 
 
 class Waiting:
@@ -122,7 +123,9 @@ class Waiting:
                 cursor.clear()
                 self._readers[lane].forgive()
             return
-        if last is not None:
+        if last is None:
+            self._note(Sending(0, {}, {}))  # a file on a disk that may be full later
+        else:
             self._recover(last, exit_directory)
         self.again()
 
@@ -153,7 +156,7 @@ class Waiting:
         if release.landed:
             for lane, sent in release.sent.items():
                 self._acknowledge(lane, sent)
-            self._landed = Sending(release.exit.spool.epoch, {})
+            self._landed = Sending(release.exit.spool.epoch, {}, {})
             return
         self._recover(release.sending, release.exit.directory)
         self.again()
@@ -174,7 +177,7 @@ class Waiting:
         read, reader = self._read[lane], self._readers[lane]
         if not read:
             self._fill(lane, now_ns)
-        stop = release.exit.spool.next_seq(lane)
+        release.starts[lane] = release.exit.spool.next_seq(lane)
         while read and read[0].since_ns + delay_ns <= now_ns:
             item = read.popleft().item
             part = self._part(item, release.exit.catalog)
@@ -182,8 +185,7 @@ class Waiting:
             crossing = part.samples if isinstance(part, Lost) else len(part)
             if crossing:
                 release.parts.append((lane, part))
-            stop += crossing
-            release.sent[lane].append(Sent(item.epoch, item.seq, count, stop))
+            release.sent[lane].append(Sent(item.epoch, item.seq, count, crossing))
             release.withheld += count - crossing
         if read:
             return read[0].since_ns + delay_ns
@@ -233,15 +235,15 @@ class Waiting:
             return Lost(gap.count, gap.from_ns, gap.to_ns)
         return Lost(gap.count, *map(self._clock.unix_ns, (gap.from_ns, gap.to_ns)))
 
-    def _acknowledge(self, lane: Lane, sent: Sequence[Sent]) -> None:
-        for epoch, seq, count, _ in sent:
-            self._cursors[lane].acknowledge(epoch, seq, seq + count)
+    def _acknowledge(self, lane: Lane, sent: Iterable[Sent]) -> None:
+        for epoch, seq, samples, _ in sent:
+            self._cursors[lane].acknowledge(epoch, seq, seq + samples)
 
     def _recover(self, last: Sending, directory: Path) -> None:
         """Be done with what of ``last`` is in the spool that it was sent to."""
-        for lane, sent in last.lanes.items():
-            end = end_of(self._files, directory / lane, Log(lane), last.epoch) if sent else 0
-            self._acknowledge(lane, [each for each in sent if each.stop <= end])
+        for lane in last.lanes:
+            end = end_of(self._files, directory / lane, Log(lane), last.epoch)
+            self._acknowledge(lane, last.arrived(lane, end))
 
     def _note(self, about: Sending) -> None:
         try:
