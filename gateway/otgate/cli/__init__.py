@@ -16,6 +16,7 @@ from otgate.errors import OtgateError
 BUILT_IN = {
     "check": "otgate.cli.check",
     "new": "otgate.cli.new",
+    "expand": "otgate.cli.expand",
     "plan": "otgate.cli.plan",
     "policy": "otgate.cli.policy",
     "run": "otgate.cli.run",
