@@ -107,8 +107,12 @@ def point_map(points: Sequence[Point], said: Mapping[str, Collection[str]] = NOT
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
     """Return rows of cells as CSV in which no spreadsheet finds a formula."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([guarded(escaped(cell)) for cell in row] for row in rows)
+    plain = csv.writer(file, lineterminator="\n")
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        cells = [guarded(escaped(cell)) for cell in row]
+        # before Python 3.13 a carriage return is left without quotes where it ends no line
+        (quoting if any("\r" in cell for cell in cells) else plain).writerow(cells)
     return file.getvalue()
 
 

@@ -112,7 +112,8 @@ class DeviceTable(Table):
         """Yield the header, then the rows by their places in ``taken``."""
         yield Row(self.header, 0, 0)
         for line, made in enumerate(self.taken, 1):
-            yield Row([guarded(made.cells.get(name, "")) for name in self.header], line, line)
+            cells = [guarded(made.cells.get(name, "")) for name in self.header]
+            yield Row(cells, line, line)
 
     def place(self, line: int, column: int) -> Place:
         """Return the place of a cell in the original table."""

@@ -89,3 +89,12 @@ def test_a_value_reads_as_it_was_written(value: object) -> None:
 def test_an_entry_is_pasted_below_devices(value: object) -> None:
     text = "devices:\n" + device_entry({"id": "x", "block": value}, "From a file.")
     assert yaml.safe_load(text) == {"devices": [{"id": "x", "block": value}]}
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", "=a\rb"])
+def test_a_cell_that_looks_like_more_is_one(name: str) -> None:
+    point = Point("a", Kind.STATUS, "1", name=name, scan="normal")
+    found = Diagnostics()
+    read = read_points(Source("p.csv", point_map([point])), Ground("", {"normal": 2.0}), found)
+    assert read is not None
+    assert [one.name for one in read.points] == [name]

@@ -85,6 +85,21 @@ def test_the_command_line_goes_there_and_back(tmp_path: Path, form: str) -> None
     assert reread(text, dict(device.scans)) == bare(device.points)
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("name", ["${x}", "$${x}", "=${x}", "a$b", "'=x", "$"])
+def test_what_would_be_filled_in_or_computed_is_neither(
+    tmp_path: Path, form: str, name: str
+) -> None:
+    point = Point("a", Kind.STATUS, "di 1", name=name, scan="normal")
+    rows = table_of([point], IN_FORCE)
+    file = tmp_path / f"f.{form}"
+    file.write_bytes(workbook(rows, "f") if form == "xlsx" else as_csv(rows).encode())
+    table = ["import", "table", str(file), "--driver", "modbus", "--output", str(tmp_path)]
+    assert main(table) == 0
+    text = (tmp_path / "points" / "f.csv").read_text("utf-8")
+    assert reread(text, {"normal": 2.0}) == [point]
+
+
 def test_one_device_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(CONFIG / "lab"), "m1"]) == 0
     assert capsys.readouterr().out.startswith("id,name,description")
