@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from delays import CB, IA, IB, SECOND_NS, Plant, without_waiting
 from otgate.app.delay.hold import Hold
 from otgate.app.delay.states import MOST, LateStates
-from otgate.app.delay.waiting import Release
+from otgate.app.delay.waiting import Exit, Release, Waiting
 from otgate.app.field import Signs
 from otgate.model import Lane
 from otgate.spool.writer import SpoolWriter
@@ -139,6 +139,17 @@ async def test_a_kill_before_anything_falls_due_loses_nothing(plant: Plant) -> N
     assert await plant.after(60) == [1, 3, 2]
 
 
+async def test_a_power_cut_costs_at_most_the_time_since_the_clock_was_written_down(
+    plant: Plant,
+) -> None:
+    plant.passes(50)
+    await plant.measure(IA)
+    plant.boot, plant.since_boot_ns = "after the cut", 20 * SECOND_NS
+    plant.killed()
+    assert await plant.after(59) == []
+    assert await plant.after(1) == [1]
+
+
 # The policy changes while samples wait
 
 
@@ -242,6 +253,38 @@ async def test_what_waits_for_a_conduit_that_is_gone_is_removed(plant: Plant) ->
     assert {"event": "waiting_removed", "conduit": "analytics", "samples": 1}.items() <= logs[
         0
     ].items()
+
+
+async def test_a_reload_while_samples_are_taken_out_judges_them_anew(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plant.measure(IA)
+    plant.passes(60)
+    take = Waiting.take
+
+    def reloaded(waiting: Waiting, exit_: Exit, now_ns: int, delay_ns: int) -> Release:
+        release = take(waiting, exit_, now_ns, delay_ns)
+        if release.parts:
+            plant.delay(60, 90)
+        return release
+
+    monkeypatch.setattr(Waiting, "take", reloaded)
+    assert await plant.after(0) == []
+    monkeypatch.setattr(Waiting, "take", take)
+    assert await plant.after(30) == [1]
+
+
+async def test_a_reload_before_samples_have_landed_repeats_and_loses_none(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plant.measure(IA, CB)
+    plant.passes(60)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpoolWriter, "wait_durable", lambda *_: None)
+        assert await plant.hold.step()
+    plant.reload("policy.yaml", "egress, version: 1", "egress, version: 2")
+    assert await plant.after(0) == [1, 2]
+    assert plant.hold.waiting == 0
 
 
 # What goes wrong
