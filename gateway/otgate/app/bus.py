@@ -6,10 +6,12 @@ from pathlib import Path
 
 import structlog
 
+from otgate.app.attending import attending
 from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
 from otgate.config.bus_side import BusFile
 from otgate.observe import control
+from otgate.observe.notify import Notifier
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import (
     BusSettings,
@@ -44,7 +46,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         async with control.serve(control_path, verbs):
             log.info("bus_side_started", conduit=bus.conduit, brokers=list(bus.brokers))
             asyncio.get_running_loop().call_soon(settle)
-            await together(publisher.run(), trimming())
+            await together(publisher.run(), trimming(), attending(Notifier(), lambda _: ""))
     finally:
         reader.close()
     return 0

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from otgate.app.administration import Administration
+from otgate.app.attending import attending
 from otgate.app.egress import Egress
 from otgate.app.loop import settle, trimming
 from otgate.app.maintenance import Maintenance
@@ -16,6 +18,7 @@ from otgate.app.shutters import Shutters
 from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.observe import control
+from otgate.observe.notify import Notifier
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
 from otgate.together import in_step, together
@@ -75,11 +78,20 @@ async def field_side(
                 telling(egress),
                 shutting(egress, shutters),
                 trimming(),
+                attending(Notifier(), partial(hung, egress)),
                 administration.hung_up(),
             )
     finally:
         egress.close()
     return 0
+
+
+def hung(egress: Egress, limit_s: float) -> str:
+    """Name the conduits whose disk has kept a write for longer than ``limit_s``."""
+    stuck = [
+        way.conduit for way in egress.ways if any(spool.stuck_s > limit_s for spool in way.spools)
+    ]
+    return f"nothing can be written for {', '.join(stuck)}" if stuck else ""
 
 
 async def releasing(outlet: Ways) -> None:

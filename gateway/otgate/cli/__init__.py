@@ -33,6 +33,7 @@ BUILT_IN = {
     "export": "otgate.cli.exporting",
     "browse": "otgate.cli.browsing",
     "migrate": "otgate.cli.migrate",
+    "install": "otgate.cli.install",
     "completion": "otgate.cli.completion",
 }
 """Verbs of the gateway itself, in the order that help shows them."""

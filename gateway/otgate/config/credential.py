@@ -35,8 +35,7 @@ def resolve(
     """
     if not NAME.fullmatch(name) or name in {".", ".."}:
         raise Refused(f"`{name}` cannot be the name of a credential")
-    if given := environment.get("CREDENTIALS_DIRECTORY"):
-        path = Path(given) / name
+    for path in given_by_systemd(name, environment):
         if path.exists():
             return Secret(content(path), path)
     if directory is not None and (directory / name).exists():
@@ -51,12 +50,20 @@ def resolve(
     raise Refused(f"credential `{name}` is neither in {looked} nor systemd's")
 
 
+def given_by_systemd(name: str, environment: Mapping[str, str]) -> list[Path]:
+    """Return where systemd puts a credential of its own, and one out of a directory that it loads.
+
+    ``LoadCredential=otgate:/some/directory`` loads each file there as ``otgate_FILE``.
+    """
+    given = environment.get("CREDENTIALS_DIRECTORY")
+    return [Path(given) / name, Path(given) / f"otgate_{name}"] if given else []
+
+
 def places(
     name: str, directory: Path | None, environment: Mapping[str, str] = os.environ
 ) -> list[Path]:
     """Return what `resolve` looks at; a credential changes only where one of these does."""
-    given = environment.get("CREDENTIALS_DIRECTORY")
-    found = [Path(given) / name] if given else []
+    found = given_by_systemd(name, environment)
     return found if directory is None else [*found, directory, directory / name]
 
 

@@ -98,6 +98,8 @@ class Committer:
         self._trimmed_at = 0
         self._trim_due_s = 0.0
         self._stopping = False
+        self._begun_s = 0.0
+        """When the cycle began that is under way; 0 between cycles."""
         self._retention = retention
         self._reserve = reserve
         self._tally = tally
@@ -130,6 +132,12 @@ class Committer:
         """Whether the thread has ended though nobody stopped it."""
         thread = self._thread
         return not self._stopping and thread is not None and not thread.is_alive()
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the cycle under way has been so: a disk hangs, where that is long."""
+        begun_s = self._begun_s
+        return time.monotonic() - begun_s if begun_s else 0.0
 
     def stop(self, patience_s: float) -> None:
         """Write, sync and end the thread; a disk that hangs is left behind."""
@@ -181,6 +189,13 @@ class Committer:
 
     def cycle(self) -> None:
         """Write what is pending; sync, tell who waits and trim where that is due."""
+        self._begun_s = time.monotonic()
+        try:
+            self._cycle()
+        finally:
+            self._begun_s = 0.0
+
+    def _cycle(self) -> None:
         asked = bool(self._waiters) or self._stopping
         self._write()
         undurable_bytes = sum(log.undurable_bytes for log, _ in self._lanes)

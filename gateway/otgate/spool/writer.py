@@ -248,6 +248,11 @@ class SpoolWriter:
         errors = [_sentence(log.error) for log in self._logs.values() if log.error is not None]
         return errors[0] if errors else ""
 
+    @property
+    def stuck_s(self) -> float:
+        """For how long the disk has kept what is being written; for ever where nothing writes."""
+        return float("inf") if self._committer.ended else self._committer.busy_s
+
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""
         logs, error = self._logs.values(), self.error
