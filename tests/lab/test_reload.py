@@ -214,3 +214,22 @@ def test_maintenance_of_what_is_not_there_is_refused(site: Path, gateway: Proces
     assert done.returncode == 1
     assert "no device `f7`" in done.stderr
     assert "Traceback" not in gateway.log.read_text()
+
+
+def test_a_restart_lets_no_more_cross_than_before_until_it_is_told_to(
+    site: Path, gateway: Process
+) -> None:
+    edit(site / "policy.yaml", "{tags_any: [protection]}", "{kind: [setting]}")
+    edit(site / "policy.yaml", "[feeder]}, why", "[]}, why")
+    os.kill(gateway.children["run"], signal.SIGKILL)
+    wait_until(lambda: said(site, "field").get("not_yet_allowed") == 2, gateway.log)
+    assert conduit(site)["crossing_points"] == 8
+    first = published(site)
+    wait_until(lambda: published(site) > first, gateway.log)
+    refused = otgate("reload", site)
+    assert "allowed by feeder; before: denied by not-yet-allowed" in refused.stderr
+    assert otgate("reload", site, "--allow-gain").returncode == 0
+    assert (conduit(site)["crossing_points"], said(site, "field")["not_yet_allowed"]) == (10, 0)
+    os.kill(gateway.children["run"], signal.SIGKILL)
+    wait_until(lambda: said(site, "field").get("conduits"), gateway.log)
+    assert conduit(site)["crossing_points"] == 10

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from otgate.app.accepted import Accepted, held_back
 from otgate.app.editions import Editions
 from otgate.app.egress import Egress, types_of
 from otgate.app.maintenance import Maintenance, Switched, now_told
@@ -47,6 +48,7 @@ class Administration:
         reread: Callable[[], Loaded] | None,
     ) -> None:
         self._maintenance = maintenance
+        self._accepted = Accepted(written)
         self._egress = egress
         self._supervisor = supervisor
         self._shutters = shutters
@@ -76,6 +78,7 @@ class Administration:
             "gateway": site.gateway,
             "policy_hash": site.policy_hash,
             "map_hash": site.map_hash,
+            "not_yet_allowed": held_back(site),
             "valid_until": site.policy.valid_until,
             "maintenance": self._maintenance.status(site),
             "devices": {device: asdict(now) for device, now in self._supervisor.status().items()},
@@ -189,15 +192,16 @@ class Administration:
             raise Refused("this field side was not told where its files are")
         async with self._reloading:
             loaded = await asyncio.to_thread(self._reread)
-            site = fit(loaded, self._egress.site)
+            site = await asyncio.to_thread(fit, loaded, self._egress.site)
             self._editions.check(site)
-            found = differences(self._egress.site, site)
+            found = await asyncio.to_thread(differences, self._egress.site, site)
             gains = [one for one in found if one.is_gain]
             if gains and not allow_gain:
                 raise Refused(f"{told_gains(gains)}\nallow it with --allow-gain")
             self._editions.keep(site)
             self._written = site
             begun = await self._run_by(self._maintenance.of(site), gains)
+            await asyncio.to_thread(self._accepted.keep, site)
         self._shutters.look(site.policy)  # which says that it has ended, before anything follows
         log.warning(
             "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)

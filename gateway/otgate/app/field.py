@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from otgate.app.accepted import Accepted
 from otgate.app.administration import Administration
 from otgate.app.attending import attending
 from otgate.app.egress import Egress
@@ -53,7 +54,9 @@ async def field_side(
     """
     allow_all_files()
     maintenance = Maintenance(site.state_directory)
-    written, site = site, maintenance.of(site)
+    accepted = Accepted(site)
+    written = accepted.held(site)
+    site = maintenance.of(written)
     shutters = Shutters(site.state_directory, time.time_ns, time.monotonic)
     egress = Egress(site, time.time_ns, shutters.why, asyncio.get_running_loop())
     egress.swap(site)
@@ -70,6 +73,7 @@ async def field_side(
         async with control.serve(control_path, administration.verbs):
             log.info("field_side_started", site=site.id, devices=len(site.devices))
             settle()
+            await asyncio.to_thread(accepted.keep, site)
             await together(
                 supervisor.run(),
                 releasing(egress.outlet),

@@ -18,8 +18,9 @@ devices that are the same keep their connections.
   otgate reload site.yaml --allow-gain
 
 What would let more cross than before, a point, a finer step, a shorter interval, is refused
-without --allow-gain. What lets less cross is recalled from the backlog. Site id, gateway and the
-directories of spool and state take a restart, as do bus files.
+without --allow-gain; what a restart has held back counts as such. What lets less cross is recalled
+from the backlog. Site id, gateway and the directories of spool and state take a restart, as do bus
+files.
 
 Exit: 0 reloaded, and what crosses otherwise is printed; 1 refused, or nothing runs.
 """
