@@ -5,7 +5,7 @@ but never an address that is forbidden, unreadable, or known to be refused.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from otgate.alike import Alike
@@ -213,13 +213,34 @@ def halves(members: Sequence[Extent]) -> tuple[Sequence[Extent], Sequence[Extent
     return None if middle is None else (members[:middle], members[middle:])
 
 
+PLACES = frozenset({"url", "backup", "tls"})
+"""Settings that say where a device is reached; of them a plan knows no more than the medium."""
+
+PLANS_HELD = 16
+
+_plans: dict[Hashable, tuple[Sequence[Point], list[Scan]]] = {}
+"""The plans made last, each with its points, so that nothing else can come to have their id."""
+
+
 def plan(device: Device) -> list[Scan]:
     """Decide every request of a device, one scan per scan class that has points.
+
+    Devices of a kind share their points, and have one plan.
 
     Raises:
         Mistakes: everything wrong with the settings or the point map.
     """
     settings = settings_of(device.settings)
+    said = settings.model_dump_json(exclude=set(PLACES))
+    key = (id(device.points), tuple(device.scans.items()), said, medium_of(settings))
+    found = _plans.pop(key, None) or (device.points, _planned(device, settings))
+    _plans[key] = found
+    while len(_plans) > PLANS_HELD:
+        del _plans[next(iter(_plans))]
+    return list(found[1])
+
+
+def _planned(device: Device, settings: Settings) -> list[Scan]:
     ground = Ground(settings)
     mistakes: list[Mistake] = []
     readings = readings_of(device, settings, range(len(device.points)), mistakes)

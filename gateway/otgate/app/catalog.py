@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+import msgspec
+
 from otgate.config.site import Site
 from otgate.model import Device, Point, ValueType
 from otgate.policy.gate import Gate
@@ -18,6 +20,7 @@ def catalog(
 ) -> Catalog:
     """Describe every point that crosses ``conduit``, numbered as the gate numbers them."""
     crossing = zip(gate.crossing, gate.crossing.strips(), strict=True)
+    described = Described(types)
     return Catalog(
         site=site.id,
         site_name=site.name,
@@ -26,21 +29,29 @@ def catalog(
         policy_hash=site.policy_hash,
         map_hash=site.map_hash,
         devices=tuple(
-            described_device(site.devices[number], types, group)
+            described.device(site.devices[number], group)
             for number, group in groupby(crossing, key=lambda crossed: crossed[0][0])
         ),
     )
 
 
-def described_device(
-    device: Device, types: Mapping[str, Sequence[ValueType]], crossing: Iterable[Crossing]
-) -> CatalogDevice:
-    """Describe a device and its points that cross."""
-    points = [
-        described(device.points[point], types[device.id][point], strip)
-        for (_, point), strip in crossing
-    ]
-    return CatalogDevice.of(device.id, points, device.driver)
+class Described:
+    """Devices with their points that cross, described and packed once for all that are alike."""
+
+    def __init__(self, types: Mapping[str, Sequence[ValueType]]) -> None:
+        self._types = types
+        self._met: dict[tuple[object, ...], CatalogDevice] = {}
+
+    def device(self, device: Device, crossing: Iterable[Crossing]) -> CatalogDevice:
+        """Describe a device. Its site is there all the while, and with it every map of points."""
+        told = tuple((point, strip) for (_, point), strip in crossing)
+        types = self._types[device.id]
+        key = id(device.points), tuple(types), told
+        alike = self._met.get(key)
+        if alike is None:
+            points = [described(device.points[point], types[point], strip) for point, strip in told]
+            alike = self._met[key] = CatalogDevice.of(device.id, points)
+        return msgspec.structs.replace(alike, id=device.id, driver=device.driver)
 
 
 def described(point: Point, value_type: ValueType, strip: frozenset[Strip]) -> CatalogPoint:

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -280,3 +281,37 @@ def test_devices_of_one_kind_have_one_plan_between_them() -> None:
     assert one.points is other.points
     assert one.value_types is other.value_types
     assert one.requests is other.requests
+
+
+def test_devices_that_share_their_points_are_planned_once() -> None:
+    one = device(point("a", "hr 1000"), name="f3")
+    scans = plan(one)
+    other = replace(device(name="f4", host="127.0.0.2"), points=one.points)
+    assert plan(other)[0] is scans[0]
+    assert plan(other) is not plan(other)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"unit": 2}, {"gap": 0}, {"max_registers": 1}, {"reply_delay_s": 0.1}]
+)
+def test_devices_that_share_points_and_differ_in_a_setting_have_plans_of_their_own(
+    settings: dict[str, Any],
+) -> None:
+    one = device(point("a", "hr 1"), point("b", "hr 3"))
+    other = replace(device(**settings), points=one.points)
+    fresh = device(point("a", "hr 1"), point("b", "hr 3"), **settings)
+    assert plan(other) != plan(one)
+    assert plan(other) == plan(fresh)
+
+
+def test_scan_classes_of_another_period_are_planned_anew() -> None:
+    one = device(point("a", "hr 1"))
+    slower = replace(one, scans={name: 2 * period_s for name, period_s in one.scans.items()})
+    assert [scan.period_s for scan in plan(slower)] == [2 * each.period_s for each in plan(one)]
+
+
+def test_what_is_wrong_is_said_of_every_device() -> None:
+    one = device(point("a", "hr 1"), forbidden=["hr 0-9"])
+    for _ in range(2):
+        with pytest.raises(Mistakes):
+            plan(one)
