@@ -11,6 +11,7 @@ from otgate.app.accepted import Accepted, gains, held_back, holding, read, writt
 from otgate.config.site import Site
 from otgate.model import Device, Point, ValueType
 from otgate.policy.changes import Side, crossings
+from otgate.policy.decide import delay_of
 from otgate.policy.language import Policy, UnderTest
 from sites import POINTS, POLICY, loaded
 from small_world import KINDS, LEVELS, SUBSETS, ZONES, policies
@@ -86,6 +87,14 @@ def test_limits_that_were_loosened_go_on_to_hold(tmp_path: Path) -> None:
     found = crossings(Side(held.policy, held.devices, types))
     limits = found["analytics", "f3/ia"].restriction
     assert (limits.min_interval_s, limits.quantize) == (60, 5)
+
+
+def test_a_delay_that_is_shorter_at_a_restart_is_not_yet(tmp_path: Path) -> None:
+    late = POLICY.replace("why: load", "limits: {delay_s: 3600}, why: load")
+    started(site(tmp_path, policy=late))
+    soon = site(tmp_path, policy=late.replace("3600", "5"))
+    held = Accepted(soon).held(soon)
+    assert delay_of(held.policy, held.policy.conduits["analytics"]).seconds == 3600
 
 
 def test_what_cannot_be_read_lets_nothing_cross(tmp_path: Path) -> None:
