@@ -6,16 +6,17 @@ from pathlib import Path
 from shutil import copy
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from otgate.cli import main
+from otgate.config.schema import file_schemas
 from otgate.config.site import load_site
 from otgate.driver import Link, installed
 from otgate.model import Device, Kind, Point
 from otgate.testing.collected import Collected
 from otgate.testing.contract import Remembered
-from otgate_modbus.settings import settings_of
 from otgate_sim.simulation import Simulation
 from simulated import Ticking
 
@@ -27,7 +28,7 @@ SITE = """\
 config_version: 1
 site: {{id: s, gateway: g}}
 devices:
-{entry}
+  - {{id: d1, template: templates/{name}.yaml, with: {{url: "tcp://192.0.2.1:502"}}}}
 defaults: {{sensitivity: internal, max_age_s: 0}}
 policy: policy.yaml
 """
@@ -44,9 +45,10 @@ rules:
 @pytest.fixture(params=NAMES)
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Put a template into a site, as somebody would who copies its two files."""
-    copy(FOLDER / f"{request.param}.csv", tmp_path)
-    entry = (FOLDER / f"{request.param}.yaml").read_text()
-    (tmp_path / "site.yaml").write_text(SITE.format(entry=entry))
+    (tmp_path / "templates").mkdir()
+    for suffix in ("csv", "yaml"):
+        copy(FOLDER / f"{request.param}.{suffix}", tmp_path / "templates")
+    (tmp_path / "site.yaml").write_text(SITE.format(name=request.param))
     (tmp_path / "policy.yaml").write_text(POLICY)
     return tmp_path / "site.yaml"
 
@@ -95,9 +97,16 @@ def test_it_cites_its_document_and_says_what_was_confirmed(name: str) -> None:
     assert "# From: " in text
     assert "# Confirmed there: " in text
     assert "page" in text
-    (entry,) = yaml.safe_load(text)
-    assert entry["points"] == f"{name}.csv"
-    assert settings_of(entry["modbus"]).url == "tcp://192.0.2.1:502"
+    template = yaml.safe_load(text)
+    assert template["device"]["points"] == f"{name}.csv"
+    assert list(template["parameters"]) == ["url", "unit", "zone"]
+    assert text.startswith(f"# {template['about']}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_editors_know_its_form(name: str) -> None:
+    schema = file_schemas(installed())["template"]
+    jsonschema.validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()), schema)
 
 
 async def test_every_point_is_read_as_the_plant_has_it(site: Path) -> None:
