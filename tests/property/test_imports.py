@@ -43,8 +43,10 @@ ANYTHING = st.one_of(
 BYTES = st.one_of(
     st.binary(max_size=6), st.text("01.,;\"'<>&[]{}=-+e\n", max_size=6).map(str.encode)
 )
+pytestmark = pytest.mark.slow
+
 FUZZ = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
