@@ -19,11 +19,11 @@ Word = str | int | float | bool
 class Written(Entry):
     """What a column of the point map says, where it is more than one column of the table."""
 
-    column: Name | None = None
+    column: Annotated[Name | None, Field(examples=["Register"])] = None
     """A column of the table, by its name or as `#C`."""
-    write: Name | None = None
+    write: Annotated[Name | None, Field(examples=["hr {Register}"])] = None
     """A text with columns of the table in it: `hr {Register}`."""
-    value: Word | None = None
+    value: Annotated[Word | None, Field(examples=["measurement"])] = None
     """The same for every point."""
 
     @model_validator(mode="after")
@@ -55,7 +55,7 @@ def _spelled(given: Any) -> Any:
 class Cells(Entry):
     """How the cells of one column of the table are read."""
 
-    words: dict[Name, Word] = Field(default_factory=dict)
+    words: dict[Name, Word] = Field(default_factory=dict, examples=[{"INT16": "i16"}])
     """What a cell means: `{INT16: i16}`; others stay as they are."""
     add: float = 0.0
     """Added to a number: -40001 makes addresses of register numbers."""
@@ -73,7 +73,7 @@ def _known_column(name: str) -> str:
     return name
 
 
-Spelled = Annotated[Written, BeforeValidator(_spelled)]
+Spelled = Annotated[Written, BeforeValidator(_spelled, json_schema_input_type=str | Written)]
 Column = Annotated[str, AfterValidator(_known_column)]
 
 
@@ -82,25 +82,34 @@ class MappingFile(Entry):
 
     config_version: Version
     """The format of this file: 1."""
-    sheet: Name | None = None
+    sheet: Annotated[Name | None, Field(examples=["Points"])] = None
     """Of a workbook; the first that is to be seen when left out."""
-    header: Annotated[int, Field(ge=1, le=1000)] | None = None
+    header: Annotated[Annotated[int, Field(ge=1, le=1000)] | None, Field(examples=[2])] = None
     """The row with the names of the columns; the first one when left out."""
-    decimal: Literal[".", ","] | None = None
+    decimal: Annotated[Literal[".", ","] | None, Field(examples=[","])] = None
     """How the table writes numbers; `,` where `;` stands between its cells."""
-    driver: Name | None = None
+    driver: Annotated[Name | None, Field(examples=["modbus"])] = None
     """The field protocol of its devices."""
-    device: Spelled | None = None
+    device: Annotated[Spelled | None, Field(examples=["RTU"])] = None
     """Which device a row is of; all of one when left out."""
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(
+        default_factory=dict, examples=[{"url": "tcp://10.0.0.5", "base": 40001}]
+    )
     """The driver's block of each device entry."""
-    each: dict[Name, Spelled] = Field(default_factory=dict)
+    each: dict[Name, Spelled] = Field(default_factory=dict, examples=[{"unit": "Slave"}])
     """By key of the driver's block: what a device's first row says, `{unit: Slave}`."""
     scans: Scans = DEFAULT_SCANS
     """Scan classes: name and period in seconds."""
-    columns: Annotated[dict[Column, Spelled], Field(min_length=1)]
+    columns: Annotated[
+        dict[Column, Spelled],
+        Field(min_length=1, examples=[{"id": "Tag", "address": "hr {Register}"}]),
+    ]
     """By column of the point map: a column of the table, a text, or a value."""
-    cells: dict[Name, Cells] = Field(default_factory=dict)
+    cells: dict[Name, Cells] = Field(
+        default_factory=dict, examples=[{"Type": {"words": {"INT16": "i16"}}}]
+    )
     """By column of the table: how its cells are read."""
-    skip: dict[Name, list[Word]] = Field(default_factory=dict)
+    skip: dict[Name, list[Word]] = Field(
+        default_factory=dict, examples=[{"Status": ["spare", "unused"]}]
+    )
     """By column of the table: words of rows that are no points."""

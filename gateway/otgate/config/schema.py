@@ -9,6 +9,7 @@ from otgate.config.bus_file import BusForm
 from otgate.config.columns import COLUMNS, KINDS, SENSITIVITIES
 from otgate.config.described import described
 from otgate.config.forms import ID_PATTERN
+from otgate.config.mapping_file import MappingFile
 from otgate.config.policy_file import PolicyFile
 from otgate.config.site_file import DeviceEntry, SiteFile
 from otgate.config.template import OWN
@@ -33,6 +34,7 @@ def file_schemas(drivers: Mapping[str, Driver]) -> dict[str, dict[str, Any]]:
         "policy": described(model_schema(PolicyFile)),
         "bus": described(model_schema(BusForm)),
         "points": points_schema(),
+        "mapping": described(model_schema(MappingFile)),
     }
 
 
