@@ -123,13 +123,17 @@ class Cells:
         words = decimals(values) if kind is ValueType.F64 else integers(values)
         if words is None:
             return None
-        opened = self._openings.take(self._rows.take(index), axis=0)
-        return Laid(np.concatenate([opened, np.column_stack(words)], axis=1), self._before)
+        begun = self._openings.shape[1]
+        cells = np.empty((len(index), begun + len(words)), np.uint32)
+        cells[:, :begun] = self._openings.take(self._rows.take(index), axis=0)
+        for at, word in enumerate(words, begun):
+            cells[:, at] = word
+        return Laid(cells, self._before)
 
 
 def integers(values: Values) -> list[Four] | None:
     """Spell whole numbers in words of four characters; None where JSON has one as text."""
-    low, high = int(values.min()), int(values.max())
+    low, high = int(np.minimum.reduce(values)), int(np.maximum.reduce(values))
     if low < -EXACT_LIMIT or high > EXACT_LIMIT:
         return None
     if low >= 0:
@@ -140,7 +144,7 @@ def integers(values: Values) -> list[Four] | None:
 def decimals(values: Values) -> list[Four] | None:
     """Spell finite numbers that are short decimals; None where one is not."""
     sizes = np.abs(values)
-    biggest = float(sizes.max())
+    biggest = float(np.maximum.reduce(sizes))
     for places in PLACES:
         steps = 10**places
         if biggest * steps >= SURE:
