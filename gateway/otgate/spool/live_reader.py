@@ -12,9 +12,9 @@ from otgate.spool.segment import (
     Log,
     SegmentId,
     header_length,
-    segments,
     unpack_header,
 )
+from otgate.spool.shelf import Catalogs, Shelf
 
 LOOKED_AT = 4
 """Of the newest names: two are the writer's at most, others may be anybody's."""
@@ -29,6 +29,7 @@ class LiveReader:
     def __init__(self, files: Files, directory: Path) -> None:
         self._files = files
         self._directory = directory
+        self._shelf = Shelf(files, directory, Log.LIVE, Catalogs())
         self._segment: SegmentId | None = None
         self._at = 0
         self._newest: Live | None = None
@@ -39,10 +40,7 @@ class LiveReader:
         Raises:
             SpoolUnusable: it is of a newer format.
         """
-        found: list[SegmentId] = []
-        with suppress(OSError):
-            found = segments(self._files.names(self._directory))
-        for segment in found[-LOOKED_AT:]:
+        for segment in self._shelf.listed()[-LOOKED_AT:]:
             if self._segment is None or segment >= self._segment:
                 with suppress(OSError, Damaged):
                     self._follow(segment)

@@ -46,7 +46,7 @@ class SpoolReader:
         self, directory: Path, state: Path, files: Files, clock_s: Callable[[], float]
     ) -> None:
         self._files = files
-        self._directory = directory
+        self._logs = [directory / log for log in Log]
         self._remarks: list[str] = []
         self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
         self._clock_s = clock_s
@@ -192,7 +192,7 @@ class SpoolReader:
         The first call returns at once: what changed before it nobody has watched.
         """
         if self._watch is None:
-            self._watch = Watch([self._directory / log for log in Log], self._files)
+            self._watch = Watch(self._logs, self._files)
         else:
             await self._watch.changed(timeout_s)
 
@@ -207,8 +207,8 @@ class SpoolReader:
     def obstacle(self) -> str:
         """Return why the spool cannot be read now: a sentence, or nothing."""
         try:
-            for log in Log:
-                self._files.names(self._directory / log)
+            for directory in self._logs:
+                self._files.names(directory)
         except FileNotFoundError as error:
             return f"{error.filename} is not there; `otgate run` of the field side makes it."
         except OSError as error:

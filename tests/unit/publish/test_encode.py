@@ -6,7 +6,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from otgate.model import Batch, Lane, Origin, ValueType
+from otgate.model import Batch, Clock, Lane, Origin, ValueType
 from otgate.publish.encode import Encoder
 from otgate.publish.labels import Labels
 from otgate.publish.message import Claim, Message
@@ -161,3 +161,36 @@ def test_every_origin_satisfies_the_schema(origin: Origin) -> None:
     batch = floats([1.0, 2.0], origin=origin, source_ns=times, quality=quality)
     (message,) = encode(batch)
     jsonschema.validate(json.loads(message.payload), SCHEMAS["data"])
+
+
+def test_lanes_and_origins_that_alternate_keep_their_own_heads() -> None:
+    encoder = Encoder(Topics("otgate", "sub7", "gw1", "analytics"), Limits(), bytes)
+
+    def head(lane: Lane, epoch: int, batch: Batch, now_ns: int) -> dict[str, Any]:
+        frame = Frame(lane, epoch, 5, LABELS.catalog, batch, T0)
+        (message,) = encoder.messages(frame, LABELS, now_ns)
+        told: dict[str, Any] = json.loads(message.payload)
+        return told
+
+    poll, again = floats([1.0]), floats([1.0], origin=Origin.REFRESH)
+    stamped = floats([1.0], source_ns=np.array([7_000]), clock=Clock.DEVICE)
+    for _ in range(2):
+        assert head(Lane.DATA, 77, poll, T0)["schema"] == "otgate.data/1"
+        assert head(Lane.EVENT, 77, poll, T0)["lane"] == "event"
+        assert head(Lane.DATA, 77, again, T0)["origin"] == "refresh"
+        assert head(Lane.DATA, 78, poll, T0)["epoch"] == epoch_text(78)
+        assert head(Lane.DATA, 77, stamped, T0)["time_us"] == 7
+        assert head(Lane.DATA, 77, stamped, T0)["clock"] == "device"
+        assert "clock" not in head(Lane.DATA, 77, poll, T0)
+        assert head(Lane.DATA, 77, poll, T0 + 60_000_000_000)["replayed"] is True
+        assert "replayed" not in head(Lane.DATA, 77, poll, T0)
+
+
+def test_a_name_cannot_pass_for_a_number_of_the_head() -> None:
+    topics = Topics("otgate", "sub7", "gw1", "analytics")
+    device = 'odd%d,"seq":0,%'
+    labels = Labels(catalog(device=device))
+    frame = Frame(Lane.DATA, 77, 1000, labels.catalog, floats([1.0], device=device), T0)
+    (message,) = Encoder(topics, Limits(), bytes).messages(frame, labels, T0)
+    told = json.loads(message.payload)
+    assert (told["device"], told["seq"], told["sent_us"]) == (device, 1000, T0 // 1000)
