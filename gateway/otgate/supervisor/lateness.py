@@ -2,7 +2,6 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
 
 LATE_S = 0.05
 """A timer that fires this much later than it was set for says that the loop had too much to do."""
@@ -14,34 +13,50 @@ PATIENCE_S = 2.0
 """The longest that one link waits for a loop that keeps late."""
 
 
-class Lenient:
-    """Moves a time limit once, by as much as the loop was late when it ended."""
+class Limit:
+    """Ends its block at ``limit_s`` of the loop's clock, once later by as much as that was late.
 
-    def __init__(self, limit: asyncio.Timeout, limit_s: float) -> None:
+    As `asyncio.timeout_at`, at a third of its cost: there is one for every poll.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+
+    __slots__ = ("_before", "_expired", "_limit_s", "_loop", "_moved", "_task", "_timer")
+
+    def __init__(self, limit_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a poll runs in a task
         self._loop = asyncio.get_running_loop()
-        self._limit = limit
+        self._task = task
         self._limit_s = limit_s
-        self._timer: asyncio.TimerHandle | None = None
+        self._moved = self._expired = False
 
-    def __enter__(self) -> Self:
-        before_s = self._limit_s - 0.001  # so that it comes before the limit's own timer
-        self._timer = self._loop.call_at(before_s, self._look)
-        return self
+    def __enter__(self) -> None:
+        self._before = self._task.cancelling()
+        self._timer = self._loop.call_at(self._limit_s, self._look)
 
     def __exit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
+        if not self._expired:
+            return
+        ours = self._task.uncancel() <= self._before
+        if ours and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error
 
     def _look(self) -> None:
-        now_s = self._loop.time()
-        late_s = now_s - self._limit_s
-        if late_s > LATE_S and not self._limit.expired():
-            self._limit.reschedule(now_s + late_s)
+        late_s = self._loop.time() - self._limit_s
+        if late_s > LATE_S and not self._moved:
+            self._moved = True
+            self._timer = self._loop.call_later(late_s, self._look)
+            return
+        self._expired = True
+        self._task.cancel()
 
 
 class Turnstile:

@@ -16,7 +16,7 @@ from otgate.driver import Driver, Link, Session
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Scan
 from otgate.supervisor.headway import Headway
-from otgate.supervisor.lateness import Lenient, Turnstile
+from otgate.supervisor.lateness import Limit, Turnstile
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.reserve import keep_reserve
 from otgate.supervisor.schedule import Grid, Schedule, Slot
@@ -190,9 +190,8 @@ class Line:
         reading = Reading(watch)
         try:
             limit_s = self._limit_s(slot, watch, began_s)
-            async with asyncio.timeout_at(limit_s) as limit:
-                with Lenient(limit, limit_s):
-                    await session.scan(slot.scan, reading)
+            with Limit(limit_s):
+                await session.scan(slot.scan, reading)
         except TimeoutError as silence:
             error = str(silence) or f"no answer to {slot.scan.name} in time"
             watch.missed(reading, slot.scan, error, _now_s())

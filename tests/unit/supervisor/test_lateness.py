@@ -5,17 +5,14 @@ import time
 
 import pytest
 
-from otgate.supervisor.lateness import LATE_S, PATIENCE_S, Lenient, Turnstile
+from otgate.supervisor.lateness import LATE_S, PATIENCE_S, Limit, Turnstile
 from otgate.supervisor.status import State
 from puppet import Puppet, Session, device, running, until
 
 
 async def limited(limit_s: float, answer: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + limit_s
-    async with asyncio.timeout_at(until_s) as limit:
-        with Lenient(limit, until_s):
-            await answer.wait()
+    with Limit(asyncio.get_running_loop().time() + limit_s):
+        await answer.wait()
 
 
 async def test_an_answer_that_lay_there_while_the_loop_was_late_counts() -> None:
@@ -37,6 +34,53 @@ async def test_silence_ends_at_its_limit_and_after_being_late_once_at_a_second()
     with pytest.raises(TimeoutError):
         await limited(0.05, asyncio.Event())
     assert loop.time() - begun_s >= 0.24 + 2 * LATE_S
+
+
+async def test_a_limit_that_is_over_already_ends_at_the_first_wait() -> None:
+    with pytest.raises(TimeoutError):
+        await limited(-0.01, asyncio.Event())
+
+
+async def test_an_answer_in_time_leaves_no_limit_behind() -> None:
+    answer = asyncio.Event()
+    answer.set()
+    await limited(0.02, answer)
+    await asyncio.sleep(0.05)
+
+
+async def test_a_stop_is_no_timeout_and_ends_the_task() -> None:
+    stopped = asyncio.create_task(limited(20, asyncio.Event()))
+    await asyncio.sleep(0)
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+
+
+async def test_a_stop_that_meets_the_limit_is_still_a_stop() -> None:
+    async def stubborn() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        with Limit(asyncio.get_running_loop().time() + 0.02):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(stubborn())
+
+
+async def test_an_error_of_the_poll_is_not_hidden_by_its_limit() -> None:
+    async def fails() -> None:
+        with Limit(asyncio.get_running_loop().time() + 0.02):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise LookupError from None
+
+    with pytest.raises(LookupError):
+        await fails()
+    await asyncio.sleep(0)  # nothing of the limit is left to be delivered
 
 
 async def test_links_begin_one_after_another() -> None:
