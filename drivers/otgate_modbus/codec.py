@@ -174,7 +174,7 @@ class Codec:
                 self._unasked()
                 continue
             ask.answer = self._checked(ask, data[start + 6 : at])
-            if ask in self._pending.values():
+            if self._pending and ask in self._pending.values():
                 self._settle(ask)
             answered.append(ask)
         self._rest = data[at:] if at else data

@@ -85,8 +85,8 @@ class Exchange:
 
     def take(self) -> list[Ask]:
         """Take what may go out now."""
-        room = self.depth - len(self.under_way)
-        taken = [self.queue.popleft() for _ in range(min(room, len(self.queue)))]
+        room = min(self.depth - len(self.under_way), len(self.queue))
+        taken = [self.queue.popleft()] if room == 1 else [self.queue.popleft() for _ in range(room)]
         self.under_way += taken
         return taken
 
@@ -318,7 +318,8 @@ class Wire(asyncio.Protocol):
         exchange.heard_s = self._loop.time()
         for ask in asks:
             ask.answer = Missing.SILENT
-        self._transport.write(b"".join(map(self._codec.request, asks)))
+        frames = [self._codec.request(ask) for ask in asks]
+        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def _answered(self, ask: Ask) -> None:
         exchange = self._exchange
