@@ -241,6 +241,11 @@ def test_a_rule_that_matches_none_of_the_points_is_dead() -> None:
     assert findings(held) == []
 
 
+def test_a_rule_that_matches_one_point_of_many_by_its_name_lives() -> None:
+    held = policy(allow(), deny("named", point=("*/ib",)))
+    assert findings(held, [device(point("ia"), point("ib"), point("ic"))]) == []
+
+
 def test_globs_and_attributes_have_to_hold_for_one_and_the_same_point() -> None:
     held = policy(allow(), deny(kind=frozenset({Kind.STATUS}), point=("*/ia",)))
     points = point("ia"), point("cb", Kind.STATUS)

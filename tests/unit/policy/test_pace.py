@@ -72,10 +72,12 @@ def test_a_sample_held_later_delays_no_earlier_one() -> None:
 
 
 def test_after_the_clock_was_set_back_a_release_is_due_by_the_new_one() -> None:
-    pace = Pace("f3", ValueType.F64, (60.0,))
-    for value, second in ((1.0, 3600), (2.0, 3601), (3.0, 0)):
-        pace.pass_(batch([value]), START + second * SECOND)
-    assert pace.due_ns == START + 60 * SECOND
+    held = slow("ia", "ib")
+    for second, value in ((3600, 1.0), (3601, 2.0)):
+        held.pass_(batch([value], index=[0]), START + second * SECOND)
+    held.pass_(batch([9.0], index=[1]), START)
+    assert released(held, 59) == []
+    assert [out.values.tolist() for out in released(held, 60)] == [[2.0]]
 
 
 def test_a_release_starts_the_next_interval() -> None:
