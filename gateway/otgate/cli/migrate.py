@@ -4,13 +4,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.places import site_argument, site_file
 from otgate.config.diagnostic import Diagnostics
 from otgate.config.migration import STEPS, Kind, Migration, Step, migration
 from otgate.config.render import rendered, visible
-from otgate.config.source import MAX_YAML_BYTES, read_source
+from otgate.config.source import MAX_YAML_BYTES, read_source, shortest
 from otgate.config.yaml_text import read_yaml
 from otgate.errors import Refused
 
@@ -66,8 +67,19 @@ def files(site: Path, found: Diagnostics) -> Iterator[tuple[Path, Kind]]:
     policy = tree.value.get("policy") if tree and isinstance(tree.value, dict) else None
     if isinstance(policy, str):
         yield site.parent / policy, Kind.POLICY
+    for template in dict.fromkeys(templates(tree.value if tree else None)):
+        yield shortest(site.parent / template), Kind.TEMPLATE
     for bus in sorted((site.parent / "bus").glob("*.yaml")):
         yield bus, Kind.BUS
+
+
+def templates(site: Any) -> Iterator[Path]:
+    """Yield the templates that a site's devices name, from the site's folder."""
+    said = site if isinstance(site, dict) else {}
+    devices = said.get("devices")
+    for device in devices if isinstance(devices, list) else ():
+        if isinstance(device, dict) and isinstance(device.get("template"), str):
+            yield Path(str(said.get("templates", "."))) / device["template"]
 
 
 def told(changed: Sequence[Migration], newest: int, *, writing: bool) -> Iterator[str]:

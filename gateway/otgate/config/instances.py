@@ -147,7 +147,8 @@ class Writing:
         with self.found.of(use):
             if template is None:
                 self.unparametrised(number, raw)
-                self.add(number, raw, Instance(use, values), values)
+                name = use.name.partition(" ")[2]
+                self.add(number, raw, Instance(use, {**values, "id": name}), values)
                 return
             given = self.given(number, raw.get("with"), values)
             bound = None if given is None else template.bound(given, self.tree, number, self.found)

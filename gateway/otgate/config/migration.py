@@ -28,6 +28,7 @@ class Kind(StrEnum):
     SITE = "site"
     POLICY = "policy"
     BUS = "bus"
+    TEMPLATE = "template"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from otgate.config.forms import ID_PATTERN
 from otgate.config.mapping_file import MappingFile
 from otgate.config.policy_file import PolicyFile
 from otgate.config.site_file import DeviceEntry, SiteFile
+from otgate.config.site_template import SiteTemplateFile
 from otgate.config.template import OWN
 from otgate.config.template_file import TemplateFile
 from otgate.driver import Driver
@@ -31,6 +32,7 @@ def file_schemas(drivers: Mapping[str, Driver]) -> dict[str, dict[str, Any]]:
     return {
         "site": described(site_schema(drivers)),
         "template": described(template_schema(drivers)),
+        "site-template": described(model_schema(SiteTemplateFile)),
         "policy": described(model_schema(PolicyFile)),
         "bus": described(model_schema(BusForm)),
         "points": points_schema(),

@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import Field
 
 from otgate.config.diagnostic import Diagnostics, Place
 from otgate.config.filling import as_text
@@ -39,9 +40,12 @@ class SiteTemplateFile(Entry):
 
     config_version: Version
     """The format of this file: 1."""
-    about: Name = ""
+    about: Annotated[Name, Field(examples=["Substations of the north"])] = ""
     """What it is the template of."""
-    parameters: dict[ParameterName, ParameterEntry]
+    parameters: Annotated[
+        dict[ParameterName, ParameterEntry],
+        Field(examples=[{"site": {"type": "id"}, "rtu": {"example": "10.0.0.9"}}]),
+    ]
     """What differs between the sites: the columns of the inventory."""
 
 

@@ -167,3 +167,15 @@ def test_the_hook_refuses_a_commit_of_a_broken_site(tmp_path: Path) -> None:
     assert subprocess.run(entry, cwd=tmp_path, check=False, capture_output=True).returncode == 0
     (tmp_path / "policy.yaml").write_text("config_version: 1\n")
     assert subprocess.run(entry, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+
+def test_the_templates_that_a_site_names_are_carried_too(site: Path) -> None:
+    template = "config_version: 1\ndevice: {driver: modbus, zone: bay}\n"
+    (site.parent / "templates").mkdir()
+    (site.parent / "templates/feeder.yaml").write_text(template)
+    entry = "  - {id: f4, template: feeder.yaml}\n  - {id: f5, template: feeder.yaml}\n"
+    site.write_text(SITE.replace("policy:", f"{entry}templates: templates\npolicy:"))
+    steps = (Step("zones are areas", {Kind.TEMPLATE: renamed("zone", "area", "device")}),)
+    assert migrate(site, steps, writing=True) == 0
+    carried = (site.parent / "templates/feeder.yaml").read_text()
+    assert carried == "config_version: 2\ndevice: {driver: modbus, area: bay}\n"

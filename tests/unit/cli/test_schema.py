@@ -17,6 +17,7 @@ def test_without_a_name_the_names_are_listed(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.split()[:7] == [
         "site",
         "template",
+        "site-template",
         "policy",
         "bus",
         "points",

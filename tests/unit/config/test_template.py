@@ -60,10 +60,11 @@ def test_an_entry_without_a_template_can_be_repeated(tmp_path: Path) -> None:
     entry = """\
   - {id: "f${n}", driver: fake, zone: bay, points: points/f.csv, fake: {url: "u${n}", size: "${n}"},
      repeat: {count: 2}}"""
-    points = POINTS.replace("1\n", "${n}\n")
+    points = POINTS.replace("1\n", "${n}\n").replace("cb,", "cb-${id},")
     site = site_of(tmp_path, entry, files={"points/f.csv": points})
     assert [one.settings.size for one in site.devices] == [1, 2]
     assert [one.points[0].address for one in site.devices] == ["1", "2"]
+    assert [one.points[1].id for one in site.devices] == ["cb-f1", "cb-f2"]
 
 
 def test_a_repeated_entry_keeps_its_neighbours_where_they_are(tmp_path: Path) -> None:
