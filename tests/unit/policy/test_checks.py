@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from otgate.model import Kind, Sensitivity, ValueType
-from otgate.policy.checks import findings
+from otgate.policy.checks import HELPED, findings
 from otgate.policy.finding import Finding, Weight, Where
 from otgate.policy.language import Conduit, Limits, Policy, Rule
 from policies import allow, conduit, deny, device, point, policy
@@ -44,6 +44,12 @@ def test_a_tag_outside_the_vocabulary_is_an_error_at_the_tag(key: str) -> None:
     assert (found.code, found.severity) == ("unknown-tag", Weight.ERROR)
     assert found.where == ("rules", 0, "match", key, "protectoin")
     assert found.help == "did you mean `protection`?"
+
+
+def test_of_very_many_unknown_words_the_first_are_helped_and_all_are_told() -> None:
+    words = frozenset(f"feedr{number}" for number in range(HELPED + 2))
+    helped = [bool(one.help) for one in findings(policy(allow(tags_any=words)))]
+    assert helped == [True] * HELPED + [False] * 2
 
 
 def test_an_unknown_zone_is_an_error_wherever_it_stands() -> None:
