@@ -1,9 +1,10 @@
 """Find assertions of a policy that are not proved for every conceivable point."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from otgate.policy.finding import Finding, Where
-from otgate.policy.language import Policy
+from otgate.policy.language import Effect, Policy, Rule
 from otgate.policy.prover import Prover, Undecided, Witness, refutations, space_of
 from otgate.policy.wording import either, path, rules_of, such, why_undecided
 
@@ -17,6 +18,14 @@ def unproved(policy: Policy) -> Iterator[Finding]:
         for answer in refutations(prover, assertion):
             where: Where = ("assertions", number, "never")
             yield refuted(answer, where) if isinstance(answer, Witness) else unsure(answer, where)
+
+
+def upholds(policy: Policy, rule: Rule) -> bool:
+    """Tell whether an assertion may not hold without ``rule``; a doubt is a yes."""
+    if rule.effect is not Effect.DENY or not policy.assertions:
+        return False
+    rules = tuple(one for one in policy.rules if one is not rule)
+    return any(unproved(replace(policy, rules=rules)))
 
 
 def refuted(witness: Witness, where: Where) -> Finding:

@@ -13,7 +13,10 @@ from otgate.policy.decide import Verdict, applies, decide
 from otgate.policy.globs import Tangled, named
 from otgate.policy.language import Assertion, Conduit, Effect, Match, Policy, Rule
 from otgate.policy.region import KINDS, LEVELS, Region, Space, Union, words
-from otgate.policy.solver import Intricate, common
+from otgate.policy.solver import Intricate, Search, common
+
+MAX_WORK = 10_000
+"""Questions about one policy, and choices tried for them, after which nothing more is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Prover:
     def __init__(self, policy: Policy, space: Space) -> None:
         self.policy = policy
         self.space = space
+        self.left = MAX_WORK
 
     def witness(self, conduit: Conduit, *asked: Union, without: Collection[Rule] = ()) -> Answer:
         """Return points that cross ``conduit`` and are in every union ``asked`` for.
@@ -64,12 +68,17 @@ class Prover:
 
     def answer(self, conduit: Conduit, unions: Sequence[Union]) -> Answer:
         """Return points inside the guards of ``conduit`` that are in all of ``unions``."""
+        if self.left <= 0:
+            return Undecided(conduit)
+        search = Search(self.left)
         try:
-            found = common(self.inside(conduit), unions)
+            found = common(self.inside(conduit), unions, search)
         except Tangled as tangled:
             return Undecided(conduit, tangled.globs)
         except Intricate:
             return Undecided(conduit)
+        finally:
+            self.left -= 1 + search.tries
         return None if found is None else self._shown(conduit, found)
 
     def inside(self, conduit: Conduit) -> Region:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from otgate.model import Device, Sensitivity, ValueType
+from otgate.policy.assertions import upholds
 from otgate.policy.crossing import Judge, has_globs
 from otgate.policy.decide import (
     BARRED_KINDS,
@@ -136,7 +137,7 @@ def dead_rules(policy: Policy, devices: Sequence[Device]) -> Iterator[Finding]:
     """Find rules that match none of today's points."""
     classes = {traits(device, point) for device in devices for point in device.points}
     for number, rule in enumerate(policy.rules):
-        if not matches_any(rule, devices, classes):
+        if not matches_any(rule, devices, classes) and not upholds(policy, rule):
             yield Finding(
                 "dead-rule",
                 ("rules", number, "name"),

@@ -17,21 +17,22 @@ class Intricate(Exception):
     """A search has tried more choices than are worth it."""
 
 
-def common(start: Region, unions: Sequence[Union]) -> Region | None:
+def common(start: Region, unions: Sequence[Union], search: "Search | None" = None) -> Region | None:
     """Return points of ``start`` that are in all of ``unions``, or None if none is conceivable.
 
     Raises:
         Tangled: globs that no search decides.
-        Intricate: more than MAX_TRIES choices.
+        Intricate: more choices than the search may try.
     """
-    return Search().within(start.meet(start), unions)
+    return (search or Search()).within(start.meet(start), unions)
 
 
 class Search:
-    """One search, which counts what it tries."""
+    """One search, which counts what it tries: at most MAX_TRIES, or ``most`` if that is less."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
         self.tries = 0
+        self.most = MAX_TRIES if most is None else min(most, MAX_TRIES)
 
     def within(self, start: Region | None, unions: Sequence[Union]) -> Region | None:
         """Return points of ``start`` that are in all of ``unions``."""
@@ -45,7 +46,7 @@ class Search:
         others = [union for union in open_ if union is not chosen]
         for region in chosen:
             self.tries += 1
-            if self.tries > MAX_TRIES:
+            if self.tries > self.most:
                 raise Intricate
             found = self.within(joined(here, region), others)
             if found is not None:

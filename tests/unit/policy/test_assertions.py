@@ -3,11 +3,11 @@ from typing import Any
 import pytest
 
 from otgate.model import Kind, Sensitivity
-from otgate.policy import globs, solver
+from otgate.policy import globs, prover, solver
 from otgate.policy.checks import findings
 from otgate.policy.finding import Finding, Weight
 from otgate.policy.language import Assertion, Match, Policy, Rule
-from policies import allow, conduit, deny, policy
+from policies import allow, conduit, deny, device, point, policy
 
 PROTECTION = frozenset({"protection"})
 FEEDER = frozenset({"feeder"})
@@ -112,3 +112,30 @@ def test_a_misspelt_tag_is_one_error_wherever_it_stands(key: str) -> None:
     assert [(f.code, f.where[2]) for f in said] == [("unknown-tag", "never")]
     of_a_rule = found(deny(**match), never=Assertion(Match()))
     assert [(f.code, f.where[0]) for f in of_a_rule] == [("unknown-tag", "rules")]
+
+
+def test_a_policy_that_takes_too_long_as_a_whole_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = allow(), deny(tags_any=PROTECTION)
+    monkeypatch.setattr(prover, "MAX_WORK", 2)
+    assert found(*rules) == []
+    monkeypatch.setattr(prover, "MAX_WORK", 1)
+    [one] = found(*rules)
+    assert (one.code, "`operations`" in one.message) == ("undecided-assertion", True)
+    assert "combine in too many ways" in one.message
+
+
+def test_a_deny_that_an_assertion_rests_on_is_not_dead() -> None:
+    devices = [device(point("ia"))]
+    resting = asserting(allow(), deny("resting", tags_any=PROTECTION))
+    assert findings(resting, devices) == []
+    idle = deny("idle", tags_any=frozenset({"revenue"}))
+    more = asserting(allow(), deny("resting", tags_any=PROTECTION), idle)
+    [one] = findings(more, devices)
+    assert (one.code, "`idle`" in one.message) == ("dead-rule", True)
+
+
+def test_an_allow_that_matches_nothing_is_dead_whatever_is_asserted() -> None:
+    rules = allow(), deny(tags_any=PROTECTION), allow("gone", point=("f9/*",))
+    assert [one.code for one in findings(asserting(*rules), [device(point("ia"))])] == ["dead-rule"]
