@@ -1,9 +1,9 @@
 """Tokens that say which point they are of, and a search for them in every spelling.
 
 Every text of point ``n`` is ``qzvx``, three hexadecimal digits of ``n``, one for the column and a
-check of both; every number has the same five leading bytes, then ``n``, a count and a check of
-both, each a byte. So one look for what they have in common finds them all, and half of one beside
-half of another, as freed memory holds, is not taken for a third.
+check of both; every number has the same five leading bytes, ``n`` in twelve bits and a count in
+twelve. So one look for what they have in common finds them all, and what a freed memory holds half
+of is not taken for another point's.
 """
 
 import base64
@@ -48,19 +48,7 @@ def address(point: int) -> int:
 
 def number(first: int, point: int, count: int) -> bytes:
     """The eight bytes of a value, as the device sends them."""
-    return (first | low(point, count & 0xFF)).to_bytes(8)
-
-
-def low(point: int, count: int) -> int:
-    """The three bytes in which numbers differ."""
-    return point << 16 | count << 8 | check(point, count)
-
-
-def point_of(away: int | None) -> int | None:
-    """Return whose three bytes these are, or None where their check does not hold."""
-    if away is None or away != low(away >> 16, away >> 8 & 0xFF):
-        return None
-    return away >> 16
+    return (first | point << 12 | count & 0xFFF).to_bytes(8)
 
 
 def real(bits: int) -> float:
@@ -74,22 +62,22 @@ class Spelling:
 
     what: str
     needle: bytes
-    low: Callable[[bytes, int], int | None]
-    """The three bytes in which numbers differ, from the data and where the needle begins in it."""
+    point: Callable[[bytes, int], int | None]
+    """The point, from the data and where the needle begins in it."""
 
 
 def little(data: bytes, at: int) -> int | None:
-    return int.from_bytes(data[at - 3 : at], "little") if at >= 3 else None
+    return int.from_bytes(data[at - 3 : at], "little") >> 12 if at >= 3 else None
 
 
 def big(data: bytes, at: int) -> int | None:
-    return int.from_bytes(data[at + 5 : at + 8]) if len(data) >= at + 8 else None
+    return int.from_bytes(data[at + 5 : at + 8]) >> 12 if len(data) >= at + 8 else None
 
 
 def hexadecimal(gap: bytes, data: bytes, at: int) -> int | None:
     digits = data[at : at + 16 + 7 * len(gap)].replace(gap, b"") if gap else data[at : at + 16]
     whole = re.fullmatch(rb"[0-9a-f]{16}", digits)
-    return int(digits, 16) & (LOW - 1) if whole else None
+    return (int(digits, 16) & (LOW - 1)) >> 12 if whole else None
 
 
 def decimal(first: int, bits: Callable[[str], int], data: bytes, at: int) -> int | None:
@@ -97,7 +85,7 @@ def decimal(first: int, bits: Callable[[str], int], data: bytes, at: int) -> int
     if written is None:
         return None
     away = bits(written.group().decode()) - first
-    return away if 0 <= away < LOW else None
+    return away >> 12 if 0 <= away < LOW else None
 
 
 def bits_of_real(written: str) -> int:
@@ -152,7 +140,7 @@ def numbers_and_texts(data: bytes) -> Found:
     tokens = texts(data)
     for spelling in SPELLINGS:
         for at in every(spelling.needle, data):
-            point = point_of(spelling.low(data, at))
+            point = spelling.point(data, at)
             if point is not None and point % 3 == TURN[spelling.what]:
                 tokens.add((point, spelling.what))
     return tokens

@@ -410,5 +410,5 @@ def world(folder: Path, period_s: float = 0.1) -> Iterator[World]:
             for conduit in CONDUITS
         }
         running = World(site, beside, broker, ear, field_side, buses)
-        running.await_crossings(1, limit_s=60.0)
+        running.await_crossings(1)
         yield running

@@ -92,7 +92,7 @@ def serve(options: Namespace) -> int:
     if options.parent is not None:
         die_with_parent(options.parent)
     try:
-        return run(serving(Simulation(site.devices, settings), control, options.map))
+        return run(serving(Simulation(site.wired, settings), control, options.map))
     except OSError as error:
         raise Refused(str(error)) from error
 

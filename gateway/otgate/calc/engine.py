@@ -32,6 +32,7 @@ WAS = frozenset({Origin.EVENT, Origin.UNSOLICITED})
 """Origins of samples that say what was; all others say what is."""
 
 TEST = np.uint32(Quality.TEST)
+NOT_YET_READ = np.uint32(Quality.NOT_YET_READ)
 
 
 class Result(NamedTuple):
@@ -83,6 +84,24 @@ class Engine:
             self._pending.setdefault(batch.device, {})[inlet.number] = inlet
             return []
         return list(self._one_by_one(samples))
+
+    def seed(self, batch: Batch) -> None:
+        """Take what is known of points that were never heard of here; `recalculate` follows."""
+        inlet = self._fresh(batch)
+        if inlet is None or not len(inlet.slots):
+            return
+        samples = self._samples(batch, inlet)
+        samples = samples.at(self._newest.quality[samples.rows] & NOT_YET_READ != 0)
+        if len(samples.rows):
+            self._write(samples)
+            for windows, positions, rows in self._feeds.of(samples.rows):
+                values, quality = samples.values[positions], samples.quality[positions]
+                windows.replace(rows, values, quality, batch.received_ns)
+
+    def recalculate(self, now_ns: int) -> list[Result]:
+        """Return what follows from everything that is known."""
+        heard = np.flatnonzero(self._newest.quality & NOT_YET_READ == 0)
+        return list(self._run(self._graph.plan(heard.tolist()), now_ns, marked=True))
 
     def flush(self, device: str, now_ns: int) -> list[Result]:
         """Return what follows from the polls of ``device`` since the last time."""

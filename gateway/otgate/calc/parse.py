@@ -41,6 +41,7 @@ class Parser:
     def __init__(self, text: str) -> None:
         self._tokens = tokens(text)
         self._next = next(self._tokens)
+        self._last = ""
         self._parts = 0
         self._depth = 0
 
@@ -78,6 +79,7 @@ class Parser:
         return self._part(Call(operator.text, (left, right), (left.span[0], right.span[1])))
 
     def _operand(self) -> Node:
+        divided = self._last == "/"
         token = self._taken()
         if token.kind == "path":
             return self._part(Name(token.text, token.span))
@@ -86,7 +88,7 @@ class Parser:
         if token.kind == "word":
             return self._part(Word(token.text[1:-1], token.span))
         if token.kind == "name":
-            return self._named(token)
+            return self._named(token, divided=divided)
         if token.text == "(":
             inside = self._expression(0)
             self._expected(")", token)
@@ -95,7 +97,7 @@ class Parser:
             return self._prefixed(token, MINUS)
         raise self._unexpected(token)
 
-    def _named(self, token: Token) -> Node:
+    def _named(self, token: Token, *, divided: bool) -> Node:
         if token.text in {"true", "false"}:
             return self._part(Truth(token.text == "true", token.span))
         if token.text == "not":
@@ -104,6 +106,8 @@ class Parser:
             raise self._unexpected(token)
         if self._next.text != "(":
             help_ = "points are written `device/point`, texts in quotes"
+            if divided:
+                help_ = "write spaces around `-` and `/` between points"
             raise self._bad(token, f"`{token.text}` alone is not a point", help_)
         return self._called(token)
 
@@ -132,6 +136,7 @@ class Parser:
 
     def _taken(self) -> Token:
         token = self._next
+        self._last = token.text
         if token.kind != "end":
             self._next = next(self._tokens)
         return token
@@ -141,7 +146,8 @@ class Parser:
         if token.text == sign and token.kind == "sign":
             return token
         if token.kind == "end":
-            raise self._bad(opened, "this bracket is not closed", f"add `{sign}`")
+            help_ = f"add `{sign}`; a formula with commas needs quotes in a `{{…}}` of YAML"
+            raise self._bad(opened, "this bracket is not closed", help_)
         raise self._unexpected(token)
 
     def _unexpected(self, token: Token) -> BadExpression:

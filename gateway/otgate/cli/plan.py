@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from otgate.calc.calculation import CALC
 from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.loading import loaded
 from otgate.cli.places import site_argument
@@ -47,7 +48,8 @@ def execute(options: Namespace) -> int:
     if options.format == "json":
         print(json.dumps(whole_json(site), indent=2))
     else:
-        parts = [lines(site, device, options) for device in site.devices]
+        parts = [lines(site, device, options) for device in site.wired]
+        parts += [calculation_lines(one) for one in site.devices if one.driver == CALC]
         print("\n\n".join("\n".join(part) for part in [*parts, link_lines(site)]).rstrip())
     return OK
 
@@ -79,11 +81,17 @@ def lines(site: Site, device: Device, options: Namespace) -> Iterator[str]:
         yield f"  learned: {'; '.join(known)}"
 
 
+def calculation_lines(device: Device) -> Iterator[str]:
+    """Write for a person how each point of a calculated device follows from others."""
+    yield f"{device.id}  (calculated, {len(device.points)} points)"
+    yield from (f"  {point.id:<32} {point.address}" for point in device.points)
+
+
 def link_lines(site: Site) -> Iterator[str]:
     """Write how busy each link will be, by which assumptions, and what is too much."""
     drivers = installed()
     by_id = {device.id: device for device in site.devices}
-    for load in link_loads(site.devices, site.plans, drivers):
+    for load in link_loads(site.wired, site.plans, drivers):
         shown = load.devices[:4]
         more = f" and {len(load.devices) - len(shown)} more" if len(load.devices) > 4 else ""
         yield f"link of {', '.join(shown)}{more}: busy {percent(load.share)} of the time"
@@ -138,7 +146,7 @@ def whole_json(site: Site) -> list[dict[str, Any]]:
     """Describe every device's plan for a program, each with the link that it shares."""
     drivers = installed()
     links: dict[str, dict[str, Any]] = {}
-    for load in link_loads(site.devices, site.plans, drivers):
+    for load in link_loads(site.wired, site.plans, drivers):
         link = {
             "devices": load.devices,
             "load": load.share,
@@ -150,7 +158,7 @@ def whole_json(site: Site) -> list[dict[str, Any]]:
         links.update(dict.fromkeys(load.devices, link))
     return [
         as_json(site, device) | {"timing": timing(device, drivers), "link": links.get(device.id)}
-        for device in site.devices
+        for device in site.wired
     ]
 
 

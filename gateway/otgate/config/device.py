@@ -11,7 +11,7 @@ from otgate.config.instances import Entries
 from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.point_map import Ground, PointMap
 from otgate.config.policy import PolicyReading
-from otgate.config.site_file import DefaultsEntry, DeviceEntry, ReportingEntry
+from otgate.config.site_file import DefaultsEntry, DeviceEntry
 from otgate.config.source import Source
 from otgate.config.validate import partial, whole
 from otgate.driver import Doubting, Driver, Sharing
@@ -286,7 +286,7 @@ def device_of(
     given: Mapping[str, Any], points: PointMap, settings: Any, defaults: DefaultsEntry
 ) -> Device:
     """Return the device that an entry stands for."""
-    reporting: ReportingEntry = given["reporting"] or defaults.reporting
+    reporting = given["reporting"] or defaults.reporting
     return Device(
         id=given["id"],
         driver=given["driver"],

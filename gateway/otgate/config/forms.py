@@ -68,3 +68,15 @@ Seconds = Annotated[float, Field(ge=0, le=31_536_000)]
 Switch = Literal["on", "off"]
 ParameterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """What may stand in ``${}``."""
+SensitivityName = Literal["public", "internal", "restricted", "bcsi"]
+
+
+class ReportingEntry(Entry):
+    """How often points of a device are sent; 0 is off."""
+
+    min_interval_s: Seconds = 0.0
+    """A point is sent at most this often (seconds); the newest value is held meanwhile."""
+    max_interval_s: Seconds = 0.0
+    """A point is sent at least this often (seconds), changed or not."""
+    refresh_s: Seconds = 0.0
+    """Every point is sent again this often (seconds)."""

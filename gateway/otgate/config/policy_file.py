@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from otgate.config.forms import Entry, Id, Name, Seconds, Version, wrong
-from otgate.config.site_file import SensitivityName
+from otgate.config.forms import Entry, Id, Name, Seconds, SensitivityName, Version, wrong
 from otgate.model import Kind, Sensitivity
 from otgate.policy.language import (
     Assertion,

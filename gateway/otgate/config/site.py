@@ -6,7 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from otgate.calc.calculation import CALC
 from otgate.config.bus_side import BusFile
+from otgate.config.calculated import CalcReading
 from otgate.config.device import DeviceReading
 from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.instances import written_out
@@ -61,6 +63,11 @@ class Site:
     control_directory: Path
     signers: Mapping[str, str] = field(default_factory=dict)
     """The id of the key that each role's files are signed with, for roles that have to sign."""
+
+    @property
+    def wired(self) -> Sequence[Device]:
+        """The devices that are read; all others are calculated."""
+        return [device for device in self.devices if device.driver != CALC]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,7 @@ class SiteReading:
                 self.path.parent / given["policy"], tree.at("policy"), self.found
             )
         devices = self.devices(tree, given)
+        CalcReading(tree, devices, self.found).read(given.get("calc", ()))
         self.check_signatures(tree, given, devices)
         if self.policy is not None:
             self.judge(self.policy, devices)

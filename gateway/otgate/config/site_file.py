@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from otgate.config.calc_file import CalcEntry
 from otgate.config.forms import (
     DeviceId,
     Entry,
@@ -12,15 +13,15 @@ from otgate.config.forms import (
     Name,
     ParameterName,
     Period,
+    ReportingEntry,
     Seconds,
+    SensitivityName,
     Switch,
     Version,
     wrong,
 )
 from otgate.config.ratios import BadRatio, read_ratio
 from otgate.config.time_zones import known_zone
-
-SensitivityName = Literal["public", "internal", "restricted", "bcsi"]
 
 
 class IdentityEntry(Entry):
@@ -34,17 +35,6 @@ class IdentityEntry(Entry):
     """This box, as topics name it; unique within the site."""
     network: Annotated[Name, Field(examples=["sub7"])] = ""
     """The network that addresses of devices are of: in another they are other devices."""
-
-
-class ReportingEntry(Entry):
-    """How often points of a device are sent; 0 is off."""
-
-    min_interval_s: Seconds = 0.0
-    """A point is sent at most this often (seconds); the newest value is held meanwhile."""
-    max_interval_s: Seconds = 0.0
-    """A point is sent at least this often (seconds), changed or not."""
-    refresh_s: Seconds = 0.0
-    """Every point is sent again this often (seconds)."""
 
 
 def a_time_zone(name: str) -> str:
@@ -222,6 +212,8 @@ class SiteFile(Entry):
     """What the gateway reads."""
     templates: File = "."
     """Directory of the templates, from this file."""
+    calc: list[CalcEntry] = Field(default_factory=list)
+    """What the gateway calculates from what it reads."""
     defaults: DefaultsEntry = DefaultsEntry()
     """What holds where a point or device does not say otherwise."""
     spool: SpoolEntry = SpoolEntry()
@@ -239,5 +231,7 @@ class SiteOutline(SiteFile):
 
     devices: Annotated[list[dict[str, Any]], Field(min_length=1)]  # type: ignore[assignment]
     """What the gateway reads."""
+    calc: list[dict[str, Any]] = Field(default_factory=list)  # type: ignore[assignment]
+    """What the gateway calculates from what it reads."""
     defaults: Any = None
     """What holds where a point or device does not say otherwise."""

@@ -33,12 +33,16 @@ NEVER = 1 << 62
 class Report:
     """Report by exception for one device."""
 
-    def __init__(self, device: Device, value_types: Sequence[ValueType]) -> None:
+    def __init__(
+        self, device: Device, value_types: Sequence[ValueType], origin: Origin = Origin.POLL
+    ) -> None:
         self.passed = 0
         """Samples that went on."""
         self.suppressed = 0
         """Polled samples that were no news."""
         self._device = device
+        self._origin = origin
+        """Of what is sent for what time or the link says of a value."""
         self._test = int(Quality.TEST) if device.maintenance else 0
         self._bands = deadbands(device)
         self._max_age_ns = max_ages_ns(device.points)
@@ -58,11 +62,11 @@ class Report:
 
     def pass_(self, batch: Batch) -> Batch | None:
         """Return what of ``batch`` is news, or None. All origins but POLL pass whole."""
-        if batch.received_ns < self._latest_ns - STEP_NS or not self._latest_ns:
-            self._set_clock(batch.received_ns)
-        self._latest_ns = max(self._latest_ns, batch.received_ns)
-        if batch.origin is not Origin.POLL:
-            return self._pass_whole(batch)
+        return self.news(batch) if batch.origin is Origin.POLL else self._pass_whole(batch)
+
+    def news(self, batch: Batch) -> Batch | None:
+        """Return what of ``batch`` is news, whatever its origin."""
+        self._heard(batch.received_ns)
         column = self._columns.get(id(batch.index))
         if column is None:
             column = self._column(batch)
@@ -81,7 +85,7 @@ class Report:
         asked[np.asarray(points, np.intp)] = True
         news = asked & (self._memory.mark & (Quality.FAILURE | Quality.COMM_LOST) == 0)
         self._memory.marked(news, FAILED)
-        return self._send(news, Origin.POLL, now_ns)
+        return self._send(news, self._origin, now_ns)
 
     def lost(self, now_ns: int) -> list[Batch]:
         """Mark every point comm_lost, with its last value and that value's time."""
@@ -89,7 +93,7 @@ class Report:
         memory = self._memory
         news = memory.mark & Quality.COMM_LOST == 0
         memory.mark = (memory.mark & np.uint32(Quality.STALE)) | np.uint32(LOST)
-        return self._send(news, Origin.POLL, now_ns)
+        return self._send(news, self._origin, now_ns)
 
     def tick(self, now_ns: int) -> list[Batch]:
         """Return what became due by time alone: stale, held back, unchanged for long, a refresh."""
@@ -103,13 +107,18 @@ class Report:
             self._forget()
         news = stale | self._released(now_ns)
         again = self._repeated(now_ns) & ~news
-        batches = self._send(news, Origin.POLL, now_ns) if news.any() else []
+        batches = self._send(news, self._origin, now_ns) if news.any() else []
         if again.any():
             batches += self._send(again, Origin.REFRESH, now_ns)
         self._due_ns = self._next_due_ns()
         return batches
 
     # What a poll says
+
+    def _heard(self, received_ns: int) -> None:
+        if received_ns < self._latest_ns - STEP_NS or not self._latest_ns:
+            self._set_clock(received_ns)
+        self._latest_ns = max(self._latest_ns, received_ns)
 
     def _column(self, batch: Batch) -> Column:
         if len(self._columns) >= COLUMNS:
@@ -212,6 +221,7 @@ class Report:
         return moved & ~hold
 
     def _pass_whole(self, batch: Batch) -> Batch:
+        self._heard(batch.received_ns)
         self._forget()  # first: it writes down the times of polls that came before
         rows = rows_of(batch.index)
         self._memory.note(batch, rows)
@@ -302,14 +312,25 @@ class Report:
 
     def _send(self, which: Mask, origin: Origin, now_ns: int) -> list[Batch]:
         """Send the newest value of ``which`` again, with its own time and marks."""
-        memory = self._memory
         batches = []
+        for batch in self._again(which, origin, now_ns):
+            self._memory.note_sent(batch, batch.index, now_ns)
+            batches.append(self._out(batch))
+        return batches
+
+    def known(self, now_ns: int) -> list[Batch]:
+        """Return every value that was read, with its own time and marks; nothing is sent."""
+        self._look(now_ns)
+        return list(self._again(self._memory.read_ns != 0, Origin.REFRESH, now_ns))
+
+    def _again(self, which: Mask, origin: Origin, now_ns: int) -> Iterator[Batch]:
+        memory = self._memory
         for value_type in memory.values:
             numbers = np.flatnonzero(which & (memory.value_types == value_type)).astype(np.int32)
             for part, received_ns, source_ns, clock in self._timed(numbers, now_ns):
                 quality = memory.quality[part] | memory.mark[part]
                 values = memory.values[value_type][part]
-                batch = Batch(
+                yield Batch(
                     self._device.id,
                     value_type,
                     origin,
@@ -320,9 +341,6 @@ class Report:
                     source_ns,
                     clock,
                 )
-                memory.note_sent(batch, part, now_ns)
-                batches.append(self._out(batch))
-        return batches
 
     def _timed(
         self, numbers: Index, now_ns: int

@@ -2,21 +2,24 @@
 
 import asyncio
 import random
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from otgate.driver import Driver, Link
+from otgate.calc.calculation import CALC
+from otgate.calc.engine import Result
+from otgate.driver import Driver, Link, Receipt
 from otgate.model import Device, Scan
+from otgate.supervisor.calculating import Calculating
 from otgate.supervisor.headway import Headway
 from otgate.supervisor.lateness import Turnstile
 from otgate.supervisor.line import Line
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.states import States
 from otgate.supervisor.status import DeviceStatus, State
-from otgate.supervisor.watch import Clock, Outlet, Watch
+from otgate.supervisor.watch import NOTHING, Clock, Outlet, Watch
 from otgate.together import cancelled, in_step
 
 __all__ = ["Outlet", "Supervisor"]
@@ -85,7 +88,9 @@ class Supervisor:
         self._watches: dict[str, Watch] = {}
         self._served: dict[Key, Served] = {}
         self._changed = asyncio.Event()
+        self._calculating = Calculating(clock, self._calculated)
         self._place(devices, plans or self._planned(devices))
+        self._calculating.run_by(devices, ())
 
     def status(self) -> dict[str, DeviceStatus]:
         """Return the status of each device, by id."""
@@ -145,6 +150,9 @@ class Supervisor:
             for device in served.devices:
                 self._watches.pop(device.id).retire()
                 del self._plans[device.id]
+        for name in self._uncalculated(devices):
+            self._watches.pop(name).retire()
+            del self._plans[name]
         tasks = [served.task for served in stopping if served.task is not None]
         if tasks:
             await self._stopped(tasks)
@@ -154,6 +162,7 @@ class Supervisor:
         begun = [device.id for device in devices if device.id not in self._watches]
         await self._states.add(begun)
         self._place(devices, plans)
+        self._calculate(devices, begun)
         self._start()
         return begun
 
@@ -163,6 +172,29 @@ class Supervisor:
             if device in self._watches:
                 self._watches[device].refresh()
 
+    # What is calculated
+
+    def _uncalculated(self, devices: Sequence[Device]) -> list[str]:
+        """Return the calculated devices that do not go on exactly as they are."""
+        wanted = {device.id: device for device in devices}
+        return [
+            name
+            for name, watch in self._watches.items()
+            if watch.device.driver == CALC and wanted.get(name) != watch.device
+        ]
+
+    def _calculate(self, devices: Sequence[Device], begun: Collection[str]) -> None:
+        """Calculate for ``devices`` from now on; those not ``begun`` have gone on."""
+        kept = [device.id for device in devices if device.id not in begun]
+        self._calculating.run_by(devices, kept)
+        if self._calculating.active:
+            watches = (self._watches[name] for name in kept)
+            self._calculating.begin(batch for watch in watches for batch in watch.known())
+
+    def _calculated(self, result: Result) -> Receipt:
+        watch = self._watches.get(result.batch.device)
+        return NOTHING if watch is None else watch.calculated(result)
+
     def _planned(self, devices: Sequence[Device]) -> Plans:
         return {device.id: self._drivers[device.driver].plan(device) for device in devices}
 
@@ -171,7 +203,9 @@ class Supervisor:
         for device in devices:
             if device.id not in self._watches:
                 self._plans[device.id] = plans[device.id]
-                watch = Watch(device, plans[device.id], self._outlet, self._clock)
+                calculating = None if device.driver == CALC else self._calculating
+                plan = plans[device.id]
+                watch = Watch(device, plan, self._outlet, self._clock, calculating)
                 self._watches[device.id] = watch
         links = by_link(devices, self._drivers)
         self._phases = phases([[device.id for device in shared] for shared in links.values()])
@@ -209,6 +243,7 @@ class Supervisor:
                 watch.tick()
                 if at % TICKED_AT_ONCE == 0:
                     await asyncio.sleep(0)
+            self._calculating.tick()
 
     def _tick_s(self) -> float:
         intervals = (watch.device.reporting.min_interval_s for watch in self._watches.values())
@@ -226,9 +261,11 @@ class Supervisor:
 def by_link(
     devices: Sequence[Device], drivers: Mapping[str, Driver]
 ) -> dict[tuple[str, Hashable], list[Device]]:
-    """Group devices by what they share."""
+    """Group devices by what they share; what is calculated shares nothing."""
     shared: dict[tuple[str, Hashable], list[Device]] = {}
     for device in devices:
+        if device.driver == CALC:
+            continue
         key = (device.driver, drivers[device.driver].link_key(device))
         shared.setdefault(key, []).append(device)
     return shared

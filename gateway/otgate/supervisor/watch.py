@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import structlog
 
+from otgate.calc.calculation import CALC
+from otgate.calc.engine import Result
 from otgate.driver import Receipt, planned_types
-from otgate.model import Batch, Device, Index, Scan, Words
+from otgate.model import Batch, Device, Index, Origin, Scan, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report import Report
+from otgate.supervisor.calculating import Calculating, Together
 from otgate.supervisor.status import DeviceStatus, State
 
 Outlet = Callable[[Batch], Receipt]
@@ -37,14 +40,23 @@ NOTHING = Nothing()
 class Watch:
     """What is known of one device, and its way to the outlet."""
 
-    def __init__(self, device: Device, plan: Sequence[Scan], outlet: Outlet, clock: Clock) -> None:
+    def __init__(
+        self,
+        device: Device,
+        plan: Sequence[Scan],
+        outlet: Outlet,
+        clock: Clock,
+        calculating: Calculating | None = None,
+    ) -> None:
         self.device = device
         self.plan = plan
         self.row = 0
         """Failures in a row."""
         self.took_s = 0.0
         """How long its last answered scan took."""
-        self._report = Report(device, planned_types(device, plan))
+        origin = Origin.CALCULATED if device.driver == CALC else Origin.POLL
+        self._report = Report(device, planned_types(device, plan), origin)
+        self._calculating = calculating
         self._outlet = outlet
         self._clock = clock
         self._status = DeviceStatus(since_ns=clock())
@@ -70,9 +82,37 @@ class Watch:
         return replace(self._status, passed=report.passed, suppressed=report.suppressed)
 
     def take(self, batch: Batch) -> Receipt:
-        """Pass on what of ``batch`` is news."""
+        """Pass on what of ``batch`` is news; what follows from a scan waits for its end."""
         news = self._report.pass_(batch)
+        receipt = NOTHING if news is None else self._outlet(news)
+        if self._calculating is None:
+            return receipt
+        follows = self._calculating.take(batch)
+        return Together((receipt, *follows)) if follows else receipt
+
+    def take_alone(self, batch: Batch) -> Receipt:
+        """Pass on what of ``batch`` is news, and all that follows from it."""
+        receipt = self.take(batch)
+        self._settle()
+        return receipt
+
+    def calculated(self, result: Result) -> Receipt:
+        """Pass on what was calculated: a window whole, of formulas what is news."""
+        batch = result.batch
+        if self.usable(batch.quality):
+            self._status.last_good_ns = batch.received_ns
+            self._become(State.GOOD, 0.0)
+        news = self._report.pass_(batch) if result.whole else self._report.news(batch)
         return NOTHING if news is None else self._outlet(news)
+
+    def known(self) -> list[Batch]:
+        """Return every value that is known, and send nothing."""
+        return self._report.known(self._clock())
+
+    def _settle(self) -> None:
+        """Pass on what follows from a scan."""
+        if self._calculating is not None:
+            self._calculating.flush(self.device.id)
 
     def usable(self, quality: Words) -> bool:
         """Say whether any sample is not invalid; the same column again costs a comparison."""
@@ -88,6 +128,7 @@ class Watch:
     def retire(self) -> None:
         """Pass on nothing any more, whatever a link that does not close still brings."""
         self._outlet = lambda _: NOTHING
+        self._calculating = None
 
     def refresh(self) -> None:
         """Pass on every value that is known, whether or not it is news."""
@@ -105,6 +146,7 @@ class Watch:
         """Note that the device answered ``scan``; what it left out has failed."""
         self.row = 0
         self._status.scans += 1
+        self._settle()
         if reading.samples < len(scan.points):
             self._send(self._report.failed(reading.missing(scan), self._clock()))
         if reading.good_ns:
@@ -135,12 +177,14 @@ class Watch:
         self.row += 1
         self._status.scans += 1
         self._status.failures += 1
+        self._settle()
         self._send(self._report.failed(reading.missing(scan), self._clock()))
         if self.state is not State.LOST:
             self._become(State.FAILING, now_s, error)
 
     def lost(self, error: str, retry_in_s: float, now_s: float) -> None:
         """Mark every point comm_lost; say so once."""
+        self._settle()
         if self.state in {State.LOST, State.UNUSABLE}:
             self._status.error = error
             return
@@ -177,6 +221,8 @@ class Watch:
     def _send(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
             self._outlet(batch)
+            if self._calculating is not None:
+                self._calculating.mark(batch)
 
 
 class Intake:
@@ -194,7 +240,7 @@ class Intake:
 
     def __call__(self, batch: Batch) -> Receipt:
         """Take ``batch`` to the report."""
-        return self._watch.take(batch) if self._open else NOTHING
+        return self._watch.take_alone(batch) if self._open else NOTHING
 
 
 class Reading(Intake):
@@ -216,7 +262,8 @@ class Reading(Intake):
             self._indexes.append(batch.index)
             if self._watch.usable(batch.quality):
                 self.good_ns = batch.received_ns
-        return super().__call__(batch)
+            return self._watch.take(batch)
+        return NOTHING
 
     def missing(self, scan: Scan) -> Sequence[int]:
         """Return the points of ``scan`` that were not emitted."""
