@@ -66,7 +66,7 @@ class DeviceTable(Table):
         self.left_out: Counter[str] = Counter()
         self.ids = Ids()
         self.first: dict[str, int] = {}
-        """The row in which an id was first given."""
+        """The row in which a name of that id stood first."""
         self.header = list(dict.fromkeys((*ALWAYS, *translation.columns)))
 
     def take(self, made: Translated) -> None:
@@ -88,7 +88,7 @@ class DeviceTable(Table):
         cells, row = made.cells, made.row.number
         original = one_line(cells.get("id") or cells.get("name") or cells["address"])
         cells["id"] = self.ids.give(original)
-        first = self.first.setdefault(original, row)
+        first = self.first.setdefault(Ids().give(original), row)
         if first != row:
             text = f"{quoted(original)} stands in row {first} too: here it became `{cells['id']}`"
             self.report.say(row, text)

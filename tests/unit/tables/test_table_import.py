@@ -181,6 +181,11 @@ def test_an_id_that_stands_twice_is_numbered_and_said(bench: Bench) -> None:
     assert "list.csv:3: `ia` stands in row 2 too: here it became `ia_2`" in bench.said
 
 
+def test_names_that_become_the_same_id_are_said(bench: Bench) -> None:
+    assert bench.run("Tag,Reg,Factor\nI A,1,1\ni_a,2,1\n") == 0
+    assert "list.csv:3: `i_a` stands in row 2 too: here it became `i_a_2`" in bench.said
+
+
 @pytest.mark.parametrize(
     ("cells", "place", "why"),
     [
