@@ -7,7 +7,7 @@ allow it; everything else runs.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +17,7 @@ import structlog
 from otgate.app.egress import types_of
 from otgate.config.site import Site
 from otgate.model import Kind
-from otgate.policy.changes import Crossed, Crossings, Side, crossings, finer
+from otgate.policy.changes import Crossed, Crossings, Side, crossings, device_crossings, finer
 from otgate.policy.decide import Restriction
 from otgate.policy.language import Effect, Limits, Match, Policy, Rule, Strip, UnderTest
 from otgate.spool.files import OS
@@ -37,7 +37,7 @@ class Accepted:
 
     def held(self, site: Site) -> Site:
         """Return ``site`` so that no more crosses than was accepted; at the first start, all."""
-        told, before = self._read()
+        told, before = self._read(key(site))
         if before is None or told == key(site):
             return site
         held = replace(site, policy=holding(side(site), before))
@@ -47,20 +47,26 @@ class Accepted:
 
     def keep(self, site: Site) -> None:
         """Take note of what crosses now; where that cannot be written, the record before stands."""
-        told, before = self._read()
+        told, before = self._read(key(site))
         held = held_back(site) > 0
         if before is not None and told == key(site) and not held:
             return
         known = "" if held else key(site)
         try:
-            self._file.write(json.dumps([known, list(written(crossings(side(site))))]).encode())
+            self._file.write(spelled(known, device_crossings(side(site))))
         except OSError as error:
             log.error("accepted_unwritten", error=error.strerror)  # noqa: TRY400  nothing to trace
 
-    def _read(self) -> tuple[str, Crossings | None]:
-        """Return from which files it came and what crossed; None where nothing was ever kept."""
+    def _read(self, known: str) -> tuple[str, Crossings | None]:
+        """Return from which files it came and what crossed; None where nothing was ever kept.
+
+        Where these are the files ``known``, nobody asks what crossed, and it is left unread.
+        """
         try:
-            told, found = json.loads(self._file.read())
+            text = self._file.read().decode()
+            if DECODER.raw_decode(text, 1)[0] == known:
+                return known, {}
+            told, found = json.loads(text)
             return str(told), dict(read(found))
         except FileNotFoundError:
             return "", None
@@ -68,6 +74,8 @@ class Accepted:
             log.error("accepted_unreadable", error=str(error), held_back="everything")  # noqa: TRY400
             return "", {}
 
+
+DECODER = json.JSONDecoder()
 
 HELP = "`otgate reload SITE` says what; with --allow-gain it may cross"
 
@@ -80,6 +88,12 @@ def key(site: Site) -> str:
 def side(site: Site) -> Side:
     """Return what decides about a site's points."""
     return Side(site.policy, site.devices, types_of(site))
+
+
+def spelled(known: str, parts: Iterable[Crossings]) -> bytes:
+    """Spell what crosses of the files ``known``, part by part: all at once it is large."""
+    entries = (json.dumps(entry).encode() for part in parts for entry in written(part))
+    return b"".join((b"[", json.dumps(known).encode(), b", [", b", ".join(entries), b"]]"))
 
 
 def written(found: Crossings) -> Iterator[Sequence[Any]]:

@@ -74,15 +74,20 @@ def changes(old: Side, new: Side) -> list[Change]:
 
 def crossings(side: Side) -> Crossings:
     """Return everything that crosses."""
+    return {place: crossed for part in device_crossings(side) for place, crossed in part.items()}
+
+
+def device_crossings(side: Side) -> Iterator[Crossings]:
+    """Yield everything that crosses, a device at a time: a large site has a million places."""
     judge = Judge(side.policy)
-    return {
-        (conduit, f"{device.id}/{device.points[one.point].id}"): Crossed(
-            one.restriction, side.policy.conduits[conduit].test
-        )
-        for device in side.devices
-        for conduit, found in judge.crossings(device, side.types[device.id]).items()
-        for one in found
-    }
+    for device in side.devices:
+        yield {
+            (conduit, f"{device.id}/{device.points[one.point].id}"): Crossed(
+                one.restriction, side.policy.conduits[conduit].test
+            )
+            for conduit, found in judge.crossings(device, side.types[device.id]).items()
+            for one in found
+        }
 
 
 class Judged:

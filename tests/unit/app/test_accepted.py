@@ -1,5 +1,6 @@
 """A restart lets no more cross than crossed before it, and stops nothing that did."""
 
+import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from otgate.app.accepted import Accepted, gains, held_back, holding, read, written
+from otgate.app.accepted import Accepted, gains, held_back, holding, key, read, written
 from otgate.config.site import Site
 from otgate.model import Device, Point, ValueType
 from otgate.policy.changes import Side, crossings
@@ -59,6 +60,23 @@ LIMITED = POLICY.replace("why: load", "limits: {min_interval_s: 60, quantize: 5}
 def test_all_crosses_at_the_first_start_and_again_at_the_next(tmp_path: Path) -> None:
     now = site(tmp_path)
     assert started(now) == started(now) == {"f3/ia", "f3/cb"}
+
+
+def test_what_is_written_device_by_device_is_all_that_crosses(tmp_path: Path) -> None:
+    now = site(tmp_path)
+    Accepted(now).keep(now)
+    told, found = json.loads((now.state_directory / "accepted.json").read_text())
+    types = {device.id: [ValueType.F64] * len(device.points) for device in now.devices}
+    assert told == key(now)
+    assert dict(read(found)) == crossings(Side(now.policy, now.devices, types))
+
+
+def test_of_the_same_files_it_is_not_read_what_crossed(tmp_path: Path) -> None:
+    now = site(tmp_path)
+    crossed = started(now)
+    record = now.state_directory / "accepted.json"
+    record.write_text(record.read_text().replace('"f3/', '"no/'))
+    assert started(now) == crossed
 
 
 def test_a_point_that_is_new_at_a_restart_does_not_cross_until_it_is_allowed(
