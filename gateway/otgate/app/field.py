@@ -72,8 +72,8 @@ async def field_side(
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
         async with control.serve(control_path, administration.verbs):
             log.info("field_side_started", site=site.id, devices=len(site.devices))
-            settle()
             await asyncio.to_thread(accepted.keep, site)
+            settle()
             await together(
                 supervisor.run(),
                 releasing(egress.outlet),

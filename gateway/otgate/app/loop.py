@@ -15,6 +15,9 @@ from otgate.together import cancelled
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
 
+M_ARENA_MAX = -8
+"""mallopt(3): how many arenas threads may spread over."""
+
 TRIM_S = 30.0
 """How often free memory is given back; it takes about a millisecond."""
 
@@ -30,6 +33,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run ``main`` to its end, or cancel it at SIGINT or SIGTERM and return 0."""
+    one_arena()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(until_signalled(main))
 
@@ -58,6 +62,15 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def one_arena() -> None:
+    """Let all threads take memory from one place, where the C library can.
+
+    They allocate in turn anyway, and what one of them needed for a while serves the others.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def settle() -> None:
