@@ -14,7 +14,7 @@ def test_a_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_without_a_name_the_names_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out.split()[:7] == [
+    assert capsys.readouterr().out.split()[:8] == [
         "site",
         "template",
         "site-template",
