@@ -76,7 +76,7 @@ class Feeds:
                 if (row := group.rows.get(slot, -1)) >= 0
             ]
             if pairs:
-                positions, rows = np.array(pairs, np.intp).T
+                positions, rows = np.array(pairs, np.intp).T.copy()
                 found.append(Feed(group.windows, positions, rows))
         return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from otgate.calc.operators import INVALID, NO_VALUE, VALIDITY, Column, usable
 from otgate.calc.states import NOT_YET_READ, Slots, blank
-from otgate.model import Nanoseconds, Values, ValueType, Words
+from otgate.model import Mask, Nanoseconds, Values, ValueType, Words
 from otgate.quality import Quality
 
 PARTLY = np.uint32(Quality.QUESTIONABLE | Quality.INACCURATE)
@@ -38,6 +38,16 @@ class Segments:
     start_ns: Nanoseconds
     end_ns: Nanoseconds
 
+    def at(self, which: Mask) -> "Segments":
+        """Return some of them."""
+        return Segments(
+            self.rows[which],
+            self.values[which],
+            self.quality[which],
+            self.start_ns[which],
+            self.end_ns[which],
+        )
+
 
 class Pane:
     """One stretch of time from ``start_ns`` to ``end_ns``, a row per point."""
@@ -63,17 +73,18 @@ class Pane:
             segments.start_ns, self.start_ns
         )
         inside = inside_ns > 0
-        if not np.count_nonzero(inside):
+        count = np.count_nonzero(inside)
+        if not count:
             return
-        rows, inside_ns, quality = (
-            segments.rows[inside],
-            inside_ns[inside],
-            segments.quality[inside],
-        )
-        values = segments.values[inside]
-        np.add.at(self.good_ns, rows, np.where(quality & VALIDITY == 0, inside_ns, 0))
+        if count < len(inside):
+            segments, inside_ns = segments.at(inside), inside_ns[inside]
+        rows, values, quality = segments.rows, segments.values, segments.quality
+        good = quality & VALIDITY == 0 if np.count_nonzero(quality) else None
+        np.add.at(self.good_ns, rows, inside_ns if good is None else np.where(good, inside_ns, 0))
         self._use(rows, values, quality, inside_ns)
-        to_end = segments.end_ns[inside] >= self.end_ns
+        to_end = segments.end_ns >= self.end_ns
+        if not np.count_nonzero(to_end):
+            return
         self.last[rows[to_end]] = values[to_end]
         self.last_quality[rows[to_end]] = quality[to_end]
 
@@ -85,13 +96,17 @@ class Pane:
     def _use(
         self, rows: Slots, values: Values, quality: Words, inside_ns: Nanoseconds | None
     ) -> None:
-        fit = usable(quality)
-        if np.count_nonzero(fit) < len(rows):
+        if np.count_nonzero(quality):
+            fit = usable(quality)
             rows, values, quality = rows[fit], values[fit], quality[fit]
             inside_ns = None if inside_ns is None else inside_ns[fit]
-        np.minimum.at(self.low, rows, values)
-        np.maximum.at(self.high, rows, values)
-        np.bitwise_or.at(self.flags, rows, quality)
+            np.bitwise_or.at(self.flags, rows, quality)
+        if alone(rows):
+            self.low[rows] = np.minimum(self.low[rows], values)
+            self.high[rows] = np.maximum(self.high[rows], values)
+        else:
+            np.minimum.at(self.low, rows, values)
+            np.maximum.at(self.high, rows, values)
         if inside_ns is not None:
             np.add.at(self.usable_ns, rows, inside_ns)
             np.add.at(self.area, rows, values.astype(np.float64) * inside_ns)
@@ -100,6 +115,11 @@ class Pane:
         """Take one point's row from a pane of the same time."""
         for name in ROWS:
             getattr(self, name)[row] = getattr(older, name)[at]
+
+
+def alone(rows: Slots) -> bool:
+    """Tell whether rows ascend, so that none comes twice."""
+    return not np.count_nonzero(rows[1:] <= rows[:-1])
 
 
 ROWS = (

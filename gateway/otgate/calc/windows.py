@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from otgate.calc.panes import Pane, Segments, Summary
+from otgate.calc.panes import Pane, Segments, Summary, alone
 from otgate.calc.states import NOT_YET_READ, Slots, Stamps, blank
 from otgate.model import Mask, Nanoseconds, Values, ValueType, Words
 
@@ -101,6 +101,9 @@ class Windows:
         """Take samples: each counts in the pane of its time, and stands until the next."""
         samples = samples._replace(received_ns=self._heard(samples.received_ns))
         self._count_in(samples)
+        if alone(samples.rows) and samples.present:
+            self._stand_alone(samples)
+            return
         order, first, last = sequence(samples.rows)
         samples = samples.at(order)
         before = np.where(first, self.standing.stamps[samples.rows], np.roll(samples.stamps, 1))
@@ -140,8 +143,11 @@ class Windows:
     def _count_in(self, samples: Samples) -> None:
         """Count every sample in the pane of its time, or as late."""
         numbers = (samples.stamps >> 1) // self.span.every_ns
-        for number in np.unique(numbers).tolist():
-            here = samples.at(numbers == number)
+        if not len(numbers):
+            return
+        low, high = int(numbers.min()), int(numbers.max())
+        for number in [low] if low == high else np.unique(numbers).tolist():
+            here = samples if low == high else samples.at(numbers == number)
             pane = self._pane(number)
             if pane is None:
                 np.add.at(self._opened(self.closed + 1).late, here.rows, 1)
@@ -181,6 +187,14 @@ class Windows:
         ends = rows[last]
         standing.values[ends], standing.quality[ends] = samples.values[last], samples.quality[last]
         standing.stamps[ends], standing.until_ns[ends] = stamps[last], until_ns[last]
+
+    def _stand_alone(self, samples: Samples) -> None:
+        """Do the same for one sample of each row, without a look at what came before it."""
+        standing, rows = self.standing, samples.rows
+        stamps = np.minimum(samples.stamps, 2 * samples.received_ns + (samples.stamps & 1))
+        self._account(rows, np.maximum(stamps >> 1, standing.until_ns[rows]))
+        standing.values[rows], standing.quality[rows] = samples.values, samples.quality
+        standing.stamps[rows] = stamps
 
     def _account(self, rows: Slots, until_ns: Nanoseconds) -> None:
         """Take what stood of ``rows`` up to a time."""

@@ -117,7 +117,7 @@ def chosen(site: Site, options: Namespace) -> Points:
     """Return the points that are meant."""
     return [
         (device, point)
-        for device in site.devices
+        for device in site.wired
         if options.device in {None, device.id}
         for point in device.points
         if fnmatchcase(path_of(device, point), options.point)

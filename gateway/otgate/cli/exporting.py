@@ -45,7 +45,7 @@ def execute(options: Namespace) -> int:
     site = loaded(options.site)
     if site is None:
         return FAILED
-    devices = chosen(site.devices, options.devices)
+    devices = chosen(site.wired, options.devices)
     if options.output is None:
         if options.format == "xlsx" or len(devices) != 1:
             raise Refused("say where to write: --output DIR")

@@ -34,7 +34,7 @@ def check_live(files: Sequence[Path], options: Namespace) -> int:
         Refused: ``options.endpoints`` is not a JSON object of objects.
     """
     sites = [site for file in files if (site := loaded(file, options.endpoints)) is not None]
-    known = [device for site in sites for device in site.devices]
+    known = [device for site in sites for device in site.wired]
     wanted = [device for device in known if options.device in {None, device.id}]
     if not wanted:
         return unknown("device", options.device, [device.id for device in known])
