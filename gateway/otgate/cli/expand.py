@@ -71,7 +71,13 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Run the verb."""
+    """Run the verb.
+
+    Raises:
+        Refused: sites would be written into their own template, or a file cannot be written.
+    """
+    if options.output.resolve().is_relative_to(options.template.resolve()):
+        raise Refused("the sites cannot lie in the template: each would be part of the next")
     found = Diagnostics()
     changes = list(planned(options, found))
     if len(found):

@@ -18,7 +18,15 @@ from otgate.config.forms import Entry, Name, ParameterName, Version
 from otgate.config.guard import guarded
 from otgate.config.inventory import SITE
 from otgate.config.nearest import did_you_mean
-from otgate.config.source import MAX_CSV_BYTES, MAX_YAML_BYTES, Source, decode, read_source
+from otgate.config.source import (
+    MAX_CSV_BYTES,
+    MAX_YAML_BYTES,
+    Source,
+    decode,
+    read_capped,
+    read_source,
+    reason,
+)
 from otgate.config.table import table_of
 from otgate.config.template_file import ParameterEntry
 from otgate.config.validate import partial
@@ -82,7 +90,12 @@ def read_files(folder: Path, found: Diagnostics) -> dict[str, Source | bytes]:
         name = path.relative_to(folder)
         if not path.is_file() or any(part.startswith(".") for part in name.parts):
             continue
-        raw = path.read_bytes()
+        try:
+            raw = read_capped(path, MAX_CSV_BYTES)
+        except OSError as error:
+            message = f"cannot read `{path}`: {reason(error)}"
+            found.say("unreadable-file", Place(str(path)), message)
+            continue
         if len(raw) > MAX_CSV_BYTES:
             found.say("file-too-large", Place(str(path)), f"`{path}` is larger than 32 MB")
         elif path.suffix in {".yaml", ".csv"}:

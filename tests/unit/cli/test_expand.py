@@ -212,3 +212,24 @@ def test_an_overlay_of_no_site_is_a_mistake(
     (fleet / "overlay/suoth").mkdir()
     assert expand() == 1
     assert "the inventory has no site `suoth`" in capsys.readouterr().err
+
+
+def test_sites_are_not_written_into_their_template(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert expand("--output", "fleet/template/sites") == 1
+    assert "the sites cannot lie in the template" in capsys.readouterr().err
+    assert not (fleet / "template/sites").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (fleet / "sites").write_text("a file")
+    assert expand() == 1
+    assert "fleet/sites" in capsys.readouterr().err
+
+
+def test_a_template_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert expand("--template", "nowhere") == 1
+    assert "cannot read `nowhere/template.yaml`: no such file" in capsys.readouterr().err
