@@ -318,8 +318,10 @@ class Wire(asyncio.Protocol):
         exchange.heard_s = self._loop.time()
         for ask in asks:
             ask.answer = Missing.SILENT
-        frames = [self._codec.request(ask) for ask in asks]
-        self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if len(asks) == 1:  # as most are: no list and no join
+            self._transport.write(self._codec.request(asks[0]))
+        else:
+            self._transport.write(b"".join(map(self._codec.request, asks)))
 
     def _answered(self, ask: Ask) -> None:
         exchange = self._exchange

@@ -112,6 +112,7 @@ async def test_resets_lose_nothing_and_double_no_more_than_the_rewind(
         )
 
 
+@pytest.mark.slow
 async def test_a_slow_broker_that_acknowledges_is_not_taken_for_a_dead_one(
     tmp_path: Path, broker: Mosquitto
 ) -> None:

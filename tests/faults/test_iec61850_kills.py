@@ -123,6 +123,7 @@ async def test_kill_9_loses_no_event_and_puts_none_out_of_order(tmp_path: Path, 
     assert not [told for told in events(site / "run.log") if told["level"] == "error"]
 
 
+@pytest.mark.slow
 async def test_cuts_under_a_running_field_side_lose_no_event(tmp_path: Path) -> None:
     server = bay(Options(entries=1_000_000))
     block = server.blocks[BRCB]

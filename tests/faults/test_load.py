@@ -105,6 +105,7 @@ def overload(folder: Path, **sizes: Any) -> Iterator[Overload]:
             yield Overload(site, process, mosquitto, link, listener, modbus)
 
 
+@pytest.mark.slow
 def test_a_slow_link_keeps_its_connection_and_gets_events_first(tmp_path: Path) -> None:
     with overload(tmp_path) as found:
         found.link.rate = 2000

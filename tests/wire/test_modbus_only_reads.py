@@ -93,6 +93,7 @@ def test_a_frame_is_its_question_and_nothing_else(codec: type[Codec] | type[RtuC
 # The code. A question is spelled where it is made, and the link writes what a codec framed.
 
 FROM_CODECS = {
+    "link.py: self._transport.write(self._codec.request(asks[0]))",
     "link.py: self._transport.write(b''.join(map(self._codec.request, asks)))",
     "rtu_wire.py: self._port.write(self._codec.request(ask))",
     # what the two above call `write` of, handing on what they are given:

@@ -59,6 +59,7 @@ def test_a_benchmark_records_its_figures(name: str, tmp_path: Path) -> None:
     assert recorded(name, tmp_path / "bench.json").keys() == SAYS[name]
 
 
+@pytest.mark.slow
 def test_a_fleet_is_measured_at_each_share_of_change_and_with_one_dead(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     told = run("fleet_bench.py", file, "--quick")

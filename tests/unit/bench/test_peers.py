@@ -102,6 +102,7 @@ def test_the_points_of_a_message_are_counted(peer: kinds.Peer) -> None:
     assert peer.points(compact) == (1 if payload is None else 2)
 
 
+@pytest.mark.slow
 def test_ours_and_the_floor_are_measured_as_peers_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
