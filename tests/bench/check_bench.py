@@ -1,5 +1,7 @@
 """Time and memory of `otgate check` as a whole process, by the number of points.
 
+Then of what it refuses: files that are large and wrong, asked to cost 2 s at most.
+
 .venv/bin/python tests/bench/check_bench.py [--quick] [POINTS ...]
 """
 
@@ -12,7 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from results import record
+
+from daemons import write_site
+from hostile import LARGE
 
 POINTS_PER_DEVICE = 1000
 HEADER = (
@@ -63,12 +70,27 @@ def measured(points: int) -> dict[str, Any]:
     """Check a site and return how long it took and how large the process was."""
     with TemporaryDirectory() as directory:
         site = write(Path(directory), points)
-        started = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "otgate", "check", str(site)])
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert not process.returncode, "the site has mistakes"
-        took_s = time.monotonic() - started
+        return checked(site, wanted=0)
+
+
+def refused(name: str) -> dict[str, Any]:
+    """Check a site with a file that is large and wrong."""
+    with TemporaryDirectory() as directory:
+        site = write_site(Path(directory), 1883)
+        (site / LARGE[name].file).write_bytes(LARGE[name].content)
+        return checked(site, wanted=1)
+
+
+def checked(site: Path, *, wanted: int) -> dict[str, Any]:
+    """Run `otgate check` and return what it took."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "otgate", "check", str(site)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == wanted, f"exit code {process.returncode}"
+    took_s = time.monotonic() - started
     return {
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
         "wall_s": round(took_s, 2),
@@ -85,7 +107,11 @@ def main() -> None:
     found = {}
     for points in asked.points or ([100] if asked.quick else [1000, 10_000, 50_000]):
         found[str(points)] = one = measured(points)
-        print(f"{points:>8,} points {one['wall_s']:6.2f} s {one['memory_mb']:6} MB")
+        print(f"{points:>14,} points {one['wall_s']:6.2f} s {one['memory_mb']:6} MB")
+    for name in () if asked.quick or asked.points else LARGE:
+        one = refused(name)  # its memory is not told: the text of the file in this process counts
+        found[f"refused {name}"] = {"cpu_s": one["cpu_s"]}
+        print(f"refused {one['cpu_s']:6.2f} s CPU  {name}")
     record("check", found)
 
 

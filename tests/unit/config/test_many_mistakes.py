@@ -26,9 +26,9 @@ from otgate.config.source import BLOCK, Lines, Source
 from otgate.config.table import MAX_LINES, MAX_ROW, table_of
 from otgate.config.yaml_text import read_yaml
 
-LIMIT_S, LIMIT_MB = 2.0, 200.0
-IDLE_S = 0.5
-"""What start-up takes where a refusal may take `LIMIT_S`: it tells how quick a machine is now."""
+LIMIT_MB = 200.0
+ENDLESS_S = 60
+"""Of a refusal that takes a second or two: `tests/bench/check_bench.py` measures how long."""
 
 
 def full(*files: str, weight: Severity = Severity.ERROR) -> Diagnostics:
@@ -144,22 +144,23 @@ def test_of_very_many_words_none_is_suggested() -> None:
 
 
 MEASURED = """
-import sys, time
+import sys
 from otgate.cli import main
 code = main(["check", sys.argv[1], "--format", "json"])
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(code, time.process_time(), int(peak.split()[1]) / 1000, file=sys.stderr)
+print(code, int(peak.split()[1]) / 1000, file=sys.stderr)
 """
 
 
-def refused(site: Path) -> tuple[str, float, float]:
-    """Check a site in a process of its own: what it says, CPU seconds, peak MB."""
+def refused(site: Path) -> tuple[str, float]:
+    """Check a site in a process of its own: what it says, and its peak in MB."""
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, site], capture_output=True, text=True, check=True
-    )
-    code, cpu_s, peak_mb = done.stderr.split()
+        [sys.executable, "-c", MEASURED, site],
+        capture_output=True, text=True, check=True, timeout=ENDLESS_S,
+    )  # fmt: skip
+    code, peak_mb = done.stderr.split()
     assert code == "1"
-    return done.stdout, float(cpu_s), float(peak_mb)
+    return done.stdout, float(peak_mb)
 
 
 def test_rows_without_end_are_refused_in_little(tmp_path: Path) -> None:
@@ -174,14 +175,11 @@ def test_whatever_is_large_and_wrong_is_refused_in_little(tmp_path: Path, name: 
 
 def bounded(folder: Path, hostile: Hostile) -> None:
     site = write_site(folder, 1883)
-    (site / "policy.yaml").write_text("")
-    idle_s = refused(site)[1]
-    (write_site(folder, 1883) / hostile.file).write_bytes(hostile.content)
-    said, cpu_s, peak_mb = refused(site)
+    (site / hostile.file).write_bytes(hostile.content)
+    said, peak_mb = refused(site)
     codes = [one["code"] for one in json.loads(said)]
     assert hostile.code in codes
     assert len(codes) <= MAX_PER_FILE + 20
-    assert cpu_s < LIMIT_S * idle_s / IDLE_S
     assert peak_mb < LIMIT_MB
 
 
