@@ -81,6 +81,7 @@ def test_decimals_of_three_places_are_always_laid_out(numbers: list[float]) -> N
 @example([float("inf")])
 @example([float("nan")])
 @example([1e308, 5e-324])
+@example([float("nan"), 1e308])
 def test_any_decimal_is_spelled_as_by_itself_or_left_to_others(numbers: list[float]) -> None:
     assert told(laid(ValueType.F64, numbers)) in {plain(numbers), None}
 

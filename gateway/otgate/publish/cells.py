@@ -147,7 +147,7 @@ def decimals(values: Values) -> list[Four] | None:
     biggest = float(np.maximum.reduce(sizes))
     for places in PLACES:
         steps = 10**places
-        if biggest * steps >= SURE:
+        if not biggest * steps < SURE:  # too large, or not a number
             return None
         counts = np.rint(sizes * steps)
         if np.array_equal(counts / steps, sizes):
