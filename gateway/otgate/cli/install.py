@@ -21,14 +21,15 @@ hand it refuses to overwrite (use drop-ins: systemctl edit otgate-field).
   otgate install --driver modbus --driver dnp3
   otgate install --undo
 
-Afterwards: edit /etc/otgate, then: systemctl enable --now otgate-field otgate-bus@analytics.
+Afterwards: edit /etc/otgate, then:
+  systemctl enable --now otgate.target otgate-field otgate-bus@analytics
 Exit: 0 done; 1 something could not be done, and what.
 """
 
 
 NEXT = """\
-next: edit /etc/otgate, then: systemctl daemon-reload; systemctl enable --now otgate-field \\
-  otgate-bus@analytics"""
+next: edit /etc/otgate, then: systemctl daemon-reload; systemctl enable --now otgate.target \\
+  otgate-field otgate-bus@analytics"""
 
 
 def arguments(parser: ArgumentParser) -> None:

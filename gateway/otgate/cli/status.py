@@ -9,7 +9,7 @@ from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
 from otgate.errors import Refused
-from otgate.observe.control import ask
+from otgate.observe.control import ADMIN_GROUP, ask
 
 DESCRIPTION = """\
 Ask every running side of a site for its state, over the administration sockets in `run` beside
@@ -44,6 +44,7 @@ def execute(options: Namespace) -> int:
     """Run the verb."""
     site: Path = options.site
     directory = options.control or (site if site.is_dir() else site.parent) / "run"
+    refuse_closed(directory)
     answers = {path.stem: answer(path) for path in sorted(directory.glob("*.sock"))}
     if not answers:
         raise Refused(f"nothing runs: there is no socket in {directory}")
@@ -53,6 +54,23 @@ def execute(options: Namespace) -> int:
         now_ns = time.time_ns()
         print("\n\n".join("\n".join(lines(name, said, now_ns)) for name, said in answers.items()))
     return FAILED if any(SILENT in said for said in answers.values()) else OK
+
+
+def refuse_closed(directory: Path) -> None:
+    """Refuse a directory that may not be looked into, where sockets may well be.
+
+    Raises:
+        Refused: it may not.
+    """
+    try:
+        next(directory.iterdir(), None)
+    except PermissionError:
+        raise Refused(
+            f"{directory} is closed to you: be root, or in its group"
+            f" (usermod -aG {ADMIN_GROUP} NAME, from the next login on)"
+        ) from None
+    except OSError:
+        return  # what is not there is said elsewhere
 
 
 def answer(path: Path) -> dict[str, Any]:

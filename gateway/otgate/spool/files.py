@@ -112,13 +112,19 @@ class OperatingSystem:
     """Of everything made here, whatever the umask."""
 
     def mkdir(self, path: Path) -> None:
-        """Make a directory and its parents; set the mode whatever the umask, keeping setgid."""
+        """Make a directory and its parents; set the mode whatever the umask, keeping setgid.
+
+        A service under RestrictSUIDSGID= may inherit setgid but not ask for it: it needs a umask
+        that leaves the mode as it should be.
+        """
         if path.is_dir():
             return
         if not path.parent.is_dir():
             self.mkdir(path.parent)
-        path.mkdir(exist_ok=True)
-        path.chmod(path.stat().st_mode & ~0o777 | self.directory_mode)
+        path.mkdir(self.directory_mode, exist_ok=True)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o777 != self.directory_mode:
+            path.chmod(mode & ~0o777 | self.directory_mode)
 
     def create(self, path: Path) -> int:
         """Create or empty a file; set the mode whatever the umask."""

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
@@ -47,6 +48,21 @@ def test_nothing_running_is_said_and_fails(
 ) -> None:
     assert main(["status", str(tmp_path)]) == 1
     assert "nothing runs" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="taking another user's part needs root")
+def test_a_closed_directory_is_said_to_be_closed_and_to_whom_it_is_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        assert main(["status", "--control", str(tmp_path / "run")]) == 1
+    finally:
+        os.seteuid(0)
+    said = capsys.readouterr().err
+    assert "closed to you: be root, or in its group" in said
+    assert "usermod -aG otgate-admin" in said
 
 
 def test_a_socket_that_nobody_answers_fails(
