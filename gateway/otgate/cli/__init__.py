@@ -25,6 +25,7 @@ BUILT_IN = {
     "maintenance": "otgate.cli.maintenance",
     "commission": "otgate.cli.commission",
     "status": "otgate.cli.status",
+    "spool": "otgate.cli.spool",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",
     "schema": "otgate.cli.schema",

@@ -12,6 +12,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812  an exception of ours would be named so
 from typing import Any, NamedTuple, TypeAlias
 
+from otgate.errors import SpoolUnusable
 from otgate.model import Lane
 from otgate.spool.epoch import epoch_number, epoch_text
 from otgate.spool.files import Files
@@ -34,6 +35,9 @@ MERGE_S = 0.25
 """Acknowledgements this close together are rewound together."""
 
 Json: TypeAlias = Any
+
+UNUSABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+"""What reading a file raises that holds no cursor."""
 
 
 class Place(NamedTuple):
@@ -86,6 +90,16 @@ class LaneCursor:
     def floor(self) -> Place:
         """Up to where everything is acknowledged."""
         return self._floor
+
+    @property
+    def beyond(self) -> int:
+        """How many samples past the floor are acknowledged already."""
+        return sum(
+            stop - start
+            for epoch, ranges in self._acked.items()
+            for start, stop in ranges
+            if (epoch, start) > self._floor
+        )
 
     def base(self, epoch: int) -> int:
         """Return how many samples lie before ``epoch``, as far as this cursor has seen it."""
@@ -226,13 +240,10 @@ class CursorFile:
         """
         path = self._file.path
         try:
-            saved = self._newer_than(_checked(json.loads(self._file.read())))
-            self._number = _number(saved)
-            for lane, cursor in cursors.items():
-                cursor.restore(saved["lanes"][lane])
+            self._restore(cursors)
         except FileNotFoundError:
             return True
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except UNUSABLE as error:
             for cursor in cursors.values():
                 cursor.clear()
             aside = path.with_suffix(".damaged")
@@ -244,6 +255,32 @@ class CursorFile:
             )
             return False
         return True
+
+    def look(self, cursors: Mapping[Lane, LaneCursor]) -> bool:
+        """Restore ``cursors`` beside the reader they belong to; return False where none are kept.
+
+        Nothing is put aside, and nothing written.
+
+        Raises:
+            SpoolUnusable: the file cannot be read or understood.
+        """
+        try:
+            self._restore(cursors)
+        except FileNotFoundError:
+            return False
+        except PermissionError as error:
+            raise SpoolUnusable(
+                f"the cursor {self._file.path} may not be read: run this as root or as its user"
+            ) from error
+        except UNUSABLE as error:
+            raise SpoolUnusable(f"the cursor {self._file.path} cannot be used: {error}") from error
+        return True
+
+    def _restore(self, cursors: Mapping[Lane, LaneCursor]) -> None:
+        saved = self._newer_than(_checked(json.loads(self._file.read())))
+        self._number = _number(saved)
+        for lane, cursor in cursors.items():
+            cursor.restore(saved["lanes"][lane])
 
     def save(self, text: bytes) -> bool:
         """Put what `spelled` returned on the disk; return False, with a `problem`, if that failed.

@@ -77,7 +77,7 @@ def past(files: Files, directory: Path, log: Log, now_ns: int, noted: Noted | No
         OSError: the directory cannot be listed.
     """
     found = segments(files.names(directory))
-    starts = {segment: _start(files, directory, log, segment) for segment in found}
+    starts = {segment: start_of(files, directory, log, segment) for segment in found}
     closed_ns = now_ns
     kept: list[Kept] = []
     for segment in reversed(found):
@@ -103,7 +103,7 @@ def end_of(files: Files, directory: Path, log: Log, epoch: int) -> int:
         found = segments(files.names(directory))
     except OSError:
         return 0
-    starts = (_start(files, directory, log, each) for each in found if each.epoch == epoch)
+    starts = (start_of(files, directory, log, each) for each in found if each.epoch == epoch)
     return _recovered_end(files, directory, log, [start for start in starts if start is not None])
 
 
@@ -120,7 +120,12 @@ def _at_least(found: Past, noted: Noted | None, log: Log) -> Past:
     return Past(found.previous_epoch, end, samples, dropped, found.kept)
 
 
-def _start(files: Files, directory: Path, log: Log, segment: SegmentId) -> Start | None:
+def start_of(files: Files, directory: Path, log: Log, segment: SegmentId) -> Start | None:
+    """Return the numbers of a segment's header, or None where it is damaged.
+
+    Raises:
+        SpoolUnusable: it is of a newer format.
+    """
     with suppress(OSError), reading(files, directory / segment.name) as descriptor:
         peeked = files.pread(descriptor, PEEK_BYTES, 0)
         with suppress(Damaged):
