@@ -16,6 +16,8 @@ from typing import Self
 import pytest
 import trustme
 
+from pems import keep_private
+
 READY_WITHIN_S = 5.0
 SYSTEM_PATHS = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
 
@@ -68,7 +70,7 @@ class Authority:
 
     def _issue(self, name: str, *identities: str) -> None:
         issued = self.ca.issue_cert(*identities)
-        issued.private_key_pem.write_to_path(self.key(name))
+        keep_private(issued, self.key(name))
         chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
         self.certificate(name).write_bytes(chain)
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 import looptime
 import pytest
+import structlog
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
@@ -44,6 +45,14 @@ class Debugging(asyncio.SelectorEventLoop):
 
     def set_debug(self, enabled: bool) -> None:  # noqa: FBT001 - asyncio's signature
         super().set_debug(True)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Let no test that runs a verb decide what the tests after it log."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True)

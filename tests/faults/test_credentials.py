@@ -10,6 +10,8 @@ import trustme
 from brokers import Authority, Mosquitto, authority
 from otgate.app.login import FileLogin
 from otgate.config.bus import load_bus
+from otgate.errors import Refused
+from pems import keep_private
 from publishing import Feeder, publishing
 
 __all__ = ["authority"]
@@ -151,11 +153,21 @@ async def test_a_credential_that_cannot_be_read_is_told_and_tried_again(
             await running.until(lambda status: status["samples"] == 10, limit_s=10)
 
 
+def test_a_key_that_others_can_read_is_refused_with_what_mends_it(tmp_path: Path) -> None:
+    key = tmp_path / "client.key"
+    key.touch(mode=0o640)
+    keys = login(tmp_path, "tls: {ca: ca.pem, certificate: client.pem, key: client.key}")
+    with pytest.raises(Refused, match=f"run `chmod go= {key}`"):
+        keys.keys()
+    key.chmod(0o400)
+    assert keys.keys().tls
+
+
 def certify(folder: Path, ca: trustme.CA, name: str) -> None:
     """Write a client certificate and its key, one after the other."""
     issued = ca.issue_cert(name)
     (folder / "client.pem").write_bytes(b"".join(c.bytes() for c in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(folder / "client.key")
+    keep_private(issued, folder / "client.key")
 
 
 def mutual(folder: Path) -> FileLogin:

@@ -179,7 +179,7 @@ def test_a_second_gateway_is_told_who_holds_the_spool(plain: Gateway, tmp_path: 
         [*command, "--control", tmp_path / "other"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert f"has a writer already: process {field}." in done.stderr
+    assert f"has a writer already: process {field}; stop it" in done.stderr
     assert "Traceback" not in done.stderr
     plain.listener.await_news(plain.listener.received)
     plain.assert_undisturbed()

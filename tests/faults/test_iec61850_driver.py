@@ -19,6 +19,7 @@ from otgate_iec61850 import Iec61850
 from otgate_iec61850.mms.responder import Doors
 from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.server import Server
+from pems import keep_private
 
 BRCB = "F3Q1CTRL/LLN0.BR.brcbPositions01"
 URCB = "F3Q1MEAS/LLN0.RP.urcbLoads01"
@@ -200,7 +201,7 @@ async def test_an_association_over_tls_shows_both_certificates(tmp_path: Any) ->
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     for name, cert in (("ours", ours), ("theirs", theirs)):
         cert.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
-        cert.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        keep_private(cert, tmp_path / f"{name}.key")
     files = TlsFiles(tmp_path / "ca.pem", tmp_path / "theirs.pem", tmp_path / "theirs.key")
     tls = {
         "ca": str(tmp_path / "ca.pem"),

@@ -20,6 +20,7 @@ from otgate_sim.faults import Fault
 from otgate_sim.modbus_endpoints import Shown
 from otgate_sim.sim_verb import write_map
 from otgate_sim.simulation import Settings, Simulation
+from pems import keep_private
 from puppet import Running, running
 
 PACE = Pace(first_s=0.1, least_s=0.05, most_s=0.3)
@@ -52,7 +53,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     for name in ("gateway", "device"):
         issued = authority.issue_cert(LOOPBACK)
         issued.cert_chain_pems[0].write_to_path(folder / f"{name}.pem")
-        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+        keep_private(issued, folder / f"{name}.key")
     files = {"ca": "ca.pem", "cert": "gateway.pem", "key": "gateway.key"}
     return {key: str(folder / file) for key, file in files.items()}
 

@@ -8,6 +8,7 @@ import trustme
 
 from otgate_sim.lab.broker import SEARCH, answering, free_port
 from otgate_sim.lab.children import Children
+from pems import keep_private
 
 CONFIG = Path(__file__).parents[2] / "config" / "mosquitto"
 MOSQUITTO = shutil.which("mosquitto", path=SEARCH)
@@ -19,7 +20,7 @@ def certificates(directory: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(directory / "ca.pem")
     issued = authority.issue_cert("localhost")
-    issued.private_key_pem.write_to_path(directory / "broker.key")
+    keep_private(issued, directory / "broker.key")
     issued.cert_chain_pems[0].write_to_path(directory / "broker.pem")
 
 

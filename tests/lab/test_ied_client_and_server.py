@@ -54,6 +54,7 @@ from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.server import Server
 from otgate_sim.iec61850.site import server_from_scl
 from otgate_sim.simulation import steady_clock
+from pems import keep_private
 
 FOREIGN = Path(__file__).parents[1] / "ied_foreign_client.py"
 BREAKER = "F3Q1CTRL/CSWI1$CO$Pos"
@@ -448,7 +449,7 @@ async def test_it_is_served_under_tls(tmp_path: Path) -> None:
     for end in ("client", "server"):
         issued = authority.issue_cert("127.0.0.1")
         issued.cert_chain_pems[0].write_to_path(tmp_path / f"{end}.pem")
-        issued.private_key_pem.write_to_path(tmp_path / f"{end}.key")
+        keep_private(issued, tmp_path / f"{end}.key")
         paths[end] = TlsFiles(tmp_path / "ca.pem", tmp_path / f"{end}.pem", tmp_path / f"{end}.key")
     server = bay(Options(tls=paths["server"]))
     async with server.serving(), listening(server, paths["client"]) as heard:

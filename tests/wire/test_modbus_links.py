@@ -25,6 +25,7 @@ from otgate_modbus import Modbus
 from otgate_modbus.codec import Codec
 from otgate_modbus.link import Wire
 from otgate_modbus.manners import Manners
+from pems import keep_private
 from rtu_peers import over_tcp, reading
 
 pytestmark = pytest.mark.both_loops
@@ -146,7 +147,7 @@ def certificates(tmp_path: Path) -> dict[str, dict[str, str]]:
     for name, authority in (("gateway", ours), ("device", ours), ("stranger", other)):
         issued = authority.issue_cert(LOOPBACK, "localhost")
         issued.cert_chain_pems[0].write_to_path(tmp_path / name)
-        issued.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        keep_private(issued, tmp_path / f"{name}.key")
         made[name] = {
             "ca": str(tmp_path / "ca"),
             "cert": str(tmp_path / name),

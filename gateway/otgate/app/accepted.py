@@ -17,6 +17,7 @@ import structlog
 from otgate.app.egress import types_of
 from otgate.config.site import Site
 from otgate.model import Kind
+from otgate.permission import why
 from otgate.policy.changes import Crossed, Crossings, Side, crossings, device_crossings, finer
 from otgate.policy.decide import Restriction
 from otgate.policy.language import Effect, Limits, Match, Policy, Rule, Strip, UnderTest
@@ -71,7 +72,8 @@ class Accepted:
         except FileNotFoundError:
             return "", None
         except (OSError, ValueError, TypeError, KeyError) as error:
-            log.error("accepted_unreadable", error=str(error), held_back="everything")  # noqa: TRY400
+            told = why(error, self._file.path) if isinstance(error, OSError) else str(error)
+            log.error("accepted_unreadable", error=told, held_back="everything")  # noqa: TRY400
             return "", {}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog
 
 from otgate.config.bus_side import BusFile, Credential, TlsFiles
-from otgate.config.credential import places, resolve
+from otgate.config.credential import places, refuse_shared, resolve
 from otgate.errors import Refused
 from otgate.publish.settings import Keys, Tls
 
@@ -60,6 +60,8 @@ class FileLogin:
             if found.path is None:
                 raise Refused(f"the TLS key `{key.name}` has to lie in a credential directory")
             key = found.path
+        elif key is not None:
+            refuse_shared(key)
         return Tls(files.ca, files.certificate, key, files.server_name)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from otgate.secrecy import leave_no_core
 from otgate.together import cancelled
 
 PR_SET_PDEATHSIG = 1
@@ -34,6 +35,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run ``main`` to its end, or cancel it at SIGINT or SIGTERM and return 0."""
     one_arena()
+    leave_no_core()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(until_signalled(main))
 

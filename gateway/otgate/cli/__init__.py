@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 from otgate.cli.command import COMMANDS, FAILED, USAGE, Command, add_verbs
 from otgate.errors import OtgateError
+from otgate.permission import why
 
 BUILT_IN = {
     "check": "otgate.cli.check",
@@ -57,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except OtgateError as error:
         print(f"otgate: {error}", file=sys.stderr)
+        return FAILED
+    except PermissionError as error:
+        name = str(error.filename or "a file")
+        print(f"otgate: cannot use {name}: {why(error, Path(name))}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

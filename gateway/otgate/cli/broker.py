@@ -4,6 +4,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from otgate.config.credential import content, refuse_shared
 from otgate.errors import Refused
 from otgate.publish.settings import Tls, Transport, read_broker
 from otgate.publish.subscribe import Source
@@ -37,6 +38,8 @@ def source(options: Namespace) -> Source:
     if broker.transport is Transport.TLS:
         if options.ca is None:
             raise Refused("an mqtts broker needs --ca FILE")
+        if options.key is not None:
+            refuse_shared(options.key)
         tls = Tls(options.ca, options.certificate, options.key)
     elif options.ca or options.certificate or options.key:
         raise Refused("--ca, --certificate and --key need an mqtts:// broker")
@@ -46,7 +49,5 @@ def source(options: Namespace) -> Source:
 def _password(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get(PASSWORD_VARIABLE)
-    try:
-        return file.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"the password file cannot be read: {error}") from error
+    refuse_shared(file)
+    return content(file, "password file")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otgate.errors import Refused
+from otgate.secrecy import shared
 
 MAX_BYTES = 64 << 10
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -96,8 +97,11 @@ def refuse_shared(path: Path) -> None:
     """Refuse what its group or others may read or write.
 
     Raises:
-        Refused: they may.
+        Refused: they may, or it is not there.
     """
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        raise Refused(f"`{path}` is open to others (mode {mode:o}); run `chmod go= {path}`")
+    try:
+        how = shared(path)
+    except OSError as error:
+        raise Refused(f"cannot read `{path}`: {error.strerror}") from None
+    if how:
+        raise Refused(how)

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from os.path import normpath
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import overload
 
 from otgate.config.diagnostic import Diagnostics, Place
+from otgate.permission import opened_by
 
 MAX_YAML_BYTES = 4 << 20
 MAX_CSV_BYTES = 16 << 20
@@ -133,7 +135,8 @@ def read_source(
         raw = read_capped(path, cap_bytes)
     except (OSError, ValueError) as error:
         where = named_at or Place(name)
-        found.say("unreadable-file", where, f"cannot read `{name}`: {reason(error)}")
+        help_text = opened_by(path) if isinstance(error, PermissionError) else ""
+        found.say("unreadable-file", where, f"cannot read `{name}`: {reason(error)}", help_text)
         return None
     if len(raw) > cap_bytes:
         cap = f"{cap_bytes >> 20} MB" if cap_bytes >> 20 else f"{cap_bytes >> 10} kB"
@@ -146,7 +149,9 @@ def read_source(
 def shortest(path: Path) -> Path:
     """Return a path without steps back, where that names the same file."""
     short = Path(normpath(path))
-    return short if short.exists() and path.exists() and short.samefile(path) else path
+    with suppress(OSError):  # a directory that is closed to us: reading the file says so
+        return short if short.exists() and path.exists() and short.samefile(path) else path
+    return path
 
 
 def read_capped(path: Path, cap_bytes: int) -> bytes:

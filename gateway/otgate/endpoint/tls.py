@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otgate.errors import Unusable
+from otgate.secrecy import shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,14 @@ def tls_context(files: TlsFiles, *, server: bool) -> ssl.SSLContext:
     """Return a context that demands the peer's certificate. It blocks.
 
     Raises:
-        Unusable: a file cannot be read or used.
+        Unusable: a file cannot be read or used, or others than its owner can read the key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     try:
+        if how := shared(files.key):
+            raise Unusable(how)
         context.load_verify_locations(files.authority)
         context.load_cert_chain(files.certificate, files.key, _no_password)
     except (OSError, ValueError) as error:

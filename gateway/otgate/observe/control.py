@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.errors import OtgateError, Refused
+from otgate.permission import why
 
 MAX_REQUEST = 5 << 20
 """A policy of the largest size that is read, as JSON."""
@@ -79,7 +80,7 @@ async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
     try:
         listener = listening(path)
     except OSError as error:
-        raise Refused(f"cannot listen on {path}: {error.strerror or error}") from error
+        raise Refused(f"cannot listen on {path}: {why(error, path)}") from error
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(
@@ -101,18 +102,27 @@ async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
 
 def listening(path: Path) -> socket.socket:
     """Bind ``path``, removing the leftover of a side that died."""
+    refuse_what_is_in_the_way(path)
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with short_path(path) as name:
         if path.is_socket():
             if answers(name):
                 listener.close()
-                raise OSError(None, "another running side answers there")
+                raise OSError(None, "another running side answers there; stop it first")
             path.unlink()
         listener.bind(name)
     path.chmod(0o660)
     listener.settimeout(0)
     return listener
+
+
+def refuse_what_is_in_the_way(path: Path) -> None:
+    """Raise an OSError where ``path`` or its directory is there and is something else."""
+    if path.parent.exists() and not path.parent.is_dir():
+        raise OSError(None, f"`{path.parent}` is no directory; move it away")
+    if path.exists() and not path.is_socket():
+        raise OSError(None, f"`{path}` is no socket; move it away")
 
 
 def answers(name: str) -> bool:

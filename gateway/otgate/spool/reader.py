@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Self
 
 from otgate.model import Lane
+from otgate.permission import why
 from otgate.spool.ahead import Ahead, Governing
 from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
@@ -212,7 +213,7 @@ class SpoolReader:
         except FileNotFoundError as error:
             return f"{error.filename} is not there; `otgate run` of the field side makes it."
         except OSError as error:
-            return f"{error.filename} cannot be read: {error.strerror}."
+            return f"{error.filename} cannot be read: {why(error, Path(error.filename))}."
         return ""
 
     def close(self) -> None:

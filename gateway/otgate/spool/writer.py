@@ -14,6 +14,7 @@ import numpy as np
 
 from otgate.errors import SpoolUnusable
 from otgate.model import Batch, Lane
+from otgate.permission import why
 from otgate.spool.active import Making
 from otgate.spool.bell import Bell, Lull
 from otgate.spool.catalog import Catalog
@@ -40,6 +41,8 @@ DATA_SHARE = 0.75
 PACE = Pace()
 LIVE_LIMITS = Limits(64 << 10, float("inf"))
 LOCK = "lock"
+
+ONE = "stop it, or give this site a `spool.directory` of its own"
 STOP_S = 2.0
 
 
@@ -245,7 +248,11 @@ class SpoolWriter:
         """Why what is appended does not reach the disk; empty while it does."""
         if self._committer.ended:
             return "the thread that writes has ended"
-        errors = [_sentence(log.error) for log in self._logs.values() if log.error is not None]
+        errors = [
+            why(log.error, self._place.directory)
+            for log in self._logs.values()
+            if log.error is not None
+        ]
         return errors[0] if errors else ""
 
     @property
@@ -323,7 +330,9 @@ def _locked(files: Files, directory: Path) -> int:
         lock = files.lock(directory / LOCK)
     except BlockingIOError as error:
         holder = _holder(files, directory / LOCK)
-        raise SpoolUnusable(f"The spool {directory} has a writer already{holder}.") from error
+        raise SpoolUnusable(
+            f"The spool {directory} has a writer already{holder}; {ONE}."
+        ) from error
     except OSError as error:
         raise _unusable(directory, error) from error
     try:
@@ -354,9 +363,5 @@ def _released(files: Files, lock: int) -> None:
 
 def _unusable(directory: Path, error: OSError) -> SpoolUnusable:
     in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
-    why = "a file stands where a directory has to be" if in_the_way else _sentence(error)
-    return SpoolUnusable(f"The spool {directory} cannot be written: {why}.")
-
-
-def _sentence(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+    told = "a file stands where a directory has to be" if in_the_way else why(error, directory)
+    return SpoolUnusable(f"The spool {directory} cannot be written: {told}.")

@@ -232,11 +232,22 @@ def test_a_wrong_password_is_told_at_once(
 
 
 def test_a_password_comes_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "password").touch(mode=0o600)
     (tmp_path / "password").write_text("right\n")
     with Mosquitto(tmp_path / "closed", users={"ana": "right"}) as closed:
         url = f"mqtt://ana@127.0.0.1:{closed.port}"
         file = str(tmp_path / "password")
         assert main(["watch", url, "--password-file", file, "--for", "0.5"]) == 0
+
+
+def test_a_password_that_others_can_read_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.touch(mode=0o644)
+    arguments = ["watch", "mqtt://ana@127.0.0.1", "--password-file", str(file), "--for", "1"]
+    assert main(arguments) == 2
+    assert f"run `chmod go= {file}`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("ca", "code"), [("right", 0), ("wrong", 1)])

@@ -21,6 +21,7 @@ from otgate_dnp3.channel.tcp import Stream, listening, open_tcp
 from otgate_dnp3.channel.udp import open_udp
 from otgate_dnp3.stack.outputs import Asked
 from otgate_dnp3.stack.points import PointType
+from pems import keep_private
 
 pytestmark = pytest.mark.both_loops
 HERE = "127.0.0.1"
@@ -64,7 +65,7 @@ def files(tmp_path: Path) -> dict[str, TlsFiles]:
         certificate = authority.issue_cert(HERE, "localhost")
         for at, pem in enumerate(certificate.cert_chain_pems):
             pem.write_to_path(tmp_path / name, append=at > 0)
-        certificate.private_key_pem.write_to_path(tmp_path / f"{name}.key")
+        keep_private(certificate, tmp_path / f"{name}.key")
         made[name] = TlsFiles(tmp_path / "ca", tmp_path / name, tmp_path / f"{name}.key")
     return made
 

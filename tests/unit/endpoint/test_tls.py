@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from otgate.endpoint.settings import Tls
 from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import Unusable
+from pems import keep_private
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def files(tmp_path: Path) -> TlsFiles:
     issued = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(tmp_path / "ca")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert")
-    issued.private_key_pem.write_to_path(tmp_path / "key")
+    keep_private(issued, tmp_path / "key")
     return TlsFiles(tmp_path / "ca", tmp_path / "cert", tmp_path / "key")
 
 
@@ -37,8 +38,15 @@ def test_a_file_that_is_no_use_is_unusable(
 ) -> None:
     (tmp_path / spoilt).unlink()
     if content is not None:
+        (tmp_path / spoilt).touch(mode=0o600)
         (tmp_path / spoilt).write_text(content)
     with pytest.raises(Unusable, match="TLS files"):
+        tls_context(files, server=False)
+
+
+def test_a_key_that_others_can_read_is_unusable(files: TlsFiles) -> None:
+    files.key.chmod(0o640)
+    with pytest.raises(Unusable, match=r"open to others \(mode 640\); run `chmod go= .*key`"):
         tls_context(files, server=False)
 
 

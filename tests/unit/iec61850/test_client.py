@@ -30,6 +30,7 @@ from otgate_iec61850.mms.initiate import Terms
 from otgate_iec61850.mms.naming import ASSOCIATION, Name, Variable
 from otgate_iec61850.mms.responder import Doors
 from otgate_iec61850.mms.values import NO_SUCH_OBJECT, Bits, Failure
+from pems import keep_private
 
 pytestmark = pytest.mark.both_loops
 
@@ -370,7 +371,7 @@ def files(folder: Path, authority: trustme.CA, name: str, trusted: trustme.CA) -
     issued = authority.issue_cert(name)
     made = TlsFiles(folder / f"{name}.ca", folder / f"{name}.pem", folder / f"{name}.key", HERE)
     trusted.cert_pem.write_to_path(made.authority)
-    issued.private_key_pem.write_to_path(made.key)
+    keep_private(issued, made.key)
     made.certificate.write_bytes(b"".join(each.bytes() for each in issued.cert_chain_pems))
     return made
 

@@ -114,6 +114,16 @@ async def test_a_second_side_on_the_same_socket_is_refused(tmp_path: Path) -> No
         assert await asked(tmp_path / "side.sock", "status") == {"state": "fine"}
 
 
+@pytest.mark.parametrize("odd", ["side.sock", "run"])
+async def test_what_stands_in_the_way_is_named_and_kept(tmp_path: Path, odd: str) -> None:
+    path = tmp_path / ("side.sock" if odd == "side.sock" else "run/side.sock")
+    (tmp_path / odd).write_text("mine")
+    with pytest.raises(Refused, match=f"`{tmp_path / odd}` is no .*; move it away"):
+        async with serve(path, VERBS):
+            pass
+    assert (tmp_path / odd).read_text() == "mine"
+
+
 async def test_a_path_longer_than_a_socket_address_works(tmp_path: Path) -> None:
     path = tmp_path.joinpath(*["a" * 60] * 3) / "side.sock"
     async with serve(path, VERBS):

@@ -166,7 +166,7 @@ def test_old_segments_are_never_modified(spool: Path) -> None:
 
 
 def test_a_second_writer_is_refused_in_a_plain_sentence(writer: SpoolWriter, spool: Path) -> None:
-    with pytest.raises(SpoolUnusable, match=f"has a writer already: process {os.getpid()}."):
+    with pytest.raises(SpoolUnusable, match=f"already: process {os.getpid()}; stop it"):
         opened(spool)
     assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
 
