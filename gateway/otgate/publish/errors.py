@@ -11,6 +11,10 @@ class BrokerClosed(BrokerLost):
     """The broker closed the connection, perhaps upon a message."""
 
 
+class BrokerDismissed(BrokerClosed):
+    """It said why, and that may be one of our messages."""
+
+
 class BrokerRefused(BrokerLost):
     """The broker or TLS says no; it may go on saying so until a person acts."""
 

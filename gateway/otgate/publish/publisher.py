@@ -18,6 +18,7 @@ from otgate.publish.delivery import Delivery
 from otgate.publish.dialect import Dialect, first_dialect
 from otgate.publish.errors import (
     BrokerClosed,
+    BrokerDismissed,
     BrokerLost,
     BrokerRefused,
     DialectRefused,
@@ -29,6 +30,7 @@ from otgate.publish.message import Claim, Message, Outcome, Settles
 from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
+from otgate.publish.rivals import Rivals
 from otgate.publish.session import Session, opened
 from otgate.publish.settings import Broker, BusSettings, Login, client_id
 from otgate.publish.standing import Known
@@ -93,6 +95,7 @@ class Publisher:
         self._newest = NewestValues()
         self._verdicts = Verdicts(Refusals(state), self._done, clock, time.monotonic)
         self._counts = Counts()
+        self._rivals = Rivals(time.monotonic)
         self._session: Session | None = None
         self._last: Session | None = None
         """The session that ended, until it is known what that means."""
@@ -140,6 +143,7 @@ class Publisher:
             "error": str(self._lost) if self._lost else None,
             "spool": self._obstacle or "readable",
             "cursor": self._reader.unsaved or "saved",
+            "identity": self._rivals.sentence(self._settings.client_id),
             "attempts": self._counts.attempts,
             "connections": self._counts.connections,
             "messages": self._counts.messages,
@@ -226,11 +230,20 @@ class Publisher:
     def _ending(self, lost: BrokerLost) -> Ending:
         last, self._last = self._last, None
         if isinstance(lost, SessionTakenOver):
+            self._tell_of_rivals(often=self._rivals.taken_over())
             return Ending.TAKEN_OVER
         if last is None or not isinstance(lost, BrokerClosed):
             return Ending.LOST
         finding = self._verdicts.ended(last.window.in_flight(), last.lonely)
-        return Ending.LOST if finding is Finding.NOTHING else Ending.PROBED
+        if finding is not Finding.NOTHING:
+            return Ending.PROBED
+        if last.took and not isinstance(lost, BrokerDismissed):
+            self._rivals.closed()
+        return Ending.LOST
+
+    def _tell_of_rivals(self, *, often: bool) -> None:
+        if often:
+            log.error("client_id_shared", why=self._rivals.sentence(self._settings.client_id))
 
     async def _once(self) -> NoReturn:
         """Connect in the best dialect that the broker speaks and stay until the end.
@@ -287,6 +300,7 @@ class Publisher:
             )
         else:
             log.info("broker_connected", broker=str(self._broker))
+        self._tell_of_rivals(often=self._rivals.connected(at_once=self._counts.attempts == 1))
         self._lost = None
         self._said.clear()
         self._counts.attempts = 0

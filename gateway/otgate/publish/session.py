@@ -19,6 +19,7 @@ from otgate.publish.dialect import Dialect
 from otgate.publish.encode import PACKET_OVERHEAD
 from otgate.publish.errors import (
     BrokerClosed,
+    BrokerDismissed,
     BrokerLost,
     BrokerRefused,
     DialectRefused,
@@ -218,7 +219,7 @@ class Session:
         if code == SESSION_TAKEN_OVER:
             self.end(SessionTakenOver("another client took the session over"))
             return
-        kind = BrokerClosed if code in BLAMING else BrokerLost
+        kind = BrokerDismissed if code in BLAMING else BrokerLost
         why = "Normal disconnection" if code == SUCCESS else words(code)  # §3.14.2.1
         self.end(kind(f"the broker ended the connection: {why}"))
 
