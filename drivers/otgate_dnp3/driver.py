@@ -4,11 +4,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from otgate.driver import Emit, Link, Session
+from otgate.driver import Emit, Link, Reach, Session
 from otgate.endpoint.places import keep
+from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake
 from otgate.model import Device, Scan
 from otgate_dnp3.address import moved
+from otgate_dnp3.endpoint import Tcp
 from otgate_dnp3.example import EXAMPLE
 from otgate_dnp3.link import opened
 from otgate_dnp3.peek import peek
@@ -35,6 +37,15 @@ class Dnp3:
         """Return what makes a channel: outstations on one channel take turns on it."""
         settings = settings_of(device.settings)
         return (settings.url, settings.backup, settings.listen, settings.peers, settings.tls)
+
+    def reach(self, device: Device) -> Reach:
+        """Return the ports and lines of the channel, dialled or listened on."""
+        settings = settings_of(device.settings)
+        ports = [place.port for place in settings.places if isinstance(place, Tcp)]
+        lines = [place.path for place in settings.places if isinstance(place, SerialSettings)]
+        if settings.listen is not None:
+            return Reach(listen=ports)
+        return Reach(connect=ports, files=lines)
 
     def plan(self, device: Device) -> Sequence[Scan]:
         """Decide every request, without a device.

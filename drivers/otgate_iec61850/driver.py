@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
-from otgate.driver import Emit, Link, Session
+from otgate.driver import Emit, Link, Reach, Session
 from otgate.endpoint.places import keep
 from otgate.errors import LinkLost, Mistake
 from otgate.model import Device, Scan
@@ -15,7 +15,7 @@ from otgate_iec61850.example import EXAMPLE
 from otgate_iec61850.link import lost_link, opened
 from otgate_iec61850.planner import plan
 from otgate_iec61850.session import IedSession
-from otgate_iec61850.settings import Settings, settings_of
+from otgate_iec61850.settings import Settings, endpoint, settings_of
 
 
 class Iec61850:
@@ -45,6 +45,10 @@ class Iec61850:
             settings.called,
             settings.password_file,
         )
+
+    def reach(self, device: Device) -> Reach:
+        """Return the ports of the server and its backup."""
+        return Reach(connect=[endpoint(url)[1] for url in settings_of(device.settings).urls])
 
     def plan(self, device: Device) -> Sequence[Scan]:
         """Decide every request, without a device.

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from otgate.driver import DeviceState, Emit, Link, Session, Variant
+from otgate.driver import DeviceState, Emit, Link, Reach, Session, Variant
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
@@ -13,7 +13,7 @@ from otgate.model import Device, Point, Scan
 from otgate.peeking import scanned
 from otgate_modbus.address import moved
 from otgate_modbus.budget import over_budget
-from otgate_modbus.endpoint import Endpoint, endpoint
+from otgate_modbus.endpoint import Endpoint, Tcp, endpoint
 from otgate_modbus.example import EXAMPLE
 from otgate_modbus.learned import KEY, Of, told, understood
 from otgate_modbus.manners import Manners
@@ -45,6 +45,14 @@ class Modbus:
         """Return the endpoint: its unit ids share one connection."""
         place = endpoint(settings_of(device.settings).url)
         return place.path if isinstance(place, SerialSettings) else place
+
+    def reach(self, device: Device) -> Reach:
+        """Return the ports and lines of the endpoint and its backup."""
+        places = settings_of(device.settings).places
+        return Reach(
+            connect=[place.port for place in places if isinstance(place, Tcp)],
+            files=[place.path for place in places if isinstance(place, SerialSettings)],
+        )
 
     def plan(self, device: Device) -> Sequence[Scan]:
         """Decide every request, without a device.

@@ -114,6 +114,26 @@ class Sharing(Protocol):
         """Return what is wrong with the devices of one link, by device id; without a device."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of the system the link of a device needs."""
+
+    connect: Sequence[int] = ()
+    """TCP ports that are dialled."""
+    listen: Sequence[int] = ()
+    """TCP ports on which devices are waited for."""
+    files: Sequence[str] = ()
+    """Device files."""
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """An optional power: says what links need, so that the field side can give up all else."""
+
+    def reach(self, device: Device) -> Reach:
+        """Return what the device's link needs, also what it needs at times; without a device."""
+
+
 @runtime_checkable
 class Timed(Protocol):
     """An optional power: says how long polls take, beside each request's ``takes_s``."""

@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
 
 from otgate.app.attending import attending
+from otgate.app.confinement import enter, staying
 from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
+from otgate.app.needs import bus_needs, bus_own
 from otgate.config.bus_side import BusFile
 from otgate.observe import control
 from otgate.observe.notify import Notifier
@@ -25,6 +28,9 @@ from otgate.publish.settings import (
 from otgate.spool.reader import SpoolReader
 from otgate.together import together
 
+SPOOL_LIMIT_S, SPOOL_LOOK_S = 5.0, 0.05
+"""How long a side waits for its spool to be made; if it is later, the side starts again then."""
+
 log = structlog.get_logger()
 
 
@@ -33,23 +39,48 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
 
     Raises:
         Refused: a credential is missing, or the administration socket cannot be opened.
+        Unconfined: the sandbox that the file requires cannot be had.
+        Outgrown: the spool or a key was made anew where the sandbox does not reach.
     """
-    reader = SpoolReader.open(bus.spool, bus.state)
+    with control.bound(control_path) as listener, closing(Notifier()) as notifier:
+        await places_made(bus)
+        sandbox = enter(bus_needs(bus), bus.sandbox)
+        with closing(SpoolReader.open(bus.spool, bus.state)) as reader:
+            publisher = publisher_of(bus, reader)
+            verbs: control.Verbs = {
+                "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()}
+            }
+            async with control.answering(listener, verbs):
+                brokers = list(bus.brokers)
+                log.info("bus_side_started", conduit=bus.conduit, brokers=brokers, sandbox=sandbox)
+                asyncio.get_running_loop().call_soon(settle)
+                await together(
+                    publisher.run(),
+                    trimming(),
+                    attending(notifier, lambda _: ""),
+                    staying(bus_own(bus) if bus.sandbox != "off" else ()),
+                )
+    return 0
+
+
+async def places_made(bus: BusFile) -> None:
+    """Make the cursor's folder, and wait a while for the spool's: rules are for what is there."""
+    if bus.sandbox == "off":
+        return
+    with suppress(OSError):  # whoever needs it says so
+        bus.state.mkdir(parents=True, exist_ok=True)
+    for _ in range(int(SPOOL_LIMIT_S / SPOOL_LOOK_S)):
+        if bus.spool.exists():
+            return
+        await asyncio.sleep(SPOOL_LOOK_S)
+
+
+def publisher_of(bus: BusFile, reader: SpoolReader) -> Publisher:
+    """Return what publishes a spool as the bus file says."""
     login = FileLogin(bus)
-    publisher = Publisher(
+    return Publisher(
         reader, settings(bus, login.keys()), clock=time.time_ns, state=bus.state, login=login
     )
-    verbs: control.Verbs = {
-        "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()}
-    }
-    try:
-        async with control.serve(control_path, verbs):
-            log.info("bus_side_started", conduit=bus.conduit, brokers=list(bus.brokers))
-            asyncio.get_running_loop().call_soon(settle)
-            await together(publisher.run(), trimming(), attending(Notifier(), lambda _: ""))
-    finally:
-        reader.close()
-    return 0
 
 
 def settings(bus: BusFile, keys: Keys) -> BusSettings:

@@ -1,8 +1,11 @@
 """The field side: devices, report by exception, gates and spools in one process."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,15 +14,18 @@ import structlog
 from otgate.app.accepted import Accepted
 from otgate.app.administration import Administration
 from otgate.app.attending import attending
+from otgate.app.confinement import enter, staying
 from otgate.app.egress import Egress
 from otgate.app.loop import settle, trimming
 from otgate.app.maintenance import Maintenance
+from otgate.app.needs import field_needs, field_own
 from otgate.app.outlet import Way, Ways
 from otgate.app.shutters import Shutters
 from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.observe import control
 from otgate.observe.notify import Notifier
+from otgate.spool.files import OS
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
 from otgate.together import in_step, together
@@ -51,8 +57,43 @@ async def field_side(
     Raises:
         SpoolUnusable: a spool cannot be written.
         Refused: the administration socket cannot be opened.
+        Unconfined: the sandbox that the site requires cannot be had.
+        Outgrown: the folder of the spools or the state was made anew.
     """
     allow_all_files()
+    with control.bound(control_path) as listener, closing(Notifier()) as notifier:
+        sandbox = confined(site, drivers, control_path)
+        await confined_side(site, drivers, Door(listener, notifier, sandbox), reread)
+    return 0
+
+
+def confined(site: Site, drivers: Mapping[str, Driver], control_path: Path) -> str:
+    """Enter the sandbox; what it lets the side write is made before."""
+    if site.sandbox != "off":
+        for own in field_own(site):
+            with suppress(OSError):  # whoever needs it says so
+                OS.mkdir(own)
+    return enter(field_needs(site, drivers, control_path.parent), site.sandbox)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What was opened before the sandbox was entered."""
+
+    listener: socket.socket
+    notifier: Notifier
+    sandbox: str
+    """What confines the side, in words."""
+
+
+async def confined_side(
+    site: Site,
+    drivers: Mapping[str, Driver],
+    door: Door,
+    reread: Callable[[], Loaded] | None,
+) -> None:
+    """Run the field side behind its sandbox until cancelled."""
+    own = field_own(site) if site.sandbox != "off" else ()
     maintenance = Maintenance(site.state_directory)
     accepted = Accepted(site)
     written = accepted.held(site)
@@ -70,8 +111,13 @@ async def field_side(
             plans=site.plans,
         )
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
-        async with control.serve(control_path, administration.verbs):
-            log.info("field_side_started", site=site.id, devices=len(site.devices))
+        async with control.answering(door.listener, administration.verbs):
+            log.info(
+                "field_side_started",
+                site=site.id,
+                devices=len(site.devices),
+                sandbox=door.sandbox,
+            )
             await asyncio.to_thread(accepted.keep, site)
             settle()
             await together(
@@ -82,12 +128,12 @@ async def field_side(
                 telling(egress),
                 shutting(egress, shutters),
                 trimming(),
-                attending(Notifier(), partial(hung, egress)),
+                attending(door.notifier, partial(hung, egress)),
                 administration.hung_up(),
+                staying(own),
             )
     finally:
         egress.close()
-    return 0
 
 
 def hung(egress: Egress, limit_s: float) -> str:

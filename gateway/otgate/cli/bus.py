@@ -7,9 +7,10 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from otgate.app.loop import die_with_parent, run
+from otgate.app.confinement import prepare
+from otgate.app.loop import die_with_parent
 from otgate.cli.command import Command
-from otgate.cli.running import running_arguments, start_logs
+from otgate.cli.running import run_confined, running_arguments, start_logs
 from otgate.config.bus_apart import load_bus_apart
 from otgate.config.bus_side import BusFile
 from otgate.config.render import rendered
@@ -35,6 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
+    prepare()
     bus, diagnostics = load_bus_apart(options.config, imported)
     if bus is None:
         print(rendered(diagnostics), file=sys.stderr)
@@ -46,7 +48,7 @@ def execute(options: Namespace) -> int:
         die_with_parent(options.parent)
     bus = placed(bus, options)
     directory = options.control or bus.path.parent.parent / "run"
-    return run(bus_side(bus, directory / f"bus-{bus.conduit}.sock"))
+    return run_confined(bus_side(bus, directory / f"bus-{bus.conduit}.sock"))
 
 
 def imported() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otgate.app.confinement import prepare
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import Command
 from otgate.cli.places import site_argument, site_file
-from otgate.cli.running import running_arguments, start_logs
+from otgate.cli.running import run_confined, running_arguments, start_logs
 from otgate.errors import Refused
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def execute(options: Namespace) -> int:
 def both(options: Namespace) -> int:
     """Run the parent of both sides."""
     from otgate.app.parent import Side, parent  # noqa: PLC0415  the field side needs none
+    from otgate.observe.control import clear  # noqa: PLC0415
 
     start_logs(options, "parent")
     site = site_file(options.site)
@@ -72,11 +74,15 @@ def both(options: Namespace) -> int:
         ),
         *(Side(f"bus side {bus.stem}", ["bus", str(bus), *passed]) for bus in buses),
     ]
-    return run(parent(sides))
+    try:
+        return run(parent(sides))
+    finally:  # in its sandbox a bus side cannot remove its own: others' lie beside it
+        clear(options.control or site.parent / "run", "bus-*.sock")
 
 
 def field(options: Namespace) -> int:
     """Run the field side."""
+    prepare()
     from otgate.app.field import field_side  # noqa: PLC0415  the parent needs none of it
     from otgate.cli.loading import loaded, overrides  # noqa: PLC0415
     from otgate.config.site import Loaded, load_site  # noqa: PLC0415
@@ -95,7 +101,7 @@ def field(options: Namespace) -> int:
     def reread() -> Loaded:
         return load_site(site_file(options.site), drivers, overrides=given)
 
-    return run(field_side(site, drivers, directory / "field.sock", reread))
+    return run_confined(field_side(site, drivers, directory / "field.sock", reread))
 
 
 def admitted(site: "Site", wanted: Sequence[str]) -> bool:

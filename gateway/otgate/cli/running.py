@@ -1,9 +1,14 @@
 """What the verbs that run for long have in common: logs, control directory, parent."""
 
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
+from otgate.app.confinement import Unconfined
+from otgate.app.loop import run
 from otgate.observe.logs import LEVELS, LogForm, configure
 
 
@@ -29,3 +34,12 @@ def running_arguments(parser: ArgumentParser) -> None:
 def start_logs(options: Namespace, side: str) -> None:
     """Configure logging as the options say."""
     configure(LogForm(options.log), level=options.log_level, side=side)
+
+
+def run_confined(side: Coroutine[Any, Any, int]) -> int:
+    """Run a side in its sandbox; where that is required and cannot be had, it is not started."""
+    try:
+        return run(side)
+    except Unconfined as unconfined:
+        print(f"otgate: {unconfined}", file=sys.stderr)
+        return os.EX_CONFIG

@@ -80,6 +80,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         compress=form.compress,
         last=form.last,
         replay_s=form.replay_s,
+        sandbox=form.sandbox,
     )
 
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
+from otgate.sandbox.needs import SandboxMode
 
 URL_HELP = "write `mqtts://host:8883` or `mqtt://host:1883`"
 MQTT = "mqtt"
@@ -121,3 +122,6 @@ class BusForm(Entry):
     """`on` keeps the last value of each device retained at the broker."""
     replay_s: Annotated[float, Field(ge=0, le=3600)] = 3.0
     """Seconds published again after a reconnect, because an acknowledgement is not durable."""
+    sandbox: SandboxMode = "auto"
+    """`required` refuses to start where the kernel cannot keep the side from what it does not need;
+    `auto` says so and starts; `off` gives up nothing."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from otgate.sandbox.needs import SandboxMode
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -47,3 +49,4 @@ class BusFile:
     compress: Literal["none", "zstd"]
     last: Literal["on", "off"]
     replay_s: float
+    sandbox: SandboxMode

@@ -22,6 +22,7 @@ from otgate.config.yaml_text import Tree, read_yaml
 from otgate.driver import Driver, planned_types
 from otgate.model import Device, Scan
 from otgate.policy.language import Policy
+from otgate.sandbox.needs import SandboxMode
 
 Step = Callable[[str, int, int], None]
 """Told what is under way, and how much of how much is done; 0 of 0 where nobody knows."""
@@ -61,6 +62,7 @@ class Site:
     spool: SpoolPlace
     state_directory: Path
     control_directory: Path
+    sandbox: SandboxMode
     signers: Mapping[str, str] = field(default_factory=dict)
     """The id of the key that each role's files are signed with, for roles that have to sign."""
 
@@ -256,6 +258,7 @@ class SiteReading:
             spool=SpoolPlace(here / spool.directory, spool.size_mb, spool.age_h, spool.reserve_mb),
             state_directory=here / given["state"],
             control_directory=here / "run",
+            sandbox=given["sandbox"],
             signers=self.signers,
         )
 

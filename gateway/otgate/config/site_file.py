@@ -22,6 +22,7 @@ from otgate.config.forms import (
 )
 from otgate.config.ratios import BadRatio, read_ratio
 from otgate.config.time_zones import known_zone
+from otgate.sandbox.needs import SandboxMode
 
 
 class IdentityEntry(Entry):
@@ -224,6 +225,9 @@ class SiteFile(Entry):
     """Whose signatures the files need."""
     state: File = "state"
     """Directory for what drivers remember of their devices."""
+    sandbox: SandboxMode = "auto"
+    """`required` refuses to start where the kernel cannot keep the field side from what it does not
+    need; `auto` says so and starts; `off` gives up nothing."""
 
 
 class SiteOutline(SiteFile):

@@ -70,9 +70,9 @@ def short_path(path: Path) -> Iterator[str]:
         os.close(directory)
 
 
-@asynccontextmanager
-async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
-    """Answer ``verbs`` on a socket at ``path`` while the context is open.
+@contextmanager
+def bound(path: Path) -> Iterator[socket.socket]:
+    """Listen on a socket at ``path`` while the context is open; nobody is answered yet.
 
     Raises:
         Refused: the directory cannot be used, or a running side already listens there.
@@ -81,6 +81,29 @@ async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
         listener = listening(path)
     except OSError as error:
         raise Refused(f"cannot listen on {path}: {why(error, path)}") from error
+    try:
+        yield listener
+    finally:
+        listener.close()
+        with suppress(OSError):  # a sandbox may keep the folder from us: the next side removes it
+            path.unlink()
+
+
+@asynccontextmanager
+async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
+    """Answer ``verbs`` on a socket at ``path`` while the context is open.
+
+    Raises:
+        Refused: the directory cannot be used, or a running side already listens there.
+    """
+    with bound(path) as listener:
+        async with answering(listener, verbs):
+            yield
+
+
+@asynccontextmanager
+async def answering(listener: socket.socket, verbs: Verbs) -> AsyncIterator[None]:
+    """Answer ``verbs`` on a socket that is `bound`, while the context is open."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(
@@ -97,7 +120,6 @@ async def serve(path: Path, verbs: Verbs) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)  # noqa: ASYNC240  one unlink at the end
 
 
 def listening(path: Path) -> socket.socket:
@@ -113,6 +135,7 @@ def listening(path: Path) -> socket.socket:
             path.unlink()
         listener.bind(name)
     path.chmod(0o660)
+    listener.listen()
     listener.settimeout(0)
     return listener
 
@@ -123,6 +146,14 @@ def refuse_what_is_in_the_way(path: Path) -> None:
         raise OSError(None, f"`{path.parent}` is no directory; move it away")
     if path.exists() and not path.is_socket():
         raise OSError(None, f"`{path}` is no socket; move it away")
+
+
+def clear(directory: Path, pattern: str) -> None:
+    """Remove sockets at which nobody listens, left by sides that could not remove theirs."""
+    for path in directory.glob(pattern):
+        with suppress(OSError), short_path(path) as name:
+            if path.is_socket() and not answers(name):
+                path.unlink()
 
 
 def answers(name: str) -> bool:

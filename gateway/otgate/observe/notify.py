@@ -11,23 +11,46 @@ WATCHDOG_PID = "WATCHDOG_PID"
 
 
 class Notifier:
-    """What the environment says of the service manager; without one nothing is told."""
+    """What the environment says of the service manager; without one nothing is told.
+
+    Its socket is made at once: a side in its sandbox makes none any more.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get(SOCKET, "")
+        self._sender = sender_to(self._address) if self._address else None
         self.watchdog_s = watchdog_s(environment)
         """Within which a sign of life is wanted; 0 where none is."""
 
     def tell(self, *states: str) -> None:
         """Send states such as ``READY=1``; a manager that is gone is no harm."""
-        if not self._address:
+        if self._sender is None:
             return
-        address = self._address
-        if address.startswith("@"):
-            address = f"\0{address[1:]}"
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.settimeout(0)
-            sender.sendto("\n".join(states).encode(), address)
+        text = "\n".join(states).encode()
+        with suppress(OSError):
+            if self._address.startswith("@"):
+                self._sender.send(text)
+            else:
+                self._sender.sendto(text, self._address)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+
+
+def sender_to(address: str) -> socket.socket:
+    """Return a socket to send from, connected where the address is abstract.
+
+    A sandbox would not let it be connected later.
+    """
+    sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sender.settimeout(0)
+    if address.startswith("@"):
+        with suppress(OSError):
+            sender.connect(f"\0{address[1:]}")
+    return sender
 
 
 def watchdog_s(environment: Mapping[str, str]) -> float:

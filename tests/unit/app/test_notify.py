@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -40,21 +41,31 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     made.socket.close()
 
 
-async def test_a_side_is_ready_and_gives_signs_of_life(manager: Manager) -> None:
+@pytest.fixture
+def notifier(manager: Manager) -> Iterator[Notifier]:
+    with closing(Notifier(manager.environment)) as made:
+        yield made
+
+
+async def test_a_side_is_ready_and_gives_signs_of_life(
+    manager: Manager, notifier: Notifier
+) -> None:
     told: list[str] = []
 
     def alive() -> bool:
         told.extend(manager.told())
         return told.count("WATCHDOG=1") >= 3
 
-    task = asyncio.ensure_future(attending(Notifier(manager.environment), lambda _: ""))
+    task = asyncio.ensure_future(attending(notifier, lambda _: ""))
     await eventually(alive)
     await cancelled([task])
     assert told[:2] == ["READY=1", "STATUS=running"]
     assert set(told[2:]) == {"WATCHDOG=1"}
 
 
-async def test_a_side_that_is_stuck_gives_none_until_it_gets_on(manager: Manager) -> None:
+async def test_a_side_that_is_stuck_gives_none_until_it_gets_on(
+    manager: Manager, notifier: Notifier
+) -> None:
     why, asked = "nothing can be written", []
 
     def stuck(limit_s: float) -> str:
@@ -62,7 +73,7 @@ async def test_a_side_that_is_stuck_gives_none_until_it_gets_on(manager: Manager
         return why
 
     with capture_logs() as logs:
-        task = asyncio.ensure_future(attending(Notifier(manager.environment), stuck))
+        task = asyncio.ensure_future(attending(notifier, stuck))
         await eventually(lambda: len(asked) >= 4)
         told = manager.told()
         assert "WATCHDOG=1" not in told
@@ -87,14 +98,16 @@ def test_without_a_manager_nothing_is_told() -> None:
 
 
 def test_a_manager_that_is_gone_is_no_harm(tmp_path: Path) -> None:
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).tell("READY=1")
+    with closing(Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")})) as notifier:
+        notifier.tell("READY=1")
 
 
 def test_an_abstract_socket_is_reached() -> None:
     name = f"otgate-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0{name}")
-        Notifier({"NOTIFY_SOCKET": f"@{name}"}).tell("READY=1")
+        with closing(Notifier({"NOTIFY_SOCKET": f"@{name}"})) as notifier:
+            notifier.tell("READY=1")
         assert manager.recv(100) == b"READY=1"
 
 

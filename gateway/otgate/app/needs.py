@@ -1,0 +1,94 @@
+"""What each side needs of the system. This is the one list: the sandbox refuses all else."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from otgate.config.bus_side import BusFile
+from otgate.config.site import Site
+from otgate.driver import Driver, Reach, Reaching
+from otgate.model import Device
+from otgate.publish.settings import read_broker
+from otgate.sandbox.needs import NAME_SERVICE, NOWHERE, Needs, every_process_reads
+
+DEVICES = Path("/dev")
+"""Where lines come back under new names of the old: a converter is pulled out and put in again."""
+
+
+def bus_needs(bus: BusFile) -> Needs:
+    """Return what a bus side needs: its spool, its cursor, its keys, its brokers."""
+    brokers = [read_broker(url)[0] for url in bus.brokers]
+    return Needs(
+        read=[*every_process_reads(), bus.spool, *key_places(bus)],
+        write=[bus.state, NOWHERE],
+        connect=frozenset(broker.port for broker in brokers),
+        datagrams=any(is_name(broker.host) for broker in brokers),
+    )
+
+
+def bus_own(bus: BusFile) -> Sequence[Path]:
+    """Return what a bus side cannot do without, should it be made anew."""
+    named = any(is_name(read_broker(url)[0].host) for url in bus.brokers)
+    return [bus.spool, bus.state, *key_places(bus), *(map(Path, NAME_SERVICE) if named else ())]
+
+
+def key_places(bus: BusFile) -> list[Path]:
+    """Return where a bus side finds credentials and TLS files.
+
+    A file's folder, so that it can be replaced; the file alone where other things lie there too.
+    """
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    folders = [folder for folder in (bus.credentials, given and Path(given)) if folder]
+    tls = bus.tls
+    files = [tls.ca, tls.certificate, tls.key] if tls else []
+    links = [file for file in files if isinstance(file, Path)]
+    ends = [Path(os.path.realpath(link)) for link in links]
+    wide = too_wide(bus)
+    return [*folders, *(file if file.parent in wide else file.parent for file in (*links, *ends))]
+
+
+def too_wide(bus: BusFile) -> set[Path]:
+    """Return the folders above a bus side's own, where what is not its own lies too."""
+    own = (bus.path.parent, bus.spool, bus.state)
+    return {above for one in own for above in (*one.parents, *Path(os.path.realpath(one)).parents)}
+
+
+def is_name(host: str) -> bool:
+    """Tell whether a host has to be looked up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return True
+    return False
+
+
+def field_needs(site: Site, drivers: Mapping[str, Driver], control: Path) -> Needs:
+    """Return what a field side needs: to read anything, write its own, and reach its devices.
+
+    What it reads is not narrowed, since a reload may name any file.
+    """
+    reaches = list(reach(site.wired, drivers))
+    known = [one for one in reaches if one is not None]
+    some = len(known) < len(reaches)
+    lines = any(one.files for one in known)
+    return Needs(
+        read=[Path("/")],
+        write=[*field_own(site), control, NOWHERE],
+        devices=[DEVICES] if lines or some else [],
+        connect=None if some else frozenset(port for one in known for port in one.connect),
+        listen=None if some else frozenset(port for one in known for port in one.listen),
+        unix=True,
+    )
+
+
+def field_own(site: Site) -> Sequence[Path]:
+    """Return what a field side cannot do without, should it be made anew."""
+    return [site.spool.directory, site.state_directory]
+
+
+def reach(devices: Sequence[Device], drivers: Mapping[str, Driver]) -> Iterator[Reach | None]:
+    """Yield what each device's link needs; None where its driver does not say."""
+    for device in devices:
+        driver = drivers[device.driver]
+        yield driver.reach(device) if isinstance(driver, Reaching) else None
