@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from otgate.config.bus_side import BusFile
-from otgate.config.site import Site
 from otgate.driver import Driver, Reach, Reaching
 from otgate.model import Device
 from otgate.publish.settings import read_broker
 from otgate.sandbox.needs import NAME_SERVICE, NOWHERE, Needs, every_process_reads
+
+if TYPE_CHECKING:
+    from otgate.config.site import Site
 
 DEVICES = Path("/dev")
 """Where lines come back under new names of the old: a converter is pulled out and put in again."""
@@ -63,7 +66,7 @@ def is_name(host: str) -> bool:
     return False
 
 
-def field_needs(site: Site, drivers: Mapping[str, Driver], control: Path) -> Needs:
+def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> Needs:
     """Return what a field side needs: to read anything, write its own, and reach its devices.
 
     What it reads is not narrowed, since a reload may name any file.
@@ -82,7 +85,7 @@ def field_needs(site: Site, drivers: Mapping[str, Driver], control: Path) -> Nee
     )
 
 
-def field_own(site: Site) -> Sequence[Path]:
+def field_own(site: "Site") -> Sequence[Path]:
     """Return what a field side cannot do without, should it be made anew."""
     return [site.spool.directory, site.state_directory]
 
