@@ -52,6 +52,7 @@ format: setup ## format and mend what ruff can
 
 bench: setup ## CPU per sample of each stage, and more; a table, and build/bench.json
 	for bench in tests/bench/*_bench.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	$(BIN)/python tests/bench/fleet_bench.py --devices 10 --registers 50 --changed 0 --warm-up 25
 	@$(BIN)/python tests/bench/summary.py
 
 bench-peers: setup ## other gateways on the same load, each in an environment under build/

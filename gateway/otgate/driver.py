@@ -6,7 +6,7 @@ MQTT: the supervisor and the bus side do. Built-in and third-party drivers use t
 entry point group ``otgate.drivers``.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -237,9 +237,31 @@ class Exemplary(Protocol):
     example: Example
 
 
-def installed() -> dict[str, Driver]:
+class Installed(Mapping[str, Driver]):
+    """The drivers on this machine by name, each imported when it is asked for first."""
+
+    def __init__(self) -> None:
+        self._entries = {entry.name: entry for entry in entry_points(group=DRIVERS)}
+        self._loaded: dict[str, Driver] = {}
+
+    def __getitem__(self, name: str) -> Driver:
+        if name not in self._loaded:
+            self._loaded[name] = self._entries[name].load()()
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def installed() -> Mapping[str, Driver]:
     """Return an instance of every driver installed on this machine, by name."""
-    return {entry.name: entry.load()() for entry in entry_points(group=DRIVERS)}
+    return Installed()
 
 
 def planned_types(device: Device, plan: Sequence[Scan]) -> list[ValueType]:

@@ -25,15 +25,18 @@ class Claim:
             return None
 
 
-def fleet(devices: int, run: str = "") -> Callable[[str, str, float, str], Claim]:
+def fleet(
+    devices: int, run: str = "", registers: int = 1000
+) -> Callable[[str, str, float, str], Claim]:
     """Return a maker of claims about a run of the fleet benchmark."""
-    section = f"fleet_{devices}x1000{run}"
+    section = f"fleet_{devices}x{registers}{run}"
     return lambda what, key, most, unit: Claim(
         f"{devices} devices: {what}", (section, key), most, unit
     )
 
 
 fifty, one_dead, thousand = fleet(50), fleet(50, "_dead"), fleet(1000, "_10pc")
+idle = fleet(10, "_0pc", registers=50)
 
 CLAIMS = (
     Claim(
@@ -56,6 +59,10 @@ CLAIMS = (
     thousand("change to MQTT beyond the period, p50", "change_ms_p50", 5, "ms"),
     thousand("change to MQTT beyond the period, p99", "change_ms_p99", 25, "ms"),
     thousand("samples lost", "holes", 0, ""),
+    idle("field side, nothing changes", "field_core_share", 0.004, "core"),
+    idle("bus side, nothing changes", "bus_core_share", 0.001, "core"),
+    idle("field side, nothing changes", "field_mb", 60, "MB"),
+    idle("bus side, nothing changes", "bus_mb", 60, "MB"),
 )
 
 

@@ -104,7 +104,7 @@ def devices_of(
     """Yield a device for each that the rows name, in the order of their first rows."""
     driver = options.driver or mapping.driver
     known = installed()
-    if driver not in known:
+    if driver is None or driver not in known:
         said = f"no driver `{driver}` is installed" if driver else "nobody says how it is read"
         raise Refused(f"{said}: give --driver, or `driver` in the mapping: {', '.join(known)}")
     settings = {**({"url": options.url} if options.url else {}), **mapping.settings}
