@@ -11,7 +11,7 @@ from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.blocks import read_control_block, set_up
 from otgate_iec61850.mms.client import Client
-from otgate_iec61850.mms.connection import associate
+from otgate_iec61850.mms.connection import Way, associate
 from otgate_iec61850.mms.control import read_notice
 from otgate_iec61850.mms.naming import Name
 from otgate_iec61850.mms.pdu import Pdu
@@ -117,7 +117,7 @@ async def listening(
     listener = Listener()
     context = await asyncio.to_thread(tls_context, tls, server=False) if tls else None
     connection = await associate(
-        "127.0.0.1", server.port, ends or Ends(), listener.take, tls=context, heartbeat_s=3.0
+        "127.0.0.1", server.port, ends or Ends(), listener.take, way=Way(context), heartbeat_s=3.0
     )
     listener.client = Client(connection)
     try:

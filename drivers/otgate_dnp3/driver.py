@@ -67,6 +67,11 @@ class Dnp3:
                 found[device.id] = [Mistake("bad-setting", message, None, "dnp3.outstation")]
         return found
 
+    def hosts(self, device: Device) -> Sequence[str]:
+        """Return the hosts of its network endpoints, and the address that is listened on."""
+        places = settings_of(device.settings).places
+        return [place.host for place in places if not isinstance(place, SerialSettings)]
+
     async def peek(self, device: Device, emit: Emit) -> None:
         """Read every point once, of the static data.
 
@@ -92,8 +97,8 @@ class Dnp3:
     @asynccontextmanager
     async def _connected(self, link: Link) -> AsyncIterator[Mapping[str, Session]]:
         settings = {device.id: settings_of(device.settings) for device in link.devices}
-        first = link.devices[0].id
-        async with opened(settings[first], link.state[first]) as (line, place):
+        first, via = link.devices[0].id, link.devices[0].via
+        async with opened(settings[first], link.state[first], via) as (line, place):
             alone = len(link.devices) == 1
             sessions = {
                 device.id: Dnp3Session(

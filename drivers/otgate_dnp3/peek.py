@@ -55,7 +55,7 @@ async def peek(device: Device, emit: Emit, clock: Callable[[], int]) -> None:
     """
     settings = settings_of(device.settings)
     looking = Peek(device, emit, clock)
-    async with opened(settings, Forgotten()) as (line, _):
+    async with opened(settings, Forgotten(), device.via) as (line, _):
         try:
             where = Target("", 0, settings.outstation, settings.master)
             await Reader(line, where, settings.timeout_s).read(0, looking)

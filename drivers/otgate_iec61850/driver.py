@@ -74,6 +74,10 @@ class Iec61850:
                     )
         return found
 
+    def hosts(self, device: Device) -> Sequence[str]:
+        """Return the hosts of its endpoints."""
+        return [endpoint(url)[0] for url in settings_of(device.settings).urls]
+
     async def peek(self, device: Device, emit: Emit) -> None:
         """Read every point once; no report control block is touched.
 
@@ -96,8 +100,8 @@ class Iec61850:
     @asynccontextmanager
     async def _connected(self, link: Link) -> AsyncIterator[Mapping[str, Session]]:
         settings = {device.id: settings_of(device.settings) for device in link.devices}
-        first = link.devices[0].id
-        wire, place = await opened(settings[first], link.state[first])
+        first, via = link.devices[0].id, link.devices[0].via
+        wire, place = await opened(settings[first], link.state[first], via)
         sessions: dict[str, IedSession] = {}
         try:
             for device in link.devices:

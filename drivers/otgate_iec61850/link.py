@@ -10,13 +10,15 @@ import structlog
 
 from otgate.driver import DeviceState
 from otgate.endpoint.places import first_open
+from otgate.endpoint.sockets import connected
 from otgate.endpoint.tls import tls_context
 from otgate.errors import LinkLost, Unusable
+from otgate.model import Via
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.acse import Title
 from otgate_iec61850.mms.association import Address, Ends
 from otgate_iec61850.mms.client import Client
-from otgate_iec61850.mms.connection import associate
+from otgate_iec61850.mms.connection import Way, associate
 from otgate_iec61850.mms.errors import AssociationLost, Malformed, MmsError
 from otgate_iec61850.mms.report import Report, Segments, is_report, read
 from otgate_iec61850.settings import Called, Settings, endpoint
@@ -90,32 +92,31 @@ def lost_link() -> Iterator[None]:
         raise LinkLost(str(lost)) from lost
 
 
-async def opened(settings: Settings, state: DeviceState) -> tuple[Wire, int]:
-    """Return an association and the number of its place.
+async def opened(settings: Settings, state: DeviceState, via: Via) -> tuple[Wire, int]:
+    """Return an association that goes by ``via``, and the number of its place.
 
     Raises:
         LinkLost: no place has it.
         Unusable: a file of the settings can never be used as it is.
     """
     ends = await asyncio.to_thread(ends_of, settings)
-    return await first_open(settings.urls, state, lambda url: _open(url, ends, settings))
+    return await first_open(settings.urls, state, lambda url: _open(url, ends, settings, via))
 
 
-async def _open(url: str, ends: Ends, settings: Settings) -> Wire:
+async def _open(url: str, ends: Ends, settings: Settings, via: Via) -> Wire:
     wire = Wire()
     host, port = endpoint(url)
-    tls, name = None, ""
+    way = Way(dial=lambda host, port: connected(host, port, via))
     if settings.tls is not None and url.startswith("mmss:"):
         tls = await asyncio.to_thread(tls_context, settings.tls.files(), server=False)
-        name = settings.tls.server_name
+        way = replace(way, tls=tls, server_name=settings.tls.server_name)
     with lost_link():
         connection = await associate(
             host,
             port,
             ends,
             wire.reported,
-            tls=tls,
-            server_name=name,
+            way=way,
             connect_s=settings.timeout_s,
             heartbeat_s=settings.keep_alive_s,
         )

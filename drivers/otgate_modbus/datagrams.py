@@ -1,9 +1,12 @@
 """Modbus over UDP: a frame in each datagram, matched by transaction id; what is lost is lost."""
 
 import asyncio
+import socket
 from typing import cast
 
+from otgate.endpoint.sockets import connected
 from otgate.errors import LinkLost, in_words
+from otgate.model import ANY_WAY, Via
 from otgate_modbus.codec import Ask, Codec, FramingLost
 from otgate_modbus.link import Wire
 
@@ -61,14 +64,15 @@ class Datagrams(asyncio.DatagramProtocol):
             self._transport.abort()
 
 
-async def open_datagrams(wire: Wire, host: str, port: int) -> None:
-    """Send to and receive from one address, for ``wire``.
+async def open_datagrams(wire: Wire, host: str, port: int, via: Via = ANY_WAY) -> None:
+    """Send to and receive from one address, by ``via``, for ``wire``.
 
     Raises:
         LinkLost: there is no way to it.
     """
     loop = asyncio.get_running_loop()
     try:
-        await loop.create_datagram_endpoint(lambda: Datagrams(wire), remote_addr=(host, port))
+        made = await connected(host, port, via, socket.SOCK_DGRAM)
+        await loop.create_datagram_endpoint(lambda: Datagrams(wire), sock=made)
     except OSError as error:
         raise LinkLost(f"no socket to {host}:{port}: {in_words(error)}") from error

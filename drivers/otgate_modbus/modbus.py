@@ -9,7 +9,7 @@ from otgate.driver import DeviceState, Emit, Link, Reach, Session, Variant
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
-from otgate.model import Device, Point, Scan
+from otgate.model import Device, Point, Scan, Via
 from otgate.peeking import scanned
 from otgate_modbus.address import moved
 from otgate_modbus.budget import over_budget
@@ -99,6 +99,11 @@ class Modbus:
                     found[device.id] = [Mistake("bad-setting", message, None, f"modbus.{key}")]
         return found
 
+    def hosts(self, device: Device) -> Sequence[str]:
+        """Return the hosts of its network endpoints."""
+        places = settings_of(device.settings).places
+        return [place.host for place in places if not isinstance(place, SerialSettings)]
+
     def moved(self, address: str, by: int) -> str:
         """Return an address ``by`` registers or bits further on."""
         return moved(address, by)
@@ -135,8 +140,9 @@ class Modbus:
         settings = {device.id: settings_of(device.settings) for device in link.devices}
         first, state = settings[link.devices[0].id], link.state[link.devices[0].id]
         manners = Manners.of(list(settings.values()))
+        via = link.devices[0].via
         wire, number = await first_open(
-            first.places, state, lambda place: self._open(place, first, manners)
+            first.places, state, lambda place: self._open(place, first, manners, via)
         )
         sessions: dict[str, ModbusSession] = {}
         try:
@@ -153,9 +159,12 @@ class Modbus:
             wire.close()
             keep(state, len(first.places), number, good=wire.counts.replies > 0)
 
-    async def _open(self, place: Endpoint, settings: Settings, manners: Manners) -> AnyWire:
+    async def _open(
+        self, place: Endpoint, settings: Settings, manners: Manners, via: Via
+    ) -> AnyWire:
         tls = settings.tls.files() if settings.tls is not None else None
-        return await opened(place, manners, self._clock, tls, self._transactions.get(place, 0))
+        last = self._transactions.get(place, 0)
+        return await opened(place, manners, self._clock, tls, last, via=via)
 
     def _session(
         self, link: Link, device: Device, settings: Settings, wire: AnyWire

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 from otgate.endpoint.serial import SerialSettings, open_serial
 from otgate.endpoint.tcp import dial, set_options
 from otgate.endpoint.tls import TlsFiles
+from otgate.model import ANY_WAY, Via
 from otgate_modbus.codec import Ask, Codec, Counts
 from otgate_modbus.datagrams import DatagramCodec, open_datagrams
 from otgate_modbus.endpoint import Endpoint, Framing, Tcp, Udp
@@ -86,9 +87,15 @@ class Stream(asyncio.Protocol):
 
 
 async def opened(
-    place: Endpoint, manners: Manners, clock: Clock, tls: TlsFiles | None, transaction: int = 0
+    place: Endpoint,
+    manners: Manners,
+    clock: Clock,
+    tls: TlsFiles | None,
+    transaction: int = 0,
+    *,
+    via: Via = ANY_WAY,
 ) -> AnyWire:
-    """Open a wire to ``place``; its transaction ids follow ``transaction``.
+    """Open a wire to ``place`` by ``via``; its transaction ids follow ``transaction``.
 
     Raises:
         LinkLost: nobody answers there.
@@ -96,14 +103,14 @@ async def opened(
     """
     match place:
         case Tcp(host, port, Framing.RTU):
-            return await _rtu_stream(host, port, RtuWire(clock, manners, Timing()))
+            return await _rtu_stream(host, port, via, RtuWire(clock, manners, Timing()))
         case Tcp(host, port, Framing.MBAP, secure):
             files = tls if secure else None
             wire = Wire(clock, manners, codec_of(Codec, manners, transaction))
-            await wire.open(lambda: dial(lambda: wire, host, port, files))
+            await wire.open(lambda: dial(lambda: wire, host, port, files, via))
         case Udp(host, port):
             wire = Wire(clock, manners, codec_of(DatagramCodec, manners, transaction))
-            await wire.open(lambda: open_datagrams(wire, host, port))
+            await wire.open(lambda: open_datagrams(wire, host, port, via))
         case SerialSettings():
             return await _serial(place, RtuWire(clock, manners, Timing.of(place)))
     return wire
@@ -124,10 +131,10 @@ async def _serial(place: SerialSettings, wire: RtuWire) -> RtuWire:
     return wire
 
 
-async def _rtu_stream(host: str, port: int, wire: RtuWire) -> RtuWire:
+async def _rtu_stream(host: str, port: int, via: Via, wire: RtuWire) -> RtuWire:
     async def redial() -> Port:
         stream = Stream(wire)
-        await dial(lambda: stream, host, port)
+        await dial(lambda: stream, host, port, via=via)
         return stream
 
     await wire.open(redial, network=True)

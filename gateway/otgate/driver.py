@@ -191,6 +191,17 @@ class Peeking(Protocol):
         """
 
 
+@runtime_checkable
+class Bound(Protocol):
+    """An optional power: connects by the interface and the address that ``Device.via`` names.
+
+    `otgate.endpoint.sockets` makes such sockets.
+    """
+
+    def hosts(self, device: Device) -> Sequence[str]:
+        """Return the hosts and addresses that the device is reached at; none on a serial line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """Another way in which a point may have been meant."""

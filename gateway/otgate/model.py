@@ -169,6 +169,17 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Via:
+    """What of this machine connections leave by; empty is whatever its routes say."""
+
+    interface: str = ""
+    address: str = ""
+
+
+ANY_WAY = Via()
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What a link talks to, with its points and its driver's own settings."""
 
@@ -182,6 +193,7 @@ class Device:
     reporting: Reporting = Reporting()
     time_zone: str = ""
     maintenance: bool = False
+    via: Via = ANY_WAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import cast
 
+from otgate.endpoint.sockets import listener as bound_listener
 from otgate.endpoint.tcp import dial, set_options
 from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost
+from otgate.model import ANY_WAY, Via
 from otgate_dnp3.channel.line import Line
 
 GAP_S = 2.0
@@ -55,15 +57,15 @@ class Stream(asyncio.Protocol):
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-async def open_tcp(host: str, port: int, tls: TlsFiles | None = None) -> Line:
-    """Connect to an outstation.
+async def open_tcp(host: str, port: int, tls: TlsFiles | None = None, via: Via = ANY_WAY) -> Line:
+    """Connect to an outstation by ``via``.
 
     Raises:
         LinkLost: nobody answers there, or not with the right certificate.
         Unusable: a TLS file cannot be used.
     """
     line = Line(GAP_S)
-    await dial(lambda: Stream(line), host, port, tls)
+    await dial(lambda: Stream(line), host, port, tls, via)
     return line
 
 
@@ -115,9 +117,13 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    host: str, port: int, peers: Collection[str] = (), tls: TlsFiles | None = None
+    host: str,
+    port: int,
+    peers: Collection[str] = (),
+    tls: TlsFiles | None = None,
+    via: Via = ANY_WAY,
 ) -> AsyncIterator[Listener]:
-    """Listen for outstations from ``peers``, or from anywhere, while the block runs.
+    """Listen by ``via`` for outstations from ``peers``, or from anywhere, while the block runs.
 
     Raises:
         LinkLost: the address cannot be listened on.
@@ -128,9 +134,8 @@ async def listening(
         context = await asyncio.to_thread(tls_context, tls, server=True)
     listener, loop = Listener(peers), asyncio.get_running_loop()
     try:
-        server = await loop.create_server(
-            listener.stream, host, port, ssl=context, reuse_address=True
-        )
+        made = await bound_listener(host, port, via)
+        server = await loop.create_server(listener.stream, sock=made, ssl=context)
     except OSError as error:
         raise LinkLost(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     try:

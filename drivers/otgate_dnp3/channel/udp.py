@@ -1,9 +1,12 @@
 """UDP: whole frames in each datagram, from the one address that is configured."""
 
 import asyncio
+import socket
 from typing import cast
 
+from otgate.endpoint.sockets import connected
 from otgate.errors import LinkLost
+from otgate.model import ANY_WAY, Via
 from otgate_dnp3.channel.line import Line
 
 
@@ -43,17 +46,16 @@ class Datagrams(asyncio.DatagramProtocol):
             self._transport.abort()
 
 
-async def open_udp(host: str, port: int, local: tuple[str, int] | None = None) -> Line:
-    """Send to and receive from one address.
+async def open_udp(host: str, port: int, local_port: int = 0, via: Via = ANY_WAY) -> Line:
+    """Send to and receive from one address, by ``via``; ``local_port`` 0 takes a free one.
 
     Raises:
-        LinkLost: there is no way to it, or the local address is taken.
+        LinkLost: there is no way to it, or the local port is taken.
     """
     loop, line = asyncio.get_running_loop(), Line(gap_s=0.0)
     try:
-        await loop.create_datagram_endpoint(
-            lambda: Datagrams(line), local_addr=local, remote_addr=(host, port)
-        )
+        made = await connected(host, port, via, socket.SOCK_DGRAM, local_port)
+        await loop.create_datagram_endpoint(lambda: Datagrams(line), sock=made)
     except OSError as error:
         raise LinkLost(f"no socket to {host}:{port}: {error.strerror or error}") from error
     return line

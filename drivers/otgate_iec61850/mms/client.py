@@ -28,7 +28,7 @@ from otgate_iec61850.mms.browse import (
     Status,
     StatusReport,
 )
-from otgate_iec61850.mms.connection import HEARTBEAT_S, Connection, Reported, associate
+from otgate_iec61850.mms.connection import HEARTBEAT_S, Connection, Reported, Way, associate
 from otgate_iec61850.mms.errors import (
     AccessError,
     ErrorClass,
@@ -258,7 +258,7 @@ async def connected(
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncIterator[Client]:
     """Associate with a server while the block runs, and conclude. Raises as `associate` does."""
-    connection = await associate(host, port, ends, reported, tls=tls, heartbeat_s=heartbeat_s)
+    connection = await associate(host, port, ends, reported, way=Way(tls), heartbeat_s=heartbeat_s)
     try:
         yield Client(connection)
     finally:

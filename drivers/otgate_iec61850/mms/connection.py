@@ -9,7 +9,9 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -43,6 +45,23 @@ Reported = Callable[[InformationReport, int], None]
 
 Where it raises `Malformed`, of a report that is none, the association ends.
 """
+
+
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+"""Connects to a host and port. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a server is connected to; without TLS and by the system's routes where it is not said."""
+
+    tls: ssl.SSLContext | None = None
+    server_name: str = ""
+    """What the server's certificate names, where that is not the host."""
+    dial: Dial | None = None
+
+
+STRAIGHT = Way()
 
 
 class Connection(asyncio.Protocol):
@@ -239,8 +258,7 @@ async def associate(
     ends: Ends,
     reported: Reported,
     *,
-    tls: ssl.SSLContext | None = None,
-    server_name: str = "",
+    way: Way = STRAIGHT,
     connect_s: float = CONNECT_S,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> Connection:
@@ -250,11 +268,10 @@ async def associate(
         AssociationRefused: the server does not want the association as it was asked for.
         AssociationLost, Malformed: nobody answers there, or not so that one could understand.
     """
-    name = (server_name or host) if tls is not None else None
     connection = Connection(ends, reported, heartbeat_s)
     try:
         async with asyncio.timeout(connect_s):
-            await _dial(connection, host, port, tls, name)
+            await _attach(connection, host, port, way)
             await asyncio.shield(connection.opened)
             return connection
     except TimeoutError:
@@ -265,14 +282,17 @@ async def associate(
         raise
 
 
-async def _dial(
-    connection: Connection, host: str, port: int, context: ssl.SSLContext | None, name: str | None
-) -> None:
+async def _attach(connection: Connection, host: str, port: int, way: Way) -> None:
+    attach = partial(
+        asyncio.get_running_loop().create_connection,
+        lambda: connection,
+        ssl=way.tls,
+        server_hostname=(way.server_name or host) if way.tls is not None else None,
+    )
     try:
-        await asyncio.get_running_loop().create_connection(
-            lambda: connection, host, port, ssl=context, server_hostname=name
-        )
+        await (attach(host, port) if way.dial is None else attach(sock=await way.dial(host, port)))
     except ssl.SSLError as error:
         raise AssociationLost(f"TLS with {host}:{port}: {error.reason or error}") from error
     except OSError as error:
-        raise AssociationLost(f"no connection to {host}:{port}: {error.strerror}") from error
+        why = error.strerror or str(error)
+        raise AssociationLost(f"no connection to {host}:{port}: {why}") from error

@@ -91,6 +91,7 @@ def settings(bus: BusFile, keys: Keys) -> BusSettings:
         username=keys.username,
         password=keys.password,
         tls=keys.tls,
+        via=bus.via,
         root=bus.root,
         keepalive_s=bus.keepalive_s,
         window=bus.window,

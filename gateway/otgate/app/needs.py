@@ -15,6 +15,9 @@ from otgate.sandbox.needs import NAME_SERVICE, NOWHERE, Needs, every_process_rea
 if TYPE_CHECKING:
     from otgate.config.site import Site
 
+ANY_PORT = frozenset({0})
+"""What is bound where a connection has to come from an address: the kernel chooses the port."""
+
 DEVICES = Path("/dev")
 """Where lines come back under new names of the old: a converter is pulled out and put in again."""
 
@@ -26,6 +29,7 @@ def bus_needs(bus: BusFile) -> Needs:
         read=[*every_process_reads(), bus.spool, *key_places(bus)],
         write=[bus.state, NOWHERE],
         connect=frozenset(broker.port for broker in brokers),
+        listen=ANY_PORT if bus.via.address else frozenset(),
         datagrams=any(is_name(broker.host) for broker in brokers),
     )
 
@@ -75,12 +79,13 @@ def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> N
     known = [one for one in reaches if one is not None]
     some = len(known) < len(reaches)
     lines = any(one.files for one in known)
+    own = ANY_PORT if any(device.via.address for device in site.wired) else frozenset()
     return Needs(
         read=[Path("/")],
         write=[*field_own(site), control, NOWHERE],
         devices=[DEVICES] if lines or some else [],
         connect=None if some else frozenset(port for one in known for port in one.connect),
-        listen=None if some else frozenset(port for one in known for port in one.listen),
+        listen=None if some else frozenset(port for one in known for port in one.listen) | own,
         unix=True,
     )
 

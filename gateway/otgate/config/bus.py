@@ -10,7 +10,9 @@ from otgate.config.bus_side import BusFile, Credential, TlsFiles
 from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial
+from otgate.config.via import ViaEntry, unreachable
 from otgate.config.yaml_text import Tree, read_yaml
+from otgate.model import ANY_WAY
 
 
 def load_bus(path: Path) -> tuple[BusFile | None, Sequence[Diagnostic]]:
@@ -37,7 +39,7 @@ def read_bus(path: Path, found: Diagnostics) -> tuple[Tree | None, BusFile | Non
 
 
 def check_broker(url: str, place: Place, given: dict[str, object], found: Diagnostics) -> None:
-    """Refuse TLS without a CA; warn of plain text that leaves the machine."""
+    """Refuse TLS without a CA, and a way that leads nowhere; warn of plain text on a network."""
     parts = urlsplit(url)
     if parts.scheme == MQTTS and given.get("tls", ...) is None:
         help_ = "add `tls: {ca: ca.pem}`, the certificates that sign the broker's"
@@ -45,6 +47,9 @@ def check_broker(url: str, place: Place, given: dict[str, object], found: Diagno
     if parts.scheme == MQTT and not is_loopback(parts.hostname or "") and not given.get("plain"):
         help_ = "use `mqtts`, or write `plain: accepted`"
         found.say("plain-mqtt", place, "unencrypted over the network", help_)
+    via = given.get("via")
+    if isinstance(via, ViaEntry) and (why := unreachable(parts.hostname or "", via.via())):
+        found.say("impossible-via", place, why, "`via` is this machine's side of the connection")
 
 
 def is_loopback(host: str) -> bool:
@@ -68,6 +73,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         password=Credential(form.password.credential) if form.password else None,
         credentials=here / form.credentials if form.credentials else None,
         tls=tls_of(here, form.tls) if form.tls else None,
+        via=form.via.via() if form.via else ANY_WAY,
         protocol=form.protocol,
         root=form.root,
         spool=here / spool,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
+from otgate.config.via import VIA_EXAMPLE, ViaEntry
 from otgate.sandbox.needs import SandboxMode
 
 URL_HELP = "write `mqtts://host:8883` or `mqtt://host:1883`"
@@ -100,6 +101,8 @@ class BusForm(Entry):
     """Needed for `mqtts`."""
     plain: Annotated[Literal["accepted"] | None, Field(examples=["accepted"])] = None
     """`accepted` says that unencrypted `mqtt` to another host is meant."""
+    via: Annotated[ViaEntry | None, Field(examples=[VIA_EXAMPLE])] = None
+    """The interface and address that brokers are reached by; any where none is given."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """MQTT version; `auto` tries 5 first. In quotes: `\"5\"`."""
     root: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "otgate"

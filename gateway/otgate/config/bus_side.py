@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from otgate.model import Via
 from otgate.sandbox.needs import SandboxMode
 
 
@@ -37,6 +38,7 @@ class BusFile:
     password: Credential | None
     credentials: Path | None
     tls: TlsFiles | None
+    via: Via
     protocol: Literal["auto", "5", "3.1.1"]
     root: str
     spool: Path

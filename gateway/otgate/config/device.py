@@ -1,6 +1,6 @@
 """The devices of a site file: their settings, points and plans."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from otgate.config.policy import PolicyReading
 from otgate.config.site_file import DefaultsEntry, DeviceEntry
 from otgate.config.source import Source
 from otgate.config.validate import partial, whole
+from otgate.config.via import ViaEntry, via_mistakes
 from otgate.driver import Doubting, Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.load import link_loads
-from otgate.model import Device, Reporting, Scan, Sensitivity
+from otgate.model import ANY_WAY, Device, Reporting, Scan, Sensitivity, Via
 
 
 class DeviceReading:
@@ -110,7 +111,14 @@ class DeviceReading:
         settings = self.settings(number, driver, block_key, raw, block)
         whole_entry = all(field in given for field in DeviceEntry.model_fields)
         if settings is not None and points is not None and whole_entry:
-            self.plan(number, driver, device_of(given, points, settings, self.defaults), points)
+            via = ANY_WAY if given["id"] in overrides else self.via(given)
+            device = device_of(given, points, settings, self.defaults, via)
+            self.plan(number, driver, device, points)
+
+    def via(self, given: Mapping[str, Any]) -> Via:
+        """Return the way to a device: its own, or the default."""
+        entry: ViaEntry | None = given["via"] or self.defaults.via
+        return entry.via() if entry else ANY_WAY
 
     def check_id(self, number: int, given: Mapping[str, Any]) -> None:
         """Refuse a second device of the same id."""
@@ -218,6 +226,8 @@ class DeviceReading:
             said = driver.doubts(device) if isinstance(driver, Doubting) else ()
         except Mistakes as wrong:
             said = wrong.mistakes
+        own = ("devices", number, "via") in self.tree.values
+        said = [*said, *via_mistakes(device, driver, own=own)]
         numbers = {point.id: at for at, point in enumerate(device.points)} if said else {}
         for mistake in said:
             at = numbers.get(mistake.point or "")
@@ -240,13 +250,12 @@ class DeviceReading:
         """Say what devices that share a link must not have in common."""
         shared: dict[Any, list[Device]] = {}
         for device in self.complete:
-            if isinstance(drivers[device.driver], Sharing):
-                key = (device.driver, drivers[device.driver].link_key(device))
-                shared.setdefault(key, []).append(device)
+            key = (device.driver, drivers[device.driver].link_key(device))
+            shared.setdefault(key, []).append(device)
         for (name, _), devices in shared.items():
             driver = drivers[name]
             wrong = driver.sharing(devices) if isinstance(driver, Sharing) else {}
-            for device_id, mistakes in wrong.items():
+            for device_id, mistakes in [*wrong.items(), *other_ways(devices)]:
                 number = self.numbers[device_id]
                 with self.found.of(self.instances[number].use):
                     for mistake in mistakes:
@@ -277,13 +286,22 @@ class DeviceReading:
         return self.tree.at("devices", number, *keys)
 
 
+def other_ways(devices: Sequence[Device]) -> Iterator[tuple[str, Sequence[Mistake]]]:
+    """Say which devices of one link go another way than the first of them."""
+    first = devices[0]
+    for device in devices:
+        if device.via != first.via:
+            message = f"device `{first.id}` is on the same link and has another `via`"
+            yield device.id, [Mistake("impossible-via", message, None, "via")]
+
+
 def as_mapping(value: Any) -> Mapping[str, Any]:
     """Return a mapping as it is, and nothing of anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def device_of(
-    given: Mapping[str, Any], points: PointMap, settings: Any, defaults: DefaultsEntry
+    given: Mapping[str, Any], points: PointMap, settings: Any, defaults: DefaultsEntry, via: Via
 ) -> Device:
     """Return the device that an entry stands for."""
     reporting = given["reporting"] or defaults.reporting
@@ -297,4 +315,5 @@ def device_of(
         reporting=Reporting(**reporting.model_dump()),
         time_zone=given["time_zone"],
         maintenance=given["maintenance"] == "on",
+        via=via,
     )

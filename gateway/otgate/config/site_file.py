@@ -22,6 +22,7 @@ from otgate.config.forms import (
 )
 from otgate.config.ratios import BadRatio, read_ratio
 from otgate.config.time_zones import known_zone
+from otgate.config.via import VIA_EXAMPLE, ViaEntry
 from otgate.sandbox.needs import SandboxMode
 
 
@@ -163,6 +164,8 @@ class DeviceEntry(Entry):
     """The IANA zone of a device that stamps in local time."""
     maintenance: Switch = "off"
     """`on` marks everything the device says as under test."""
+    via: Annotated[ViaEntry | None, Field(examples=[VIA_EXAMPLE])] = None
+    """The interface and address it is reached by; replaces `defaults.via`, `{}` is any."""
 
 
 class DefaultsEntry(Entry):
@@ -178,6 +181,8 @@ class DefaultsEntry(Entry):
     """Who answers for points whose cell is empty."""
     reporting: ReportingEntry = ReportingEntry()
     """How often points of a device are sent."""
+    via: Annotated[ViaEntry | None, Field(examples=[VIA_EXAMPLE])] = None
+    """The interface and address that devices are reached by; any where none is given."""
 
 
 class SpoolEntry(Entry):

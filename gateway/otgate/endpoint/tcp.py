@@ -6,8 +6,10 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from otgate.endpoint.sockets import connected
 from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost, in_words
+from otgate.model import ANY_WAY, Via
 
 OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -30,9 +32,13 @@ def set_options(connected: socket.socket) -> None:
 
 
 async def dial(
-    protocol: Callable[[], asyncio.BaseProtocol], host: str, port: int, tls: TlsFiles | None = None
+    protocol: Callable[[], asyncio.BaseProtocol],
+    host: str,
+    port: int,
+    tls: TlsFiles | None = None,
+    via: Via = ANY_WAY,
 ) -> None:
-    """Connect a protocol to a host, under TLS where there are files for it.
+    """Connect a protocol to a host, by ``via`` alone, under TLS where there are files for it.
 
     Raises:
         LinkLost: nobody answers there, or not with the right certificate.
@@ -45,7 +51,8 @@ async def dial(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_S):
-            await loop.create_connection(protocol, host, port, ssl=context, server_hostname=name)
+            made = await connected(host, port, via)
+            await loop.create_connection(protocol, ssl=context, server_hostname=name, sock=made)
     except TimeoutError:
         raise LinkLost(f"no connection to {host}:{port} within {CONNECT_S:g} s") from None
     except ssl.SSLError as error:

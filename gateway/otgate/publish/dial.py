@@ -12,7 +12,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from otgate.endpoint.sockets import bound, family_of
 from otgate.errors import in_words
+from otgate.model import ANY_WAY, Via
 from otgate.publish.errors import BrokerLost, BrokerRefused
 from otgate.publish.settings import Broker, Tls, Transport
 
@@ -54,8 +56,8 @@ def _look_into(file: Path) -> None:
         raise BrokerRefused(f"TLS: {file} cannot be read: {error.strerror}") from error
 
 
-async def dial(broker: Broker, tls: Tls | None) -> socket.socket:
-    """Return a connected, non-blocking socket to ``broker``, its TLS handshake done.
+async def dial(broker: Broker, tls: Tls | None, via: Via = ANY_WAY) -> socket.socket:
+    """Return a connected, non-blocking socket to ``broker`` by ``via``, its TLS handshake done.
 
     Raises:
         BrokerLost: nobody answers there.
@@ -64,7 +66,8 @@ async def dial(broker: Broker, tls: Tls | None) -> socket.socket:
     context = tls_context(tls) if tls and broker.transport is Transport.TLS else None
     try:
         async with asyncio.timeout(DIAL_LIMIT_S):
-            plain = await _connected(await _looked_up(broker.host, broker.port))
+            found = await _looked_up(broker.host, broker.port, family_of(via))
+            plain = await _connected(found, via)
             if context is None or tls is None:
                 return plain
             return await _secured(plain, context, tls.server_name or broker.host)
@@ -92,7 +95,7 @@ def _no_password() -> str:
     raise ssl.SSLError("the private key must not have a password")
 
 
-async def _looked_up(host: str, port: int) -> list[Address]:
+async def _looked_up(host: str, port: int, wanted: int) -> list[Address]:
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[Address]] = loop.create_future()
 
@@ -104,7 +107,7 @@ async def _looked_up(host: str, port: int) -> list[Address]:
         addresses: list[Address] = []
         error: OSError | None = None
         try:
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = socket.getaddrinfo(host, port, wanted, socket.SOCK_STREAM)
             addresses = [(family, kind, proto, at) for family, kind, proto, _, at in entries]
         except OSError as refused:
             error = refused
@@ -115,23 +118,22 @@ async def _looked_up(host: str, port: int) -> list[Address]:
     return await found
 
 
-async def _connected(addresses: list[Address]) -> socket.socket:
+async def _connected(addresses: list[Address], via: Via) -> socket.socket:
     share_s = DIAL_LIMIT_S / max(1, len(addresses))
     refused: OSError = OSError("the name has no address")
     for address in addresses:
         try:
             async with asyncio.timeout(share_s):
-                return await _connected_to(address)
+                return await _connected_to(address, via)
         except OSError as error:  # TimeoutError too
             refused = error
     raise refused
 
 
-async def _connected_to(address: Address) -> socket.socket:
+async def _connected_to(address: Address, via: Via) -> socket.socket:
     family, kind, proto, at = address
-    sock = socket.socket(family, kind, proto)
+    sock = bound(family, kind, proto, via)
     try:
-        sock.setblocking(False)  # noqa: FBT003  the socket API
         for level, option, value in OPTIONS:
             sock.setsockopt(level, option, value)
         await asyncio.get_running_loop().sock_connect(sock, at)

@@ -270,7 +270,7 @@ async def opened(
         settings.username,
         settings.password,
     )
-    dialled = await dial(broker, settings.tls)
+    dialled = await dial(broker, settings.tls, settings.via)
     session = Session(dialled, hello.version, settings, settled)
     try:
         await session.greet(hello)

@@ -11,6 +11,7 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from otgate.errors import Refused
+from otgate.model import ANY_WAY, Via
 from otgate.publish.topics import ALLOWED
 
 CLIENT_ID_LIMIT = 23
@@ -113,6 +114,8 @@ class BusSettings:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: Tls | None = None
+    via: Via = ANY_WAY
+    """What of this machine leads to the brokers."""
     root: str = "otgate"
     keepalive_s: int = 5
     window: int = 20

@@ -214,8 +214,8 @@ async def test_an_address_that_is_taken_is_a_lost_link() -> None:
 
 async def test_an_outstation_is_read_over_udp() -> None:
     master, outstation = (unused_port(socket.SOCK_DGRAM) for _ in range(2))
-    answering = Answering(await open_udp(HERE, master, (HERE, outstation)))
-    async with talking(await open_udp(HERE, outstation, (HERE, master))) as talk:
+    answering = Answering(await open_udp(HERE, master, outstation))
+    async with talking(await open_udp(HERE, outstation, master)) as talk:
         await talk.conversation.poll_classes({1})
         assert len(talk.deliveries) == 2
         answering.line.send(b"\x05\x64half a frame")

@@ -17,7 +17,7 @@ from otgate_iec61850.mms.access import InformationReport, Read, Results, Write
 from otgate_iec61850.mms.association import Ends
 from otgate_iec61850.mms.browse import Identify, Identity, Names, ObjectClass
 from otgate_iec61850.mms.client import Client, connected
-from otgate_iec61850.mms.connection import associate
+from otgate_iec61850.mms.connection import Way, associate
 from otgate_iec61850.mms.errors import (
     AccessFailed,
     AssociationLost,
@@ -392,4 +392,4 @@ async def test_tls_is_mutual(tmp_path: Path) -> None:
         async with connected(HERE, served.port, Ends(), lambda *_: None, tls=good) as client:
             assert await client.domains() == [DOMAIN]
         with pytest.raises(AssociationLost):
-            await associate(HERE, served.port, Ends(), lambda *_: None, tls=bad)
+            await associate(HERE, served.port, Ends(), lambda *_: None, way=Way(bad))
