@@ -25,8 +25,11 @@ from otgate.observe.control import Request, Verbs
 from otgate.policy.changes import Change, Side, changes
 from otgate.supervisor import Supervisor
 
-FIXED = ("id", "gateway", "state_directory", "control_directory", "signers")
+FIXED = ("id", "gateway", "state_directory", "control_directory", "signers", "audit")
 """What of a site cannot change while it runs."""
+
+SIGNALLED = "SIGHUP"
+"""Who asks for a reload by a signal cannot be told."""
 
 log = structlog.get_logger()
 
@@ -173,7 +176,8 @@ class Administration:
 
     async def reload(self, request: Request) -> Mapping[str, Any]:
         """Read the site's files again and run by them, or refuse them and change nothing."""
-        return await self._reload(allow_gain=request.arguments.get("allow_gain") is True)
+        allow_gain = request.arguments.get("allow_gain") is True
+        return await self._reload(request.by, allow_gain=allow_gain)
 
     async def hung_up(self) -> None:
         """Reload at each SIGHUP; what is refused is logged."""
@@ -183,11 +187,11 @@ class Administration:
             await asked.wait()
             asked.clear()
             try:
-                await self._reload(allow_gain=False)
+                await self._reload(SIGNALLED, allow_gain=False)
             except Refused as refused:
-                log.error("reload_refused", why=str(refused))  # noqa: TRY400  the reason is said
+                log.error("reload_refused", by=SIGNALLED, why=str(refused))  # noqa: TRY400  it is said
 
-    async def _reload(self, *, allow_gain: bool) -> Mapping[str, Any]:
+    async def _reload(self, by: str, *, allow_gain: bool) -> Mapping[str, Any]:
         if self._reread is None:
             raise Refused("this field side was not told where its files are")
         async with self._reloading:
@@ -204,7 +208,15 @@ class Administration:
             await asyncio.to_thread(self._accepted.keep, site)
         self._shutters.look(site.policy)  # which says that it has ended, before anything follows
         log.warning(
-            "reloaded", gains=len(gains), losses=len(found) - len(gains), devices_begun=len(begun)
+            "reloaded",
+            by=by,
+            gains=len(gains),
+            losses=len(found) - len(gains),
+            gained=[f"{one.conduit} {one.path}" for one in gains[:SHOWN]],
+            devices_begun=len(begun),
+            policy_version=site.policy.version,
+            policy_hash=site.policy_hash,
+            map_hash=site.map_hash,
         )
         warnings = [one for one in loaded.diagnostics if one.severity is Severity.WARNING]
         return {

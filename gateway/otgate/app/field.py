@@ -14,6 +14,7 @@ import structlog
 from otgate.app.accepted import Accepted
 from otgate.app.administration import Administration
 from otgate.app.attending import attending
+from otgate.app.auditing import Recorder, audited, prepared
 from otgate.app.confinement import enter, staying
 from otgate.app.egress import Egress
 from otgate.app.loop import settle, trimming
@@ -62,9 +63,26 @@ async def field_side(
     """
     allow_all_files()
     with control.bound(control_path) as listener, closing(Notifier()) as notifier:
+        means = prepared(site.audit, f"{site.id}/{site.gateway}/field")
         sandbox = confined(site, drivers, control_path)
-        await confined_side(site, drivers, Door(listener, notifier, sandbox), reread)
+        with audited(means, {**told(site), "sandbox": sandbox}) as recorder:
+            door = Door(listener, notifier, sandbox, recorder)
+            await confined_side(site, drivers, door, reread)
     return 0
+
+
+def told(site: Site) -> Mapping[str, object]:
+    """Say of a site what tells it from others, for the audit log."""
+    policy = site.policy
+    return {
+        "site": str(site.path),
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_hash": site.policy_hash,
+        "map_hash": site.map_hash,
+        "site_hash": site.site_hash,
+        "signers": dict(site.signers),
+    }
 
 
 def confined(site: Site, drivers: Mapping[str, Driver], control_path: Path) -> str:
@@ -78,12 +96,13 @@ def confined(site: Site, drivers: Mapping[str, Driver], control_path: Path) -> s
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What was opened before the sandbox was entered."""
+    """What was opened on the way into the sandbox."""
 
     listener: socket.socket
     notifier: Notifier
     sandbox: str
     """What confines the side, in words."""
+    recorder: Recorder
 
 
 async def confined_side(
@@ -111,7 +130,8 @@ async def confined_side(
             plans=site.plans,
         )
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
-        async with control.answering(door.listener, administration.verbs):
+        verbs = door.recorder.verbs(administration.verbs)
+        async with control.answering(door.listener, verbs):
             log.info(
                 "field_side_started",
                 site=site.id,

@@ -92,7 +92,7 @@ def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> N
 
 def field_own(site: "Site") -> Sequence[Path]:
     """Return what a field side cannot do without, should it be made anew."""
-    return [site.spool.directory, site.state_directory]
+    return [site.spool.directory, site.state_directory, site.audit.directory]
 
 
 def reach(devices: Sequence[Device], drivers: Mapping[str, Driver]) -> Iterator[Reach | None]:

@@ -30,6 +30,7 @@ BUILT_IN = {
     "spool": "otgate.cli.spool",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",
+    "audit": "otgate.cli.audit_log",
     "schema": "otgate.cli.schema",
     "explain": "otgate.cli.explain",
     "import": "otgate.cli.importing",

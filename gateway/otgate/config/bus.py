@@ -5,8 +5,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from otgate.config.bus_file import MQTT, MQTTS, BusForm, CredentialName, TlsEntry
+from otgate.config.bus_file import MQTT, MQTTS, BusForm, TlsEntry
 from otgate.config.bus_side import BusFile, Credential, TlsFiles
+from otgate.config.credential_name import CredentialName
 from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial

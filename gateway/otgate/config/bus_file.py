@@ -1,10 +1,11 @@
 """The form of ``bus/<conduit>.yaml``: what the IT people write."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from otgate.config.credential_name import CredentialName, a_credential
 from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
 from otgate.config.via import VIA_EXAMPLE, ViaEntry
 from otgate.sandbox.needs import SandboxMode
@@ -29,23 +30,6 @@ def broker_url(url: str) -> str:
     if parts.scheme not in {MQTT, MQTTS} or not parts.hostname or not bare or port == 0:
         raise wrong("wrong-value", f"`{url}` is not the address of a broker", URL_HELP)
     return url
-
-
-class CredentialName(Entry):
-    """A secret by name; it lies in the credential directory, never in a file like this."""
-
-    credential: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", examples=["broker-password"])
-    ]
-    """File name in the credential directory."""
-
-
-def a_credential(value: Any) -> Any:
-    """Refuse a secret that stands in the file, without repeating it."""
-    if isinstance(value, str | int | float):
-        help_ = "write `{credential: NAME}` and put it into the credential directory"
-        raise wrong("secret-in-file", "a secret does not stand in a file", help_)
-    return value
 
 
 class TlsEntry(Entry):

@@ -76,15 +76,20 @@ class PublicKey:
         Raises:
             BadSignature: it does not, or is no signature of this key.
         """
+        signed = claim.text(self.id)
+        if not self.holds(signature_of(written, signed), signed.encode()):
+            raise BadSignature("this key did not sign it", len(FIELDS) + 2)
+
+    def holds(self, signature: bytes, message: bytes) -> bool:
+        """Say whether ``signature`` is this key's, of ``message``."""
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  optional
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
 
-        signed = claim.text(self.id)
-        signature = signature_of(written, signed)
         try:
-            ed25519.Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, signed.encode())
+            ed25519.Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
         except InvalidSignature:
-            raise BadSignature("this key did not sign it", len(FIELDS) + 2) from None
+            return False
+        return True
 
 
 def signature_of(written: str, signed: str) -> bytes:
@@ -150,26 +155,51 @@ def read_private(path: Path) -> "Ed25519PrivateKey":
     Raises:
         Refused: it is none, others can read it, or nothing can be signed here.
     """
+    pem = content(path, "private key")
+    refuse_shared(path)
+    return private_key(pem, f"`{path}`")
+
+
+def private_key(pem: str, name: str) -> "Ed25519PrivateKey":
+    """Read a private key, PEM without a passphrase; messages call it ``name``.
+
+    Raises:
+        Refused: it is none, or nothing can be signed here.
+    """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  optional
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
     except ImportError:
         raise Refused(NEEDED) from None
-    pem = content(path, "private key")
-    refuse_shared(path)
     try:
         key = serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Refused(f"`{path}` is no private key in PEM without a passphrase") from None
+        raise Refused(f"{name} is no private key in PEM without a passphrase") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise Refused(f"`{path}` is a key of another algorithm than Ed25519")
+        raise Refused(f"{name} is a key of another algorithm than Ed25519")
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A key that signs."""
+
+    key: "Ed25519PrivateKey"
+
+    @property
+    def id(self) -> str:
+        """What stands for its public half."""
+        return PublicKey(self.key.public_key().public_bytes_raw()).id
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature of ``message``."""
+        return self.key.sign(message)
 
 
 def sign(key: "Ed25519PrivateKey", claim: Claim) -> str:
     """Return the content of a signature file."""
-    signed = claim.text(PublicKey(key.public_key().public_bytes_raw()).id)
+    signed = claim.text(PrivateKey(key).id)
     return f"{signed}{SIGNATURE}: {base64.b64encode(key.sign(signed.encode())).decode()}\n"
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from otgate.calc.calculation import CALC
+from otgate.config.audit_file import audit_place
+from otgate.config.audit_place import AuditPlace
 from otgate.config.bus_side import BusFile
 from otgate.config.calculated import CalcReading
 from otgate.config.device import DeviceReading
@@ -63,6 +65,7 @@ class Site:
     state_directory: Path
     control_directory: Path
     sandbox: SandboxMode
+    audit: AuditPlace
     signers: Mapping[str, str] = field(default_factory=dict)
     """The id of the key that each role's files are signed with, for roles that have to sign."""
 
@@ -259,6 +262,7 @@ class SiteReading:
             state_directory=here / given["state"],
             control_directory=here / "run",
             sandbox=given["sandbox"],
+            audit=audit_place(here, here / given["state"], given["audit"]),
             signers=self.signers,
         )
 

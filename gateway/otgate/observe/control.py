@@ -19,6 +19,8 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from otgate.errors import OtgateError, Refused
 from otgate.permission import why
 
@@ -34,6 +36,8 @@ HANGS_UP = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, Tim
 
 TALK_LIMIT_S = 10.0
 """How long a peer may take to ask, and to take the answer."""
+
+log = structlog.get_logger()
 
 Answer = Mapping[str, Any]
 
@@ -168,6 +172,7 @@ async def answered(
     """Read one request and compute its reply."""
     peer = writer.get_extra_info("socket")
     if not permitted(peer):
+        log.warning("control_refused", uid=uid_of(peer))
         return {"refused": "not permitted: be root, this side's user, or in group otgate-admin"}
     try:
         async with asyncio.timeout(TALK_LIMIT_S):
