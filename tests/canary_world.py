@@ -26,6 +26,7 @@ from brokers import Mosquitto
 from canary_tokens import Found, found, numbers_and_texts, parts
 from daemons import Process, said, wait_until
 from otgate.observe.control import ask
+from otgate.observe.scrape import fetched
 from otgate.testing.relay import Relay
 
 CONDUITS = ("analytics", "operations")
@@ -284,6 +285,7 @@ class World:
             messages = set(self.ear.tokens[conduit])
         status = said(self.site, f"bus-{conduit}")
         assert status, self.buses[conduit].log.read_text()
+        _, metrics = fetched(self.site / "run" / f"bus-{conduit}.metrics.sock", "/metrics")
         return {
             "messages": messages,
             "wire": self.wires[conduit],
@@ -291,6 +293,7 @@ class World:
             "state": in_files(self.site / "state" / "bus" / conduit),
             "log": found(self.buses[conduit].log.read_bytes()),
             "status": found(json.dumps(status).encode()),
+            "metrics": found(metrics.encode()),
             "memory": in_memory(self.buses[conduit].pid),
         }
 

@@ -25,7 +25,9 @@ from otgate.observe.control import Request, Verbs
 from otgate.policy.changes import Change, Side, changes
 from otgate.supervisor import Supervisor
 
-FIXED = ("id", "gateway", "state_directory", "control_directory", "signers", "audit")
+FIXED = (
+    "id", "gateway", "state_directory", "control_directory", "signers", "audit", "metrics_listen",
+)  # fmt: skip
 """What of a site cannot change while it runs."""
 
 SIGNALLED = "SIGHUP"

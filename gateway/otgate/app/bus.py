@@ -8,9 +8,11 @@ from pathlib import Path
 import structlog
 
 from otgate.app.attending import attending
+from otgate.app.bus_metrics import bus_metrics
 from otgate.app.confinement import enter, staying
 from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
+from otgate.app.measured import Measured, metrics_path
 from otgate.app.needs import bus_needs, bus_own
 from otgate.config.bus_side import BusFile
 from otgate.observe import control
@@ -42,7 +44,11 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         Unconfined: the sandbox that the file requires cannot be had.
         Outgrown: the spool or a key was made anew where the sandbox does not reach.
     """
-    with control.bound(control_path) as listener, closing(Notifier()) as notifier:
+    with (
+        control.bound(control_path) as listener,
+        control.bound(metrics_path(control_path)) as scraped,
+        closing(Notifier()) as notifier,
+    ):
         await places_made(bus)
         sandbox = enter(bus_needs(bus), bus.sandbox)
         with closing(SpoolReader.open(bus.spool, bus.state)) as reader:
@@ -50,7 +56,12 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
             verbs: control.Verbs = {
                 "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()}
             }
-            async with control.answering(listener, verbs):
+            measured = Measured(
+                "bus",
+                lambda: bus_metrics(bus.conduit, publisher, reader, time.time_ns()),
+                publisher.stuck,
+            )
+            async with control.answering(listener, verbs), measured.served(scraped):
                 brokers = list(bus.brokers)
                 log.info("bus_side_started", conduit=bus.conduit, brokers=brokers, sandbox=sandbox)
                 asyncio.get_running_loop().call_soon(settle)
@@ -58,6 +69,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
                     publisher.run(),
                     trimming(),
                     attending(notifier, lambda _: ""),
+                    *measured.tasks(bus.metrics_listen),
                     staying(bus_own(bus) if bus.sandbox != "off" else ()),
                 )
     return 0

@@ -17,8 +17,10 @@ from otgate.app.attending import attending
 from otgate.app.auditing import Recorder, audited, prepared
 from otgate.app.confinement import enter, staying
 from otgate.app.egress import Egress
+from otgate.app.field_metrics import field_metrics
 from otgate.app.loop import settle, trimming
 from otgate.app.maintenance import Maintenance
+from otgate.app.measured import Measured, metrics_path
 from otgate.app.needs import field_needs, field_own
 from otgate.app.outlet import Way, Ways
 from otgate.app.shutters import Shutters
@@ -62,11 +64,15 @@ async def field_side(
         Outgrown: the folder of the spools or the state was made anew.
     """
     allow_all_files()
-    with control.bound(control_path) as listener, closing(Notifier()) as notifier:
+    with (
+        control.bound(control_path) as listener,
+        control.bound(metrics_path(control_path)) as scraped,
+        closing(Notifier()) as notifier,
+    ):
         means = prepared(site.audit, f"{site.id}/{site.gateway}/field")
         sandbox = confined(site, drivers, control_path)
         with audited(means, {**told(site), "sandbox": sandbox}) as recorder:
-            door = Door(listener, notifier, sandbox, recorder)
+            door = Door(listener, scraped, notifier, sandbox, recorder)
             await confined_side(site, drivers, door, reread)
     return 0
 
@@ -99,6 +105,7 @@ class Door:
     """What was opened on the way into the sandbox."""
 
     listener: socket.socket
+    metrics: socket.socket
     notifier: Notifier
     sandbox: str
     """What confines the side, in words."""
@@ -131,7 +138,9 @@ async def confined_side(
         )
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
         verbs = door.recorder.verbs(administration.verbs)
-        async with control.answering(door.listener, verbs):
+        stuck = partial(hung, egress)
+        measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck)
+        async with control.answering(door.listener, verbs), measured.served(door.metrics):
             log.info(
                 "field_side_started",
                 site=site.id,
@@ -148,7 +157,8 @@ async def confined_side(
                 telling(egress),
                 shutting(egress, shutters),
                 trimming(),
-                attending(door.notifier, partial(hung, egress)),
+                attending(door.notifier, stuck),
+                *measured.tasks(site.metrics_listen),
                 administration.hung_up(),
                 staying(own),
             )

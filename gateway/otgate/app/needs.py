@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otgate.app.measured import address
 from otgate.config.bus_side import BusFile
 from otgate.driver import Driver, Reach, Reaching
 from otgate.model import Device
@@ -25,13 +26,19 @@ DEVICES = Path("/dev")
 def bus_needs(bus: BusFile) -> Needs:
     """Return what a bus side needs: its spool, its cursor, its keys, its brokers."""
     brokers = [read_broker(url)[0] for url in bus.brokers]
+    scraped = scraped_at(bus.metrics_listen)
     return Needs(
         read=[*every_process_reads(), bus.spool, *key_places(bus)],
         write=[bus.state, NOWHERE],
         connect=frozenset(broker.port for broker in brokers),
-        listen=ANY_PORT if bus.via.address else frozenset(),
-        datagrams=any(is_name(broker.host) for broker in brokers),
+        listen=frozenset(scraped.values()) | (ANY_PORT if bus.via.address else frozenset()),
+        datagrams=any(is_name(host) for host in (*(one.host for one in brokers), *scraped)),
     )
+
+
+def scraped_at(listen: str) -> Mapping[str, int]:
+    """Return the address and port at which metrics are read, if any."""
+    return dict([address(listen)]) if listen else {}
 
 
 def bus_own(bus: BusFile) -> Sequence[Path]:
@@ -79,13 +86,15 @@ def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> N
     known = [one for one in reaches if one is not None]
     some = len(known) < len(reaches)
     lines = any(one.files for one in known)
-    own = ANY_PORT if any(device.via.address for device in site.wired) else frozenset()
+    listen = {port for one in known for port in one.listen}
+    listen.update(scraped_at(site.metrics_listen).values())
+    listen.update(ANY_PORT if any(device.via.address for device in site.wired) else ())
     return Needs(
         read=[Path("/")],
         write=[*field_own(site), control, NOWHERE],
         devices=[DEVICES] if lines or some else [],
         connect=None if some else frozenset(port for one in known for port in one.connect),
-        listen=None if some else frozenset(port for one in known for port in one.listen) | own,
+        listen=None if some else frozenset(listen),
         unix=True,
     )
 

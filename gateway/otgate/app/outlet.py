@@ -6,11 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from otgate.app.delay.hold import Hold
 from otgate.driver import Receipt
 from otgate.errors import NotDurable
-from otgate.model import Batch, Lane
+from otgate.model import Batch, Lane, Origin, Words
 from otgate.policy.gate import Gate
+from otgate.quality import VALIDITY_MASK
 from otgate.spool.writer import SpoolWriter
 
 Crossing: TypeAlias = Sequence[tuple[Lane, Batch]]
@@ -103,18 +106,47 @@ NOBODY = Taken(())
 """The receipt of a batch that no conduit takes: durable at once."""
 
 
+VALIDITY = np.uint32(VALIDITY_MASK)
+VALIDITIES = ("good", "questionable", "invalid")
+
+
+class Passed:
+    """Samples that were news, by origin and validity."""
+
+    def __init__(self) -> None:
+        self.counts = {origin: [0, 0, 0] for origin in Origin}
+        """By origin, in the order of `VALIDITIES`."""
+        self._good: Words | None = None
+        """A column that is all good: the same again costs a comparison."""
+
+    def take(self, batch: Batch) -> None:
+        """Count a batch."""
+        counts, quality = self.counts[batch.origin], batch.quality
+        if quality is self._good:
+            counts[0] += len(quality)
+        elif np.bitwise_or.reduce(quality) & VALIDITY:
+            found = np.bincount(quality & VALIDITY, minlength=4).tolist()
+            for place, of_words in enumerate((found[0], found[1], found[2] + found[3])):
+                counts[place] += of_words
+        else:
+            self._good = quality
+            counts[0] += len(quality)
+
+
 class Ways:
     """All conduits of a field side, called with each reported batch."""
 
     def __init__(self, ways: Sequence[Way], clock: Callable[[], int]) -> None:
         self.ways = ways
         self.clock = clock
+        self.passed = Passed()
         self.shadow: Callable[[Batch, int], None] | None = None
         """What looks at every batch beside the gates, while a policy is staged."""
 
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
         now_ns = self.clock()
+        self.passed.take(batch)
         if self.shadow is not None:
             self.shadow(batch, now_ns)
         parts = [

@@ -28,6 +28,7 @@ BUILT_IN = {
     "commission": "otgate.cli.commission",
     "status": "otgate.cli.status",
     "spool": "otgate.cli.spool",
+    "metrics": "otgate.cli.metrics",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",
     "audit": "otgate.cli.audit_log",

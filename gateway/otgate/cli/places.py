@@ -19,10 +19,23 @@ def control_argument(parser: ArgumentParser) -> None:
     parser.add_argument("--control", type=Path, metavar="DIR", help="directory of the sockets")
 
 
+def sockets_directory(site: Path, control: Path | None) -> Path:
+    """Return where the sides that run ``site`` have their sockets."""
+    return control or (site if site.is_dir() else site.parent) / "run"
+
+
 def socket_of(site: Path, control: Path | None, side: str) -> Path:
     """Return the administration socket of a side that runs ``site``."""
-    folder = site if site.is_dir() else site.parent
-    return (control or folder / "run") / f"{side}.sock"
+    return sockets_directory(site, control) / f"{side}.sock"
+
+
+METRICS = ".metrics.sock"
+"""How the sockets of metrics end, which stand beside those of administration."""
+
+
+def sides(directory: Path) -> list[Path]:
+    """Return the administration sockets of the sides that run, or did."""
+    return [path for path in sorted(directory.glob("*.sock")) if not path.name.endswith(METRICS)]
 
 
 def format_argument(parser: ArgumentParser, *formats: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
+from otgate.cli.places import sides, sockets_directory
 from otgate.errors import Refused
 from otgate.observe.control import ADMIN_GROUP, ask
 
@@ -42,10 +43,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    site: Path = options.site
-    directory = options.control or (site if site.is_dir() else site.parent) / "run"
+    directory = sockets_directory(options.site, options.control)
     refuse_closed(directory)
-    answers = {path.stem: answer(path) for path in sorted(directory.glob("*.sock"))}
+    answers = {path.stem: answer(path) for path in sides(directory)}
     if not answers:
         raise Refused(f"nothing runs: there is no socket in {directory}")
     if options.format == "json":

@@ -88,6 +88,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         last=form.last,
         replay_s=form.replay_s,
         sandbox=form.sandbox,
+        metrics_listen=form.metrics.listen,
     )
 
 

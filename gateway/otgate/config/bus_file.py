@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from otgate.config.credential_name import CredentialName, a_credential
 from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
+from otgate.config.metrics_entry import MetricsEntry
 from otgate.config.via import VIA_EXAMPLE, ViaEntry
 from otgate.sandbox.needs import SandboxMode
 
@@ -112,3 +113,5 @@ class BusForm(Entry):
     sandbox: SandboxMode = "auto"
     """`required` refuses to start where the kernel cannot keep the side from what it does not need;
     `auto` says so and starts; `off` gives up nothing."""
+    metrics: MetricsEntry = MetricsEntry()
+    """Where metrics are read besides the unix socket."""

@@ -52,3 +52,5 @@ class BusFile:
     last: Literal["on", "off"]
     replay_s: float
     sandbox: SandboxMode
+    metrics_listen: str = ""
+    """``host:port`` at which metrics are read besides the unix socket; empty: nowhere."""

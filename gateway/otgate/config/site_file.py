@@ -21,6 +21,7 @@ from otgate.config.forms import (
     Version,
     wrong,
 )
+from otgate.config.metrics_entry import MetricsEntry
 from otgate.config.ratios import BadRatio, read_ratio
 from otgate.config.time_zones import known_zone
 from otgate.config.via import VIA_EXAMPLE, ViaEntry
@@ -229,6 +230,8 @@ class SiteFile(Entry):
     """The policy file; without one nothing could cross."""
     signatures: SignaturesEntry = SignaturesEntry()
     """Whose signatures the files need."""
+    metrics: MetricsEntry = MetricsEntry()
+    """Where metrics are read besides the unix socket."""
     state: File = "state"
     """Directory for what drivers remember of their devices."""
     sandbox: SandboxMode = "auto"

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from otgate.model import Batch, Clock, Index, Lane, Values, ValueType, Words
+from otgate.model import Batch, Clock, Index, Lane, Origin, Values, ValueType, Words
 from otgate.publish.cells import Laid
 from otgate.publish.labels import BETWEEN, Labels
 from otgate.publish.message import Claim, Message
@@ -113,8 +113,21 @@ class Encoder:
             yield from self._fitting(frame, topic, head, times, spelled, rows[:half])
             yield from self._fitting(frame, topic, head, times, spelled, rows[half:])
             return
-        claim = Claim(frame.lane, frame.epoch, seq, count, frame.batch.received_ns)
+        claim = self._claim(frame, seq, count, times)
         yield Message(topic, payload, claim=claim)
+
+    @staticmethod
+    def _claim(frame: Frame, seq: int, count: int, times: Times) -> Claim:
+        batch = frame.batch
+        return Claim(
+            frame.lane,
+            frame.epoch,
+            seq,
+            count,
+            batch.received_ns,
+            spooled_ns=0 if batch.origin is Origin.REFRESH else frame.spooled_ns,
+            sent_ns=times[2] * 1000,
+        )
 
     def _room(self, topic: str) -> int:
         if not self.packet_limit:

@@ -34,6 +34,12 @@ class Claim:
     count: int
     received_ns: int = field(default=0, compare=False)
     settles: Settles = Settles.DELIVERED
+    spooled_ns: int = field(default=0, compare=False)
+    """0 where the time since tells nothing: of a gap, and of values that are repeated."""
+    sent_ns: int = field(default=0, compare=False)
+    """As the message says it."""
+    reason: str = field(default="", compare=False)
+    """Of a gap."""
 
 
 @dataclass(frozen=True, slots=True)

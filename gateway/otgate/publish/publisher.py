@@ -32,9 +32,10 @@ from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
 from otgate.publish.rivals import Rivals
 from otgate.publish.session import Session, opened
-from otgate.publish.settings import Broker, BusSettings, Login, client_id
+from otgate.publish.settings import Broker, BusSettings, Login, Tls, client_id
 from otgate.publish.standing import Known
 from otgate.publish.suspects import Finding
+from otgate.publish.throughput import Throughput
 from otgate.publish.topics import Topics
 from otgate.publish.verdicts import Verdicts
 from otgate.spool.epoch import epoch_text
@@ -96,6 +97,10 @@ class Publisher:
         self._verdicts = Verdicts(Refusals(state), self._done, clock, time.monotonic)
         self._counts = Counts()
         self._rivals = Rivals(time.monotonic)
+        self.throughput = Throughput()
+        self._kept_s = time.monotonic()
+        """When the upkeep came round last."""
+        self._field: FieldWatch | None = None
         self._session: Session | None = None
         self._last: Session | None = None
         """The session that ended, until it is known what that means."""
@@ -125,9 +130,9 @@ class Publisher:
         """
         _make(self._state)
         self._retained = RetainedTopics(self._state)
-        self._field = FieldWatch(asyncio.get_running_loop().time())
+        self._field = field = FieldWatch(asyncio.get_running_loop().time())
         try:
-            await together(self._published(), self._upkeep())
+            await together(self._published(field), self._upkeep())
         finally:
             self._reader.flush()
             self._retained.save()
@@ -156,13 +161,36 @@ class Publisher:
             "lanes": {lane.value: self._place(lane) for lane in Lane},
         }
 
+    @property
+    def tls(self) -> Tls | None:
+        """What TLS to the brokers was set up with last."""
+        return self._settings.tls
+
+    @property
+    def broker_certificate(self) -> bytes:
+        """The connected broker's, DER; nothing where there is none."""
+        return self._session.certificate if self._session else b""
+
+    def field(self) -> Known:
+        """Return what is known of the field side now."""
+        if self._field is None:
+            return Known()
+        now_s = asyncio.get_running_loop().time()
+        self._field.seen(self._reader.newest_live(), now_s, self._clock())
+        return Known(self._field.state(now_s), self._field.devices(now_s))
+
+    def stuck(self, limit_s: float) -> str:
+        """Say what has taken longer than ``limit_s``, beside having no broker."""
+        late_s = time.monotonic() - self._kept_s
+        return f"the cursor has not been kept for {late_s:.0f} s" if late_s > limit_s else ""
+
     def _place(self, lane: Lane) -> dict[str, Any]:
         place = self._reader.complete_through(lane)
         return {"epoch": epoch_text(place.epoch), "complete_through": place.seq}
 
-    async def _published(self) -> NoReturn:
+    async def _published(self, field: FieldWatch) -> NoReturn:
         await self._catalog()
-        await self._always_connected()
+        await self._always_connected(field)
 
     async def _catalog(self) -> None:
         """Wait for a spool that says who it speaks for: topics and the will need it."""
@@ -176,14 +204,14 @@ class Publisher:
         spoken_for = self._catalogs.newest.labels.catalog
         self._settings = self._settings.identified(spoken_for.gateway, spoken_for.conduit)
 
-    async def _always_connected(self) -> NoReturn:
+    async def _always_connected(self, field: FieldWatch) -> NoReturn:
         attempt = self._retry.first()
         while True:
             await self._pause(attempt.delay_s)
             self._broker = self._settings.brokers[attempt.broker]
             try:
                 self._look_up_keys()
-                await self._once()
+                await self._once(field)
             except BrokerLost as lost:
                 attempt = self._after(lost)
 
@@ -245,7 +273,7 @@ class Publisher:
         if often:
             log.error("client_id_shared", why=self._rivals.sentence(self._settings.client_id))
 
-    async def _once(self) -> NoReturn:
+    async def _once(self, field: FieldWatch) -> NoReturn:
         """Connect in the best dialect that the broker speaks and stay until the end.
 
         What a code asked for is remembered. A close or a silence may have had another reason, so
@@ -256,14 +284,14 @@ class Publisher:
         told = True
         while True:
             try:
-                await self._speak(dialect, told=told)
+                await self._speak(dialect, field, told=told)
             except DialectRefused as refused:
                 simpler = dialect.after(refused.code, wanted)
                 if simpler is None:
                     raise
                 dialect, told = simpler, told and refused.code is not None
 
-    async def _speak(self, dialect: Dialect, *, told: bool) -> NoReturn:
+    async def _speak(self, dialect: Dialect, field: FieldWatch, *, told: bool) -> NoReturn:
         standing = self._catalogs.newest
         if standing is None:
             raise BrokerLost("the spool has no catalog")
@@ -275,7 +303,7 @@ class Publisher:
             self._protocol = dialect.protocol
             self._begin(session)
             try:
-                await self._serve(session)
+                await self._serve(session, field)
             finally:
                 self._session, self._last = None, session
                 self._counts.unasked += session.unasked_count
@@ -307,7 +335,7 @@ class Publisher:
         self._newest.reconnected()
         self._verdicts.begin()
 
-    async def _serve(self, session: Session) -> None:
+    async def _serve(self, session: Session, field: FieldWatch) -> None:
         delivery = Delivery(
             session,
             self._settings,
@@ -319,17 +347,15 @@ class Publisher:
             self._clock,
         )
         try:
-            await together(
-                session.watch(), delivery.pump(self._field), delivery.report(self._field)
-            )
+            await together(session.watch(), delivery.pump(field), delivery.report(field))
         except asyncio.CancelledError:
-            await self._farewell(delivery)
+            await self._farewell(delivery, field)
             raise
 
-    async def _farewell(self, delivery: Delivery) -> None:
+    async def _farewell(self, delivery: Delivery, field: FieldWatch) -> None:
         try:
             async with within(FAREWELL_S):
-                await delivery.farewell(self._field)
+                await delivery.farewell(field)
         except (BrokerLost, TimeoutError):
             log.info("stopped_without_farewell", broker=str(self._broker))
 
@@ -338,6 +364,7 @@ class Publisher:
         while True:
             await self._reader.keep()
             await self._retained.keep()
+            self._kept_s = time.monotonic()
             for remark in self._reader.remarks():
                 log.warning("spool_remark", remark=remark)
             self._look_for_obstacles()
@@ -374,6 +401,7 @@ class Publisher:
             reason = self._verdicts.refused(message, outcome)
         else:
             self._counts.messages += 1
+            self.throughput.taken(message, self._clock())
             self._retained.settled(message)
             reason = self._verdicts.taken(message)
             if claim := message.claim:

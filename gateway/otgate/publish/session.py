@@ -7,6 +7,7 @@ never from a library's memory. Foreign conditions are translated here and in `di
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -65,6 +66,8 @@ class Session:
         self._over = asyncio.Event()
         self._reason: BrokerLost | None = None
         self._room = asyncio.Event()
+        self.certificate = certificate_of(dialled)
+        """The broker's, DER; nothing without TLS."""
         self.took = False
         """Whether the broker took anything."""
         self.unasked_count = 0
@@ -235,6 +238,13 @@ class Session:
         closed = isinstance(reason, BrokerClosed)
         what = "the broker closed the connection" if closed else str(reason)
         self.end(DialectRefused(f"{what} before a CONNACK", None))
+
+
+def certificate_of(dialled: socket.socket) -> bytes:
+    """Return the certificate of the other end, DER; nothing without TLS."""
+    if not isinstance(dialled, ssl.SSLSocket):
+        return b""
+    return dialled.getpeercert(binary_form=True) or b""
 
 
 @cache

@@ -102,7 +102,13 @@ class Standing:
             sent_us=now_ns // 1000,
         )
         claim = Claim(
-            gap.lane, gap.epoch, gap.seq, gap.count, gap.from_ns, settles=Settles.ANNOUNCED
+            gap.lane,
+            gap.epoch,
+            gap.seq,
+            gap.count,
+            gap.from_ns,
+            settles=Settles.ANNOUNCED,
+            reason=gap.reason.value,
         )
         return Message(
             self.topics.topic(GATEWAY, MessageClass.GAP), encode_json(notice), claim=claim

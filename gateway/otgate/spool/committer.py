@@ -10,6 +10,7 @@ from enum import Enum, auto
 from itertools import chain
 from threading import Thread
 
+from otgate.histogram import Histogram
 from otgate.model import Lane
 from otgate.spool.bell import Bell
 from otgate.spool.entry import Entry
@@ -83,6 +84,11 @@ class Committer:
         """The newest ticket; its frames are in an inbox before it is set."""
         self.bell = Bell()
         self.live: tuple[int, Mapping[str, str]] | None = None
+        self.oldest_ns = 0
+        """When the oldest sample was read that is not written; 0 is none."""
+        self.ages = Histogram()
+        """How old the oldest sample of each write was."""
+        self.sync_times = Histogram()
         self.unneeded = {Log(lane): SegmentId(0, 0) for lane in Lane}
         """Up to which segment, itself not, a log's may go though retention would keep them."""
         self._logs = logs
@@ -208,15 +214,25 @@ class Committer:
 
     def _write(self) -> None:
         ticket = self.ticket
+        oldest_ns, self.oldest_ns = self.oldest_ns, 0
         for lane, (log, inbox) in zip(self._lane_logs, self._lanes, strict=True):
             if (log.at_rest and inbox.empty) or log.advance(inbox.drained):
                 self._written[lane] = ticket
+        if oldest_ns:
+            self._aged(oldest_ns)
         live = self._logs[Log.LIVE]
         if self.live is not None or live.due_s < float("inf"):
             live.advance(self._live_entries)
             live.forget()
         if self._sync_due_s == float("inf") and any(log.undurable for log, _ in self._lanes):
             self._sync_due_s = time.monotonic() + self._pace.sync_s
+
+    def _aged(self, oldest_ns: int) -> None:
+        """Count how old the oldest sample was when it was written, or go on waiting for that."""
+        if any(log.queue for log, _ in self._lanes):
+            self.oldest_ns = oldest_ns
+        else:
+            self.ages.observe((self._clock() - oldest_ns) / 1e9)
 
     def _account(self) -> None:
         """Keep the count of what a kill would lose, while the disk takes nothing else."""
@@ -234,9 +250,12 @@ class Committer:
 
     def _sync(self) -> None:
         self._sync_due_s = float("inf")
+        begun_s, anything = time.monotonic(), any(log.undurable for log, _ in self._lanes)
         for lane, log in self._lane_logs.items():
             if log.sync() and log.settled:
                 self._durable[lane] = self._written[lane]
+        if anything:
+            self.sync_times.observe(time.monotonic() - begun_s)
         self._notify()
 
     def _notify(self) -> None:

@@ -1,5 +1,6 @@
 """One lane as its reader walks it: from segment to segment, over gaps and epochs."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -35,6 +36,30 @@ class LaneReader:
     def standing(self) -> SegmentId | None:
         """The segment that is read now, or was last; None before the first and after a rewind."""
         return self._last
+
+    @property
+    def unread_bytes(self) -> int:
+        """What lies beyond where this reads; a segment that is not open counts whole."""
+        opened, found = self._opened, self._shelf.listed()
+        if opened is not None:
+            here = opened.start.id
+            started = max(self._shelf.size_bytes(here) - opened.at, 0)
+            later: Sequence[SegmentId] = [each for each in found if each > here]
+        else:
+            started, later = 0, self._later(found)
+        return started + sum(map(self._shelf.size_bytes, later))
+
+    def _later(self, found: Sequence[SegmentId]) -> Sequence[SegmentId]:
+        """Return the segments that hold what follows, while none is open."""
+        last, (epoch, seq) = self._last, self._at
+        if last is not None:
+            return [each for each in found if each > last]
+        first = bisect_left(found, SegmentId(epoch, 0))
+        stop = bisect_left(found, SegmentId(epoch + 1, 0))
+        place = bisect_right(
+            found, seq, first, stop, key=lambda each: self._shelf.first_seq(each, seq + 1)
+        )
+        return found[max(first, place - 1) :]
 
     def rewind(self) -> None:
         """Go back to where the cursor stands."""

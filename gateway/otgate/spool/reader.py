@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import NamedTuple, Self
 
 from otgate.model import Lane
 from otgate.permission import why
@@ -35,6 +35,14 @@ __all__ = [
 SAVE_AFTER = 64
 """Acknowledgements after which the cursor is kept: as many as one read hands out frames. So a kill
 of the reader repeats no more than that, and what was not acknowledged yet."""
+
+
+class Unread(NamedTuple):
+    """What of a lane is not read yet."""
+
+    size_bytes: int
+    read_ns: int
+    """When the newest sample that was read was spooled; 0 before the first."""
 
 
 class SpoolReader:
@@ -186,6 +194,10 @@ class SpoolReader:
             SpoolUnusable: the spool is of a newer format.
         """
         return self._ahead.newest()
+
+    def unread(self, lane: Lane) -> Unread:
+        """Return what of ``lane`` is not read yet, as far as the sizes of files tell."""
+        return Unread(self._lanes[lane].unread_bytes, self._cursors[lane].last_ns)
 
     async def changed(self, timeout_s: float) -> None:
         """Return once the spool has changed since the last call, or ``timeout_s`` passed.

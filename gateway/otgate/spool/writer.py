@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from otgate.errors import SpoolUnusable
-from otgate.model import Batch, Lane
+from otgate.histogram import Histogram
+from otgate.model import Batch, Lane, Origin
 from otgate.permission import why
 from otgate.spool.active import Making
 from otgate.spool.bell import Bell, Lull
@@ -165,6 +166,8 @@ class SpoolWriter:
         committer = self._committer
         if not count:
             return committer.ticket
+        if not committer.oldest_ns and batch.origin is not Origin.REFRESH:
+            committer.oldest_ns = batch.received_ns
         inbox = self._event if lane is Lane.EVENT else self._data
         seq = inbox.next_seq
         body = pack_batch(batch, self._devices[batch.device], seq, self._clock())
@@ -259,6 +262,16 @@ class SpoolWriter:
     def stuck_s(self) -> float:
         """For how long the disk has kept what is being written; for ever where nothing writes."""
         return float("inf") if self._committer.ended else self._committer.busy_s
+
+    @property
+    def ages(self) -> Histogram:
+        """How old the oldest sample of each write was; repeated values are left out."""
+        return self._committer.ages
+
+    @property
+    def sync_times(self) -> Histogram:
+        """How long syncs took."""
+        return self._committer.sync_times
 
     def status(self) -> SpoolStatus:
         """Return how the writer is doing."""

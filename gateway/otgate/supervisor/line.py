@@ -202,7 +202,7 @@ class Line:
             if all(other.state is State.UNUSABLE for other in self._watches.values()):
                 raise
         else:
-            watch.took_s = _now_s() - began_s
+            watch.took(_now_s() - began_s)
             self._after_answer(slot, watch, reading)
         finally:
             reading.end()

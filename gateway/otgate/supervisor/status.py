@@ -27,6 +27,8 @@ class DeviceStatus:
     failures: int = 0
     overruns: int = 0
     """Slots that were skipped because an earlier one, or another device, took too long."""
+    scan_s: float = 0.0
+    """What answered scans took together."""
     attempts: int = 0
     """Connections and probes since it was lost."""
     passed: int = 0

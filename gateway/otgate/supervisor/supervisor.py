@@ -11,6 +11,7 @@ import structlog
 from otgate.calc.calculation import CALC
 from otgate.calc.engine import Result
 from otgate.driver import Driver, Link, Receipt
+from otgate.histogram import Histogram
 from otgate.model import Device, Scan
 from otgate.supervisor.calculating import Calculating
 from otgate.supervisor.headway import Headway
@@ -77,6 +78,8 @@ class Supervisor:
         rng: random.Random | None = None,
         plans: Mapping[str, Sequence[Scan]] | None = None,
     ) -> None:
+        self.scan_times: dict[str, Histogram] = {}
+        """How long answered scans took, by driver."""
         self._pace = pace or Pace()
         self._drivers = drivers
         self._outlet = outlet
@@ -205,7 +208,8 @@ class Supervisor:
                 self._plans[device.id] = plans[device.id]
                 calculating = None if device.driver == CALC else self._calculating
                 plan = plans[device.id]
-                watch = Watch(device, plan, self._outlet, self._clock, calculating)
+                times = self.scan_times.setdefault(device.driver, Histogram())
+                watch = Watch(device, plan, self._outlet, self._clock, calculating, times)
                 self._watches[device.id] = watch
         links = by_link(devices, self._drivers)
         self._phases = phases([[device.id for device in shared] for shared in links.values()])

@@ -9,6 +9,7 @@ import structlog
 from otgate.calc.calculation import CALC
 from otgate.calc.engine import Result
 from otgate.driver import Receipt, planned_types
+from otgate.histogram import Histogram
 from otgate.model import Batch, Device, Index, Origin, Scan, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report import Report
@@ -47,6 +48,7 @@ class Watch:
         outlet: Outlet,
         clock: Clock,
         calculating: Calculating | None = None,
+        scan_times: Histogram | None = None,
     ) -> None:
         self.device = device
         self.plan = plan
@@ -54,6 +56,7 @@ class Watch:
         """Failures in a row."""
         self.took_s = 0.0
         """How long its last answered scan took."""
+        self._scan_times = scan_times
         origin = Origin.CALCULATED if device.driver == CALC else Origin.POLL
         self._report = Report(device, planned_types(device, plan), origin)
         self._calculating = calculating
@@ -61,6 +64,7 @@ class Watch:
         self._clock = clock
         self._status = DeviceStatus(since_ns=clock())
         self._lost_s = 0.0
+        self._scan_s = 0.0
         self._barren: set[str] = set()
         """Scans whose last answer held no usable value."""
         self._seen: tuple[object, bool] = (None, False)
@@ -79,7 +83,9 @@ class Watch:
     def status(self) -> DeviceStatus:
         """Return a copy of the device's status."""
         report = self._report
-        return replace(self._status, passed=report.passed, suppressed=report.suppressed)
+        scan_s = round(self._scan_s, 3)
+        passed, suppressed = report.passed, report.suppressed
+        return replace(self._status, passed=passed, suppressed=suppressed, scan_s=scan_s)
 
     def take(self, batch: Batch) -> Receipt:
         """Pass on what of ``batch`` is news; what follows from a scan waits for its end."""
@@ -141,6 +147,13 @@ class Watch:
     def tried(self) -> None:
         """Count an attempt to get a lost device back."""
         self._status.attempts += 1
+
+    def took(self, seconds: float) -> None:
+        """Note how long a scan that was answered took."""
+        self.took_s = seconds
+        self._scan_s += seconds
+        if self._scan_times is not None:
+            self._scan_times.observe(seconds)
 
     def answered(self, reading: "Reading", scan: Scan, now_s: float) -> None:
         """Note that the device answered ``scan``; what it left out has failed."""

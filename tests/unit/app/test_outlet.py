@@ -1,16 +1,18 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from otgate.app.outlet import NOBODY, Taken, Way, Ways
+from otgate.app.outlet import NOBODY, Passed, Taken, Way, Ways
 from otgate.errors import NotDurable
 from otgate.model import Batch, Device, Kind, Lane, Origin, Point, Sensitivity, ValueType
 from otgate.policy.gate import compile_gates
 from otgate.policy.language import Conduit, Effect, Match, Policy, Rule, Zone
+from otgate.quality import Quality
 from otgate.spool.items import Frame
 from otgate.spool.reader import SpoolReader
 from otgate.spool.writer import SpoolWriter
@@ -120,3 +122,28 @@ async def test_a_cancelled_wait_leaves_the_spool_working(side: Side) -> None:
     side.files.held = False
     await side.ways(batch(0)).durable()
     assert isinstance(NOBODY, Taken)
+
+
+def worded(*quality: Quality, origin: Origin = Origin.POLL) -> Batch:
+    words = np.array(quality, np.uint32)
+    return replace(batch(*range(len(words))), quality=words, origin=origin)
+
+
+def test_samples_are_counted_by_origin_and_validity() -> None:
+    passed = Passed()
+    good = worded(Quality.GOOD, Quality.TEST)
+    passed.take(good)
+    passed.take(good)
+    stale = Quality.QUESTIONABLE | Quality.STALE
+    passed.take(worded(Quality.GOOD, stale, Quality.INVALID | Quality.COMM_LOST, Quality(0b10)))
+    passed.take(worded(Quality.INVALID, origin=Origin.REFRESH))
+    assert passed.counts[Origin.POLL] == [5, 1, 2]
+    assert passed.counts[Origin.REFRESH] == [0, 0, 1]
+
+
+def test_a_column_that_is_not_good_is_not_taken_for_the_good_one_before() -> None:
+    passed = Passed()
+    passed.take(worded(Quality.GOOD))
+    passed.take(worded(Quality.INVALID))
+    passed.take(worded(Quality.GOOD))
+    assert passed.counts[Origin.POLL] == [2, 0, 1]

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import threading
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 from otgate.errors import SpoolUnusable
-from otgate.model import Lane, ValueType
+from otgate.histogram import Histogram
+from otgate.model import Lane, Origin, ValueType
 from otgate.spool.files import PRIVATE
 from otgate.spool.reader import Epoch, GapReason, SpoolReader
 from otgate.spool.recovery import end_of
@@ -358,3 +360,50 @@ def test_what_is_private_is_read_by_nobody_else(tmp_path: Path) -> None:
     made = [tmp_path / "delay", *(tmp_path / "delay").rglob("*")]
     modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in made}
     assert modes == {(True, 0o700), (False, 0o600)}
+
+
+def observed(histogram: Histogram) -> int:
+    return sum(histogram.counts)
+
+
+def test_the_oldest_sample_of_a_write_is_timed_once_for_all_of_it(tmp_path: Path) -> None:
+    writer = SpoolWriter.open(
+        tmp_path / "spool", catalog(), AMPLE, files=QuickFiles(), drive=Drive.HAND,
+        clock=lambda: NOW_NS + 2_000_000_000,
+    )  # fmt: skip
+    writer.append(Lane.DATA, batch([1.0], received_ns=NOW_NS))
+    writer.append(Lane.DATA, batch([2.0], received_ns=NOW_NS + 1_000_000_000))
+    writer.cycle()
+    writer.cycle()
+    assert (observed(writer.ages), writer.ages.sum_s) == (1, 2.0)
+    writer.append(Lane.DATA, batch([1.0], received_ns=NOW_NS, origin=Origin.REFRESH))
+    writer.cycle()
+    assert observed(writer.ages) == 1
+    writer.close()
+
+
+def test_a_write_that_fails_keeps_the_age_until_it_is_made_up_for(tmp_path: Path) -> None:
+    files, now_ns = FaultyFiles(), [NOW_NS]
+    writer = SpoolWriter.open(
+        tmp_path / "spool", catalog(), AMPLE, files=files, drive=Drive.HAND, pace=Pace(retry_s=0.0),
+        clock=lambda: now_ns[0],
+    )  # fmt: skip
+    files.faults = {"write": errno.ENOSPC, "create": errno.ENOSPC}
+    writer.append(Lane.DATA, batch([1.0], received_ns=NOW_NS))
+    writer.cycle()
+    assert observed(writer.ages) == 0
+    files.faults.clear()
+    now_ns[0] += 60_000_000_000
+    writer.cycle()
+    assert (observed(writer.ages), writer.ages.sum_s) == (1, 60.0)
+    writer.close()
+
+
+def test_syncs_are_timed_where_there_is_something_to_sync(tmp_path: Path) -> None:
+    writer = SpoolWriter.open(tmp_path / "spool", catalog(), AMPLE, files=QuickFiles())
+    assert committed(writer, writer.append(Lane.DATA, batch([1.0])))
+    count = observed(writer.sync_times)
+    assert count >= 1
+    assert committed(writer, writer.append(Lane.DATA, batch([])))
+    assert observed(writer.sync_times) == count
+    writer.close()

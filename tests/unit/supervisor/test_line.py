@@ -386,3 +386,15 @@ async def test_refreshes_are_sent_by_time_alone() -> None:
         await asyncio.sleep(130)
         origins = [batch.origin for batch in run.got.batches]
     assert origins == [Origin.POLL, Origin.REFRESH, Origin.REFRESH]
+
+
+async def test_how_long_answered_scans_take_is_counted_by_driver_and_device() -> None:
+    driver = Puppet()
+    async with running(driver, [device("a", normal=10.0), device("b", normal=10.0)]) as run:
+        driver.deeds["a"], driver.deeds["b"] = taking(0.7), silence
+        await asyncio.sleep(30.5)
+    [times] = run.supervisor.scan_times.values()
+    answered = run.status("a").scans - run.status("a").failures
+    assert sum(times.counts) == answered
+    assert run.status("a").scan_s == pytest.approx(times.sum_s) == pytest.approx(0.7 * answered)
+    assert run.status("b").scan_s == 0
