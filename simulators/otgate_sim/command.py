@@ -1,9 +1,11 @@
 """The verbs that come with the simulator: `otgate sim` and `otgate lab`."""
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from otgate.cli.command import Command
+from otgate_sim.loopback import LOOPBACK
 
 SIM = """\
 Serve every Modbus, DNP3 and IEC 61850 device of a site on loopback ports, fed by a model of a
@@ -45,7 +47,7 @@ def sim_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `otgate sim`."""
     parser.usage = (
         "otgate sim SITE [--map FILE] [--seed N] [--speed X] [--port-base N] [--control PATH]\n"
-        "           [--serial DIR] [--cert FILE --key FILE]\n"
+        "           [--listen ADDRESS] [--serial DIR] [--cert FILE --key FILE]\n"
         "       otgate sim fault DEVICE KIND [--for S] [--control PATH]\n"
         "       otgate sim burst DEVICE POINT COUNT [--start MS] [--step MS] [--control PATH]\n"
         "       otgate sim status [--control PATH]"
@@ -56,6 +58,13 @@ def sim_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of all noise (default: 1)")
     parser.add_argument("--speed", type=float, default=1.0, help="plant seconds per second")
     parser.add_argument("--port-base", type=int, default=0, metavar="N", help="first port")
+    parser.add_argument(
+        "--listen",
+        type=IPv4Address,
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help=f"this machine's IPv4 address to serve at (default: {LOOPBACK})",
+    )
     parser.add_argument("--serial", type=Path, metavar="DIR", help="where serial lines are linked")
     parser.add_argument("--cert", type=Path, metavar="FILE", help="what devices under TLS show")
     parser.add_argument("--key", type=Path, metavar="FILE", help="its private key")

@@ -149,12 +149,12 @@ class Endpoint(ModbusTcpServer):
     """One listening port and the units behind it."""
 
     def __init__(
-        self, port: int, served: Mapping[int, Served], tls: SSLContext | None = None
+        self, host: str, port: int, served: Mapping[int, Served], tls: SSLContext | None = None
     ) -> None:
         self.served = served
-        super().__init__(Bank(served), address=("127.0.0.1", port))
+        super().__init__(Bank(served), address=(host, port))
         self.comm_params.sslctx = tls
-        self.init_setup_connect_listen("127.0.0.1", port)  # again: it has taken the context already
+        self.init_setup_connect_listen(host, port)  # again: it has taken the context already
 
     def callback_new_connection(self) -> Connection:
         """Serve a client that has connected."""
@@ -172,7 +172,8 @@ class Endpoint(ModbusTcpServer):
             raise OSError(f"port {self.comm_params.source_address} is taken") from refusal
         listening: Any = self.transport  # a server: asyncio's or uvloop's
         scheme = "tcp" if self.comm_params.sslctx is None else "tcps"
-        return f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        host, port = listening.sockets[0].getsockname()
+        return f"{scheme}://{host}:{port}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""

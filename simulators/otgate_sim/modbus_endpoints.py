@@ -46,7 +46,8 @@ class Serving(Protocol):
 class Makers:
     """Makes servers. ``terminals`` is where serial lines are linked; None is a new folder."""
 
-    def __init__(self, terminals: Path | None, shown: Shown | None) -> None:
+    def __init__(self, host: str, terminals: Path | None, shown: Shown | None) -> None:
+        self._host = host
         self._terminals = terminals
         self._shown = shown
         self._own = ExitStack()
@@ -72,12 +73,12 @@ class Makers:
                 query = f"?{parts.query}" if parts.query else ""
                 return SerialLine(self._link(line.path), line, served), query
             case "rtu+tcp":
-                return RtuOverTcp(port, served), ""
+                return RtuOverTcp(self._host, port, served), ""
             case "udp":
-                return Datagrams(port, served), ""
+                return Datagrams(self._host, port, served), ""
             case "tcps":
-                return Endpoint(port, served, await self._context(settings)), ""
-        return Endpoint(port, served), ""
+                return Endpoint(self._host, port, served, await self._context(settings)), ""
+        return Endpoint(self._host, port, served), ""
 
     def _link(self, path: str) -> Path:
         if self._terminals is None:

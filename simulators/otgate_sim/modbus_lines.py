@@ -181,23 +181,24 @@ class RtuStream(asyncio.Protocol):
 class RtuOverTcp:
     """A terminal server: one port, the units of a line behind it."""
 
-    def __init__(self, port: int, served: Mapping[int, Served]) -> None:
+    def __init__(self, host: str, port: int, served: Mapping[int, Served]) -> None:
+        self._host = host
         self._port = port
         self._served = served
         self._streams: set[RtuStream] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> str:
-        """Listen on loopback; return where.
+        """Listen; return where.
 
         Raises:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: RtuStream(self._served, self._streams), "127.0.0.1", self._port
+            lambda: RtuStream(self._served, self._streams), self._host, self._port
         )
-        return f"rtu+tcp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"rtu+tcp://{self._host}:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Close the port and every connection."""
@@ -210,23 +211,24 @@ class RtuOverTcp:
 class Datagrams(asyncio.DatagramProtocol):
     """Modbus UDP: a request in a datagram, its reply in another."""
 
-    def __init__(self, port: int, served: Mapping[int, Served]) -> None:
+    def __init__(self, host: str, port: int, served: Mapping[int, Served]) -> None:
+        self._host = host
         self._port = port
         self._served = served
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.DatagramTransport | None = None
 
     async def start(self) -> str:
-        """Listen on loopback; return where.
+        """Listen; return where.
 
         Raises:
             OSError: the port is taken.
         """
         transport, _ = await self._loop.create_datagram_endpoint(
-            lambda: self, local_addr=("127.0.0.1", self._port)
+            lambda: self, local_addr=(self._host, self._port)
         )
         self._transport = transport
-        return f"udp://127.0.0.1:{transport.get_extra_info('sockname')[1]}"
+        return f"udp://{self._host}:{transport.get_extra_info('sockname')[1]}"
 
     async def stop(self) -> None:
         """Close the port."""

@@ -85,6 +85,7 @@ def serve(options: Namespace) -> int:
         options.seed,
         options.speed,
         options.port_base,
+        str(options.listen),
         terminals=options.serial,
         shown=Shown(options.cert, options.key) if options.cert and options.key else None,
     )

@@ -16,6 +16,7 @@ from otgate_sim.dnp3.site import DNP3, Outstations
 from otgate_sim.faults import LATE_S, Trouble
 from otgate_sim.iec61850.behaviour import Options as IedOptions
 from otgate_sim.iec61850.site import IEC61850, Ieds
+from otgate_sim.loopback import LOOPBACK
 from otgate_sim.memory import Unit
 from otgate_sim.modbus import Served
 from otgate_sim.modbus_endpoints import Makers, Shown
@@ -40,6 +41,8 @@ class Settings:
     """Plant seconds per second."""
     port_base: int = 0
     """First port; 0 takes free ones."""
+    host: str = LOOPBACK
+    """This machine's address that devices are served at."""
     late_s: float = LATE_S
     terminals: Path | None = None
     """Where serial lines are linked; None is a folder of their own."""
@@ -90,15 +93,15 @@ class Simulation:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Mapping[str, str]]:
-        """Serve every device on loopback while the block runs; yield their addresses.
+        """Serve every device while the block runs; yield their addresses.
 
         Raises:
             OSError: a port is taken.
             Refused: two devices share an address and a unit, or a point cannot be simulated.
         """
-        base, number = self.settings.port_base, 0
+        base, host, number = self.settings.port_base, self.settings.host, 0
         async with AsyncExitStack() as stack:
-            makers = Makers(self.settings.terminals, self.settings.shown)
+            makers = Makers(host, self.settings.terminals, self.settings.shown)
             stack.enter_context(makers)
             for number, (devices, served) in enumerate(self.endpoints(), 1):
                 port = base + number - 1 if base else 0
@@ -106,9 +109,9 @@ class Simulation:
                 stack.push_async_callback(endpoint.stop)
                 url = await endpoint.start() + query
                 self.urls |= {device.id: url for device in devices}
-            serving = self.dnp3.serving(base + number if base else 0)
+            serving = self.dnp3.serving(base + number if base else 0, host)
             self.urls |= await stack.enter_async_context(serving)
-            ieds = self.ieds.serving(base + number + len(self.of(DNP3)) if base else 0)
+            ieds = self.ieds.serving(base + number + len(self.of(DNP3)) if base else 0, host)
             self.urls |= await stack.enter_async_context(ieds)
             yield self.urls
 

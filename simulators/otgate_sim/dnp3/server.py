@@ -13,8 +13,8 @@ from typing import Protocol
 
 from otgate_dnp3.stack.link import BROADCASTS, Frame, FrameReader
 from otgate_sim.dnp3.outstation import Outgoing, Outstation
+from otgate_sim.loopback import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 SHORTEST_WAIT_S = 0.001
 
 
@@ -128,7 +128,10 @@ class Datagrams(asyncio.DatagramProtocol):
 class Endpoint:
     """One address, the outstations behind it, and the master that is connected."""
 
-    def __init__(self, outstations: Iterable[Outstation], port: int = 0) -> None:
+    def __init__(
+        self, outstations: Iterable[Outstation], port: int = 0, host: str = LOOPBACK
+    ) -> None:
+        self.host = host
         self.outstations = {each.options.outstation: each for each in outstations}
         self.port = port
         self.tap: Tap = _untapped
@@ -142,26 +145,26 @@ class Endpoint:
             each.rtu.wake = self.wake
 
     async def start(self) -> int:
-        """Listen for TCP on loopback, and return the port.
+        """Listen for TCP, and return the port.
 
         Raises:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Stream(self), LOOPBACK, self.port)
+        server = await loop.create_server(lambda: Stream(self), self.host, self.port)
         self._listening = server
         self.port = server.sockets[0].getsockname()[1]
         return self.port
 
     async def start_udp(self) -> int:
-        """Listen for UDP on loopback, and return the port.
+        """Listen for UDP, and return the port.
 
         Raises:
             OSError: the port is taken.
         """
         loop = asyncio.get_running_loop()
         self._listening, _ = await loop.create_datagram_endpoint(
-            lambda: Datagrams(self), (LOOPBACK, self.port)
+            lambda: Datagrams(self), (self.host, self.port)
         )
         self.port = self._listening.get_extra_info("sockname")[1]
         return self.port

@@ -14,6 +14,7 @@ from otgate_sim.dnp3.binding import DNP3, Driven, driven, is_datagram
 from otgate_sim.dnp3.options import Options
 from otgate_sim.dnp3.outstation import Outstation
 from otgate_sim.dnp3.server import Endpoint
+from otgate_sim.loopback import LOOPBACK
 
 __all__ = ["DNP3", "Outstations"]
 
@@ -48,8 +49,10 @@ class Outstations:
         self.devices[device.id], self.driven[device.id] = device, made
 
     @asynccontextmanager
-    async def serving(self, port_base: int = 0) -> AsyncIterator[Mapping[str, str]]:
-        """Serve every outstation on loopback while the block runs; yield their addresses.
+    async def serving(
+        self, port_base: int = 0, host: str = LOOPBACK
+    ) -> AsyncIterator[Mapping[str, str]]:
+        """Serve every outstation at ``host`` while the block runs; yield their addresses.
 
         Raises:
             OSError: a port is taken.
@@ -59,13 +62,12 @@ class Outstations:
         urls: dict[str, str] = {}
         try:
             for number, (url, members) in enumerate(self._channels().items()):
-                endpoint = Endpoint(
-                    [self[device.id] for device in members], port_base + number if port_base else 0
-                )
+                made = [self[device.id] for device in members]
+                endpoint = Endpoint(made, port_base + number if port_base else 0, host)
                 self.endpoints[url] = endpoint
                 datagram = is_datagram(members[0])
                 port = await (endpoint.start_udp() if datagram else endpoint.start())
-                where = f"{'udp' if datagram else 'tcp'}://127.0.0.1:{port}"
+                where = f"{'udp' if datagram else 'tcp'}://{host}:{port}"
                 urls |= {device.id: where for device in members}
             following += [asyncio.ensure_future(each.follow()) for each in self.driven.values()]
             yield urls

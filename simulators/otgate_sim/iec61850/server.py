@@ -23,8 +23,8 @@ from otgate_sim.iec61850.holding import Branch, Client, Holding, Leaf
 from otgate_sim.iec61850.peers import Peer, Tap
 from otgate_sim.iec61850.scalars import spelled
 from otgate_sim.iec61850.watching import DataSet
+from otgate_sim.loopback import LOOPBACK
 
-LOOPBACK = "127.0.0.1"
 SHORTEST_WAIT_S = 0.001
 STATUS_NAMES = ("stVal", "mxVal")
 
@@ -60,7 +60,7 @@ class Server:
         """What a client or a test has set; it follows the plant no more."""
         self.tap: Tap = untapped
         """Takes the octets of every connection as they pass."""
-        self.port = 0
+        self.host, self.port = LOOPBACK, 0
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         for name, configured in blocks:
@@ -72,8 +72,8 @@ class Server:
         )
         """Controlled objects by ``LD/LN$CO$DO``."""
 
-    async def start(self, port: int = 0) -> int:
-        """Listen on loopback; return the port.
+    async def start(self, port: int = 0, host: str = LOOPBACK) -> int:
+        """Listen; return the port.
 
         Raises:
             OSError: the port is taken.
@@ -83,7 +83,8 @@ class Server:
         tls = None
         if files is not None:
             tls = await asyncio.to_thread(tls_context, files, server=True)
-        self._server = await loop.create_server(lambda: Peer(self), LOOPBACK, port, ssl=tls)
+        self._server = await loop.create_server(lambda: Peer(self), host, port, ssl=tls)
+        self.host = host
         self.port = self._server.sockets[0].getsockname()[1]
         self.moved_on()
         return self.port
@@ -102,17 +103,17 @@ class Server:
         await asyncio.sleep(0)  # the cut connections are told
 
     @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncIterator[int]:
+    async def serving(self, port: int = 0, host: str = LOOPBACK) -> AsyncIterator[int]:
         """Listen while the block runs; yield the port."""
         try:
-            yield await self.start(port)
+            yield await self.start(port, host)
         finally:
             await self.stop()
 
     @property
     def url(self) -> str:
         """Where it listens, ``mms://`` or, under TLS, ``mmss://``."""
-        return f"mms{'s' if self.options.tls else ''}://{LOOPBACK}:{self.port}"
+        return f"mms{'s' if self.options.tls else ''}://{self.host}:{self.port}"
 
     def cut(self) -> None:
         """Cut every connection, as a broken cable does."""

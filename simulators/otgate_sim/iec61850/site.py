@@ -22,6 +22,7 @@ from otgate_sim.iec61850.behaviour import IedFault, Options
 from otgate_sim.iec61850.driving import Driven
 from otgate_sim.iec61850.filing import File
 from otgate_sim.iec61850.server import Server
+from otgate_sim.loopback import LOOPBACK
 
 IEC61850 = "iec61850"
 MOST_IN_A_BURST = 100_000
@@ -142,8 +143,10 @@ class Ieds:
         self.driven[device.id] = made
 
     @asynccontextmanager
-    async def serving(self, port_base: int = 0) -> AsyncIterator[Mapping[str, str]]:
-        """Serve every device on loopback while the block runs; yield their addresses.
+    async def serving(
+        self, port_base: int = 0, host: str = LOOPBACK
+    ) -> AsyncIterator[Mapping[str, str]]:
+        """Serve every device at ``host`` while the block runs; yield their addresses.
 
         Raises:
             OSError: a port is taken.
@@ -153,7 +156,7 @@ class Ieds:
         async with AsyncExitStack() as stack:
             for number, (device, made) in enumerate(self.driven.items()):
                 port = port_base + number if port_base else 0
-                await stack.enter_async_context(made.server.serving(port))
+                await stack.enter_async_context(made.server.serving(port, host))
                 urls[device] = made.server.url
             try:
                 following += [asyncio.ensure_future(each.run()) for each in self.driven.values()]

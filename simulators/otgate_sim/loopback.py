@@ -1,0 +1,3 @@
+"""Where simulated devices are served unless somebody asks for another address."""
+
+LOOPBACK = "127.0.0.1"
