@@ -7,7 +7,7 @@ from otgate.driver import DeviceState
 from otgate.endpoint.places import first_open
 from otgate.endpoint.serial import SerialSettings
 from otgate.endpoint.tls import TlsFiles
-from otgate.model import Via
+from otgate.via import Via
 from otgate_dnp3.channel.line import Line
 from otgate_dnp3.channel.serial import open_line
 from otgate_dnp3.channel.tcp import listening, open_tcp

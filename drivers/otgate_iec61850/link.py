@@ -13,7 +13,7 @@ from otgate.endpoint.places import first_open
 from otgate.endpoint.sockets import connected
 from otgate.endpoint.tls import tls_context
 from otgate.errors import LinkLost, Unusable
-from otgate.model import Via
+from otgate.via import Via
 from otgate_iec61850.mms.access import InformationReport
 from otgate_iec61850.mms.acse import Title
 from otgate_iec61850.mms.association import Address, Ends

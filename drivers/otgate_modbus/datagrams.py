@@ -6,7 +6,7 @@ from typing import cast
 
 from otgate.endpoint.sockets import connected
 from otgate.errors import LinkLost, in_words
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 from otgate_modbus.codec import Ask, Codec, FramingLost
 from otgate_modbus.link import Wire
 

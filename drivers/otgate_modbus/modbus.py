@@ -9,8 +9,9 @@ from otgate.driver import DeviceState, Emit, Link, Reach, Session, Variant
 from otgate.endpoint.places import first_open, keep
 from otgate.endpoint.serial import SerialSettings
 from otgate.errors import Mistake, Mistakes
-from otgate.model import Device, Point, Scan, Via
+from otgate.model import Device, Point, Scan
 from otgate.peeking import scanned
+from otgate.via import Via
 from otgate_modbus.address import moved
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, Tcp, endpoint

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 from otgate.endpoint.serial import SerialSettings, open_serial
 from otgate.endpoint.tcp import dial, set_options
 from otgate.endpoint.tls import TlsFiles
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 from otgate_modbus.codec import Ask, Codec, Counts
 from otgate_modbus.datagrams import DatagramCodec, open_datagrams
 from otgate_modbus.endpoint import Endpoint, Framing, Tcp, Udp

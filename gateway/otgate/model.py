@@ -10,6 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from otgate.via import ANY_WAY, Via
+
 Index = NDArray[np.int32]
 Words = NDArray[np.uint32]
 Nanoseconds = NDArray[np.int64]
@@ -166,17 +168,6 @@ class Reporting:
     min_interval_s: float = 0.0
     max_interval_s: float = 0.0
     refresh_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Via:
-    """What of this machine connections leave by; empty is whatever its routes say."""
-
-    interface: str = ""
-    address: str = ""
-
-
-ANY_WAY = Via()
 
 
 @dataclass(frozen=True, slots=True)

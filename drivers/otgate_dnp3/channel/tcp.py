@@ -15,7 +15,7 @@ from otgate.endpoint.sockets import listener as bound_listener
 from otgate.endpoint.tcp import dial, set_options
 from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 from otgate_dnp3.channel.line import Line
 
 GAP_S = 2.0

@@ -6,7 +6,7 @@ from typing import cast
 
 from otgate.endpoint.sockets import connected
 from otgate.errors import LinkLost
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 from otgate_dnp3.channel.line import Line
 
 

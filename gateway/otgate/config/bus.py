@@ -13,7 +13,7 @@ from otgate.config.source import MAX_YAML_BYTES, read_source
 from otgate.config.validate import partial
 from otgate.config.via import ViaEntry, unreachable
 from otgate.config.yaml_text import Tree, read_yaml
-from otgate.model import ANY_WAY
+from otgate.via import ANY_WAY
 
 
 def load_bus(path: Path) -> tuple[BusFile | None, Sequence[Diagnostic]]:

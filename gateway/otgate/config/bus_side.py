@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from otgate.model import Via
 from otgate.sandbox.needs import SandboxMode
+from otgate.via import Via
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from otgate.config.via import ViaEntry, via_mistakes
 from otgate.driver import Doubting, Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.load import link_loads
-from otgate.model import ANY_WAY, Device, Reporting, Scan, Sensitivity, Via
+from otgate.model import Device, Reporting, Scan, Sensitivity
+from otgate.via import ANY_WAY, Via
 
 
 class DeviceReading:

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 from otgate.config.forms import Entry, wrong
 from otgate.driver import Bound, Driver
 from otgate.errors import Mistake
-from otgate.model import ANY_WAY, Device, Via
+from otgate.model import Device
+from otgate.via import ANY_WAY, Via
 
 LONGEST_NAME = 15
 """Of an interface: IFNAMSIZ in linux/if.h, less the zero that ends it."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 
 Found = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]]
 """As `socket.getaddrinfo` has it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from otgate.endpoint.sockets import connected
 from otgate.endpoint.tls import TlsFiles, tls_context
 from otgate.errors import LinkLost, in_words
-from otgate.model import ANY_WAY, Via
+from otgate.via import ANY_WAY, Via
 
 OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),

@@ -14,9 +14,9 @@ from typing import Any
 
 from otgate.endpoint.sockets import bound, family_of
 from otgate.errors import in_words
-from otgate.model import ANY_WAY, Via
 from otgate.publish.errors import BrokerLost, BrokerRefused
 from otgate.publish.settings import Broker, Tls, Transport
+from otgate.via import ANY_WAY, Via
 
 DIAL_LIMIT_S = 5.0
 PROBE_IDLE_S, PROBE_EVERY_S, PROBES = 4, 2, 2

@@ -11,8 +11,8 @@ from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 from otgate.errors import Refused
-from otgate.model import ANY_WAY, Via
 from otgate.publish.topics import ALLOWED
+from otgate.via import ANY_WAY, Via
 
 CLIENT_ID_LIMIT = 23
 """Characters of a client id that every server has to accept (MQTT 5.0, §3.1.3.1)."""

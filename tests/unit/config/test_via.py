@@ -1,5 +1,7 @@
 """Which way out a device or a bus side is given."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from otgate.app.needs import bus_needs
 from otgate.config.bus import load_bus
 from otgate.config.site import load_site
 from otgate.driver import Driver
-from otgate.model import ANY_WAY, Device, Via
+from otgate.model import Device
 from otgate.publish.settings import Keys
+from otgate.via import ANY_WAY, Via
 from sites import BUS, FAKE, SITE, Fake, codes, written
 
 OURS = Via("eth1", "10.1.0.2")
@@ -71,3 +74,9 @@ def test_a_confined_bus_side_may_bind_the_address_that_it_comes_from(tmp_path: P
         bus, _ = load_bus(path)
         assert bus is not None
         assert bus_needs(bus).listen == ports
+
+
+def test_a_bus_side_imports_no_numpy_before_it_can_keep_it_from_starting_threads() -> None:
+    """Threads that run already stay outside the sandbox."""
+    looked = "import otgate.cli.bus, sys; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", looked], check=True, timeout=20)

@@ -13,11 +13,12 @@ from otgate.driver import Driver, Link
 from otgate.endpoint.sockets import connected, listener
 from otgate.endpoint.tcp import dial
 from otgate.errors import LinkLost
-from otgate.model import Device, Kind, Point, Via
+from otgate.model import Device, Kind, Point
 from otgate.peeking import Forgotten
 from otgate.publish.dial import dial as dial_broker
 from otgate.publish.errors import BrokerLost
 from otgate.publish.settings import Broker
+from otgate.via import Via
 from otgate_dnp3 import Dnp3
 from otgate_dnp3.channel.tcp import listening as listening_for_outstations
 from otgate_dnp3.channel.udp import open_udp
