@@ -16,6 +16,7 @@ from otgate.app.maintenance import Maintenance, Switched, now_told
 from otgate.app.outlet import Way
 from otgate.app.shutters import Shutters
 from otgate.app.staging import Staging
+from otgate.app.tracing import trace_point
 from otgate.config.diagnostic import Severity
 from otgate.config.nearest import did_you_mean
 from otgate.config.render import rendered
@@ -71,6 +72,7 @@ class Administration:
             "stage": self.stage,
             "maintain": self.maintain,
             "refresh": self.refresh,
+            "trace": partial(trace_point, egress, supervisor),
         }
 
     def status(self, _: Request) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from otgate.app.attending import attending
 from otgate.app.bus_metrics import bus_metrics
 from otgate.app.confinement import enter, staying
+from otgate.app.following import trace_sample
 from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
 from otgate.app.measured import Measured, metrics_path
@@ -54,7 +56,8 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         with closing(SpoolReader.open(bus.spool, bus.state)) as reader:
             publisher = publisher_of(bus, reader)
             verbs: control.Verbs = {
-                "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()}
+                "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()},
+                "trace": partial(trace_sample, publisher.trace),
             }
             measured = Measured(
                 "bus",

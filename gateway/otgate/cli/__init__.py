@@ -27,6 +27,7 @@ BUILT_IN = {
     "maintenance": "otgate.cli.maintenance",
     "commission": "otgate.cli.commission",
     "status": "otgate.cli.status",
+    "doctor": "otgate.cli.doctor",
     "spool": "otgate.cli.spool",
     "metrics": "otgate.cli.metrics",
     "watch": "otgate.cli.watch",

@@ -117,6 +117,18 @@ class Gate:
         batches = [crossing] if part.pace is None else part.pace.pass_(crossing, now_ns)
         return [out for batch in batches for out in part.by_lane(batch)]
 
+    def carries(self, device: str, value_type: ValueType, number: int) -> bool:
+        """Tell whether a point of ``device`` has a column to leave by."""
+        part = self.parts.get((device, value_type))
+        return part is not None and bool(part.slots[number] >= 0)
+
+    def keeps_back(self, device: str, value_type: ValueType, number: int) -> bool:
+        """Tell whether a sample of a point waits for an interval of the policy to end."""
+        part = self.parts.get((device, value_type))
+        if part is None or part.pace is None or part.slots[number] < 0:
+            return False
+        return bool(part.pace.held[part.slots[number]])
+
     def release(self, now_ns: int) -> list[tuple[Lane, Batch]]:
         """Return the held samples whose interval has ended, with their own times."""
         return [

@@ -41,6 +41,11 @@ class Claim:
     reason: str = field(default="", compare=False)
     """Of a gap."""
 
+    def holds(self, lane: Lane, epoch: int, seq: int) -> bool:
+        """Tell whether a sample is among them."""
+        of_ours = (self.lane, self.epoch) == (lane, epoch)
+        return of_ours and self.first <= seq < self.first + self.count
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

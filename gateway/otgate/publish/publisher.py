@@ -184,6 +184,14 @@ class Publisher:
         late_s = time.monotonic() - self._kept_s
         return f"the cursor has not been kept for {late_s:.0f} s" if late_s > limit_s else ""
 
+    def trace(self, lane: Lane, epoch: int, seq: int) -> dict[str, bool]:
+        """Say how far one sample is on its way."""
+        claims = [each.claim for each in self._session.window.in_flight()] if self._session else []
+        return {
+            "acknowledged": self._reader.is_acknowledged(lane, epoch, seq),
+            "in_flight": any(claim.holds(lane, epoch, seq) for claim in claims if claim),
+        }
+
     def _place(self, lane: Lane) -> dict[str, Any]:
         place = self._reader.complete_through(lane)
         return {"epoch": epoch_text(place.epoch), "complete_through": place.seq}

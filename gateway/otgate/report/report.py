@@ -11,8 +11,9 @@ import numpy as np
 
 from otgate.model import Batch, Clock, Device, Index, Mask, Nanoseconds, Origin, ValueType
 from otgate.quality import Quality
+from otgate.report.about import About, plain
 from otgate.report.change import EXACT, comparison, deadbands, max_ages_ns, paced
-from otgate.report.memory import Column, Memory, rows_of
+from otgate.report.memory import NEVER_SENT, Column, Memory, rows_of
 from otgate.report.sparing import put
 
 FAILED = int(Quality.INVALID | Quality.FAILURE)
@@ -317,6 +318,24 @@ class Report:
             self._memory.note_sent(batch, batch.index, now_ns)
             batches.append(self._out(batch))
         return batches
+
+    def about(self, number: int) -> About:
+        """Return what is known of one point; nothing is sent, and no poll is looked at anew."""
+        memory = self._memory
+        for column in self._columns.values():
+            memory.settle(column)
+        of = ValueType(memory.value_types[number])
+        sent = int(memory.sent_quality[number])
+        return About(
+            value=plain(memory.values[of][number]),
+            quality=int(memory.quality[number] | memory.mark[number]),
+            time_ns=int(memory.time_ns[number]),
+            read_ns=int(memory.read_ns[number]),
+            sent_value=plain(memory.sent_values[of][number]),
+            sent_quality=None if sent == NEVER_SENT else sent,
+            held=bool(memory.held[number]),
+            deadband=float(self._bands[number]),
+        )
 
     def known(self, now_ns: int) -> list[Batch]:
         """Return every value that was read, with its own time and marks; nothing is sent."""

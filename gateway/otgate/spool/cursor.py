@@ -91,6 +91,10 @@ class LaneCursor:
         """Up to where everything is acknowledged."""
         return self._floor
 
+    def has(self, epoch: int, seq: int) -> bool:
+        """Tell whether a sample is acknowledged."""
+        return epoch < self._floor.epoch or not self.missing(epoch, seq, seq + 1)
+
     @property
     def beyond(self) -> int:
         """How many samples past the floor are acknowledged already."""

@@ -121,6 +121,10 @@ class SpoolReader:
         if self._since_kept >= SAVE_AFTER:
             self._keep_unsynced()
 
+    def is_acknowledged(self, lane: Lane, epoch: int, seq: int) -> bool:
+        """Tell whether a sample is done with."""
+        return self._cursors[lane].has(epoch, seq)
+
     def complete_through(self, lane: Lane) -> Place:
         """Return the epoch and the sequence number below which all is acknowledged."""
         return self._cursors[lane].floor

@@ -20,6 +20,7 @@ from otgate.supervisor.line import Line
 from otgate.supervisor.pace import Pace
 from otgate.supervisor.states import States
 from otgate.supervisor.status import DeviceStatus, State
+from otgate.supervisor.trace import Trace
 from otgate.supervisor.watch import NOTHING, Clock, Outlet, Watch
 from otgate.together import cancelled, in_step
 
@@ -102,6 +103,11 @@ class Supervisor:
     def states(self) -> dict[str, State]:
         """Return where each device stands, by id."""
         return {device: watch.state for device, watch in self._watches.items()}
+
+    def trace(self, device: str, number: int) -> Trace | None:
+        """Return what is known of a point of ``device``, or None where that is not read."""
+        watch = self._watches.get(device)
+        return None if watch is None else watch.trace(number)
 
     async def run(self) -> None:
         """Keep every link going until cancelled; then close them all and return promptly."""

@@ -15,6 +15,7 @@ from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report import Report
 from otgate.supervisor.calculating import Calculating, Together
 from otgate.supervisor.status import DeviceStatus, State
+from otgate.supervisor.trace import Asked, Trace
 
 Outlet = Callable[[Batch], Receipt]
 Clock = Callable[[], int]
@@ -68,6 +69,8 @@ class Watch:
         self._barren: set[str] = set()
         """Scans whose last answer held no usable value."""
         self._seen: tuple[object, bool] = (None, False)
+        self._asked: dict[str, Asked] = {}
+        """How each scan went last, by its name."""
 
     @property
     def state(self) -> State:
@@ -110,6 +113,11 @@ class Watch:
             self._become(State.GOOD, 0.0)
         news = self._report.pass_(batch) if result.whole else self._report.news(batch)
         return NOTHING if news is None else self._outlet(news)
+
+    def trace(self, number: int) -> Trace:
+        """Return what is known of one point, and of the scans that read it."""
+        scans = [(scan, self._asked.get(scan.name)) for scan in self.plan if number in scan.points]
+        return Trace(self.device, scans, self.status(), self._report.about(number))
 
     def known(self) -> list[Batch]:
         """Return every value that is known, and send nothing."""
@@ -159,6 +167,7 @@ class Watch:
         """Note that the device answered ``scan``; what it left out has failed."""
         self.row = 0
         self._status.scans += 1
+        self._asked[scan.name] = Asked(self._clock())
         self._settle()
         if reading.samples < len(scan.points):
             self._send(self._report.failed(reading.missing(scan), self._clock()))
@@ -190,6 +199,7 @@ class Watch:
         self.row += 1
         self._status.scans += 1
         self._status.failures += 1
+        self._asked[scan.name] = Asked(self._clock(), error)
         self._settle()
         self._send(self._report.failed(reading.missing(scan), self._clock()))
         if self.state is not State.LOST:

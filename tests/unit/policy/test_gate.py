@@ -258,3 +258,30 @@ def test_the_same_points_again_are_numbered_by_the_same_array() -> None:
 def test_a_gate_says_whether_it_may_hold_samples_back() -> None:
     assert gate(point(), limits=Limits(min_interval_s=5)).holds
     assert not gate(point(), limits=Limits(quantize=1)).holds
+
+
+def test_a_gate_says_of_a_point_whether_it_has_a_column() -> None:
+    held = gate(point("ia"), point("ib"), rules=[allow(point=("f3/ia",))])
+    assert held.carries("f3", ValueType.F64, 0)
+    assert not held.carries("f3", ValueType.F64, 1)
+    assert not held.carries("f3", ValueType.I64, 0)
+    assert not held.carries("f4", ValueType.F64, 0)
+
+
+def test_a_gate_says_of_a_point_whether_it_keeps_a_sample_back() -> None:
+    held = gate(point("ia"), point("ib"), limits=Limits(min_interval_s=60))
+    assert not held.keeps_back("f3", ValueType.F64, 0)
+    for second in (0, 1):
+        held.pass_(
+            batch([float(second)], received_ns=START + second * SECOND), START + second * SECOND
+        )
+    assert held.keeps_back("f3", ValueType.F64, 0)
+    assert not held.keeps_back("f3", ValueType.F64, 1)
+    held.release(START + 60 * SECOND)
+    assert not held.keeps_back("f3", ValueType.F64, 0)
+
+
+def test_a_gate_without_intervals_keeps_nothing_back() -> None:
+    held = gate(point("ia"))
+    assert not held.keeps_back("f3", ValueType.F64, 0)
+    assert not held.keeps_back("f9", ValueType.F64, 0)

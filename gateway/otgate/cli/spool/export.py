@@ -12,7 +12,7 @@ from otgate.cli.progress import Progress, progress
 from otgate.cli.spool.forms import FORMS, Writer
 from otgate.cli.spool.rows import Picked, Row, rows
 from otgate.cli.spool.subject import Subject, subject_arguments, the_one
-from otgate.cli.spool.times import moment_ns
+from otgate.cli.times import moment_ns
 from otgate.config.render import counted
 from otgate.errors import Refused
 from otgate.model import Lane

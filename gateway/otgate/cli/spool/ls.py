@@ -11,7 +11,7 @@ from otgate.cli.command import OK, Command
 from otgate.cli.places import format_argument
 from otgate.cli.progress import progress
 from otgate.cli.spool.subject import Subject, subject_arguments, subjects
-from otgate.cli.spool.times import ago, lasting, moment
+from otgate.cli.times import ago, lasting, moment
 from otgate.config.render import counted, visible
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS

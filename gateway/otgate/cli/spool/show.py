@@ -13,7 +13,7 @@ from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.places import format_argument
 from otgate.cli.spool.rows import Picked, Row, as_json, of_gap, rows, spelled
 from otgate.cli.spool.subject import subject_arguments, the_one
-from otgate.cli.spool.times import exact, lasting
+from otgate.cli.times import exact, lasting
 from otgate.config.render import counted, visible
 from otgate.model import Lane
 from otgate.spool.cursor import Place

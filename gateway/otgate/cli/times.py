@@ -1,4 +1,4 @@
-"""Moments and spans as the spool verbs read and write them; all moments are UTC."""
+"""Moments and spans as verbs read and write them; all moments are UTC."""
 
 import time
 from argparse import ArgumentTypeError
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from otgate.cli.duration import duration_s
 
 NS = 10**9
+BRIEF_S = 10
+"""Spans below are told to the tenth."""
 STEPS = ((86400, "d"), (3600, "h"), (60, "min"))
 """Spans of at least two of a unit are told in it."""
 
@@ -27,7 +29,7 @@ def lasting(ns: float) -> str:
     for size, unit in STEPS:
         if seconds >= 2 * size:
             return f"{seconds / size:,.1f} {unit}".replace(".0 ", " ")
-    return f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds < BRIEF_S else f"{seconds:.0f} s"
 
 
 def ago(ns: float) -> str:

@@ -1,0 +1,131 @@
+"""`otgate doctor`: why a point does not arrive, hop by hop."""
+
+import json
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from otgate.cli.command import FAILED, OK, Command
+from otgate.cli.doctor.evidence import gathered
+from otgate.cli.doctor.hop import Diagnosis, Found, Hop, first_stop
+from otgate.cli.doctor.judging import judged
+from otgate.cli.loading import loaded
+from otgate.cli.places import control_argument, format_argument, site_argument
+from otgate.cli.progress import progress
+from otgate.cli.unknown import unknown
+from otgate.config.render import visible
+from otgate.config.site import Site
+from otgate.model import Device, Point
+
+DESCRIPTION = """\
+Follow one point from its device to the broker, and say at which hop it stops and what to do:
+configured, planned, polled, decoded, deadband; then for each conduit policy, spool, published,
+acknowledged. Asks the running sides over their administration sockets, reads the spools, and
+changes nothing. What the policy keeps back is shown as barred, and no fault.
+
+  otgate doctor site.yaml f3/ia
+  otgate doctor site.yaml f3/ia --conduit analytics --format json
+
+Exit: 0 it arrives, or has nothing new to say; 1 it stops somewhere, or no conduit carries it, or
+the files have errors; 2 no such point.
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    site_argument(parser)
+    parser.add_argument("point", metavar="DEVICE/POINT", help="the point that is missed")
+    parser.add_argument("--conduit", metavar="CONDUIT", help="this conduit only")
+    control_argument(parser)
+    format_argument(parser)
+
+
+def execute(options: Namespace) -> int:
+    """Run the verb."""
+    site = loaded(options.site)
+    if site is None:
+        return FAILED
+    found = point_of(site, options.point)
+    if found is None:
+        every = [f"{device.id}/{point.id}" for device in site.devices for point in device.points]
+        return unknown("point", options.point, every)
+    if options.conduit is not None and options.conduit not in site.policy.conduits:
+        return unknown("conduit", options.conduit, list(site.policy.conduits))
+    with progress("asking") as step:
+        evidence = gathered(site, *found, options.control, options.conduit, step)
+    diagnosis = judged(evidence, time.time_ns())
+    if options.format == "json":
+        print(json.dumps(document(diagnosis), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(map(visible, lines(diagnosis))))
+    return OK if diagnosis.arrives else FAILED
+
+
+def point_of(site: Site, path: str) -> tuple[Device, Point] | None:
+    """Return the device and the point that ``path`` names."""
+    name, _, wanted = path.partition("/")
+    return next(
+        (
+            (device, point)
+            for device in site.devices
+            if device.id == name
+            for point in device.points
+            if point.id == wanted
+        ),
+        None,
+    )
+
+
+def lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """Say every hop, then the sentence that it comes to."""
+    yield diagnosis.point
+    yield from (of_hop(hop) for hop in diagnosis.hops)
+    for way in diagnosis.ways:
+        yield f"{way.conduit}"
+        yield from (of_hop(hop) for hop in way.hops)
+    yield ""
+    yield from verdict(diagnosis)
+    yield from (f"note: {remark}" for remark in diagnosis.remarks)
+
+
+def of_hop(hop: Hop) -> str:
+    """Write one hop."""
+    return f"  {hop.found:<7} {hop.name:<13} {hop.says}"
+
+
+def verdict(diagnosis: Diagnosis) -> Iterator[str]:
+    """Say where it stops first, or that it arrives, for each conduit that differs."""
+    if (stop := first_stop(diagnosis.hops)) is not None:
+        yield from stops(diagnosis.point, stop)
+        return
+    for way in diagnosis.ways:
+        of = f"{diagnosis.point} on {way.conduit}"
+        stop = first_stop(way.hops)
+        if stop is not None:
+            yield from stops(of, stop)
+            continue
+        waiting = [hop for hop in (*diagnosis.hops, *way.hops) if hop.found is Found.WAITS]
+        if waiting:
+            yield f"{of} is on its way; at {waiting[0].name}: {waiting[0].says}"
+            if waiting[0].help:
+                yield f"  {waiting[0].help}"
+        else:
+            yield f"{of} arrives"
+
+
+def stops(what: str, hop: Hop) -> Iterator[str]:
+    """Say at which hop it stops, why, and what to do."""
+    word = "is barred" if hop.found is Found.BARRED else "stops"
+    yield f"{what} {word} at {hop.name}: {hop.says}"
+    if hop.help:
+        yield f"  {hop.help}"
+
+
+def document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Say the same for a program."""
+    return {**asdict(diagnosis), "arrives": diagnosis.arrives, "says": list(verdict(diagnosis))}
+
+
+COMMAND = Command("doctor", "why a point does not arrive", arguments, execute, DESCRIPTION)
