@@ -54,7 +54,8 @@ def files(directory: Path) -> list[Path]:
 
 
 def lines(directory: Path) -> list[bytes]:
-    return [line for path in files(directory) for line in path.read_bytes().splitlines()]
+    """The whole lines of a log, which may be written meanwhile."""
+    return [line for path in files(directory) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def records(directory: Path) -> list[dict[str, Any]]:

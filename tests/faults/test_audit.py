@@ -32,6 +32,11 @@ def otgate(*words: str | Path) -> int:
     return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode
 
 
+def firsts(log: Path, event: str) -> set[str]:
+    found = [record["what"]["points"] for record in records(log) if record["event"] == event]
+    return {name for names in found for name in names}
+
+
 def asked(log: Path) -> list[tuple[str, bool]]:
     found = [record["what"] for record in records(log) if record["event"] == "asked"]
     return [(what["verb"], "refused" in what) for what in found if what["verb"] != "status"]
@@ -45,6 +50,7 @@ def test_what_is_done_to_a_field_side_is_in_its_log_over_a_kill(tmp_path: Path) 
             assert otgate("reload", site) == 0
             assert otgate("policy", "stop", site, "analytics") == 0
             assert otgate("maintenance", site, "f1", "on", "--why", "a test") == 0
+            wait_until(lambda: "kwh" in firsts(log, "first_crossing"))
             policy = (site / "policy.yaml").read_text()
             (site / "policy.yaml").write_text("rubbish")
             assert otgate("reload", site) == 1
@@ -57,7 +63,9 @@ def test_what_is_done_to_a_field_side_is_in_its_log_over_a_kill(tmp_path: Path) 
     assert asked(log) == [("reload", False), ("stop", False), ("maintain", False), ("reload", True)]
     told = events(log)
     assert told[0] == "start"
-    assert told[-2:] == ["stop", "checkpoint"]
+    assert told[-3:] == ["counts", "stop", "checkpoint"]
+    assert firsts(log, "first_crossing") == {"ia", "ib", "kwh", "cb"}
+    assert firsts(log, "first_denial") == {"trip", "secret"}
     assert told.index("crash") < told.index("start", 1)
     assert {"conduit_asked", "conduit_shut", "maintenance_asked"} <= {*told}
     by = [r["what"]["by"] for r in records(log) if r["event"] == "reloaded"]

@@ -10,6 +10,7 @@ from otgate.app.catalog import catalog
 from otgate.app.delay.clock import Boot, DelayClock, this_boot
 from otgate.app.delay.hold import Hold, Terms
 from otgate.app.delay.waiting import Exit
+from otgate.app.firsts import Firsts
 from otgate.app.outlet import Way, Ways
 from otgate.config.site import Site
 from otgate.driver import planned_types
@@ -52,6 +53,7 @@ class Egress:
         self._boot = boot or this_boot()
         self._delayed: DelayClock | None = None
         self._why: dict[str, str] = {}
+        self._firsts: Firsts | None = None
         self._failure: SpoolUnusable | None = None
         """Why a swap was left half done; nothing is to be trusted to these ways any more."""
 
@@ -63,6 +65,11 @@ class Egress:
     def why_shut(self, conduit: str) -> str:
         """Return why nothing crosses ``conduit`` now, or nothing where something may."""
         return self._why.get(conduit, "")
+
+    def show(self, firsts: Firsts) -> None:
+        """Let ``firsts`` know from now on of all that comes and crosses."""
+        self._firsts = self.outlet.witness = firsts
+        firsts.swapped(self.site, self.ways, self.why_shut)
 
     def swap(self, site: Site) -> None:
         """Let ``site`` decide from now on: its gates at once, its catalogs in new epochs.
@@ -102,6 +109,8 @@ class Egress:
             self._opened(self.site, empty(site, way.conduit)).close()
         self.site, self._why, self.outlet.ways = site, why, ways
         self.outlet.shadow = None  # it numbers points by the maps of before
+        if self._firsts is not None:
+            self._firsts.swapped(site, ways, self.why_shut)
 
     def shut_or_open(self) -> bool:
         """Swap where a conduit is to be shut or opened; tell whether one was.

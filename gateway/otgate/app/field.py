@@ -16,8 +16,10 @@ from otgate.app.administration import Administration
 from otgate.app.attending import attending
 from otgate.app.auditing import Recorder, audited, prepared
 from otgate.app.confinement import enter, staying
+from otgate.app.counting import count, counting
 from otgate.app.egress import Egress
 from otgate.app.field_metrics import field_metrics
+from otgate.app.firsts import Firsts
 from otgate.app.loop import settle, trimming
 from otgate.app.maintenance import Maintenance
 from otgate.app.measured import Measured, metrics_path
@@ -28,7 +30,9 @@ from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.observe import control
 from otgate.observe.notify import Notifier
+from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS
+from otgate.spool.state_file import StateFile
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
 from otgate.together import in_step, together
@@ -127,6 +131,8 @@ async def confined_side(
     shutters = Shutters(site.state_directory, time.time_ns, time.monotonic)
     egress = Egress(site, time.time_ns, shutters.why, asyncio.get_running_loop())
     egress.swap(site)
+    firsts = Firsts(StateFile(site.state_directory / "firsts.json", OS), door.recorder.audit.hear)
+    egress.show(firsts)
     try:
         supervisor = Supervisor(
             site.devices,
@@ -161,8 +167,11 @@ async def confined_side(
                 *measured.tasks(site.metrics_listen),
                 administration.hung_up(),
                 staying(own),
+                firsts.keeping(),
+                counting(egress, door.recorder.audit),
             )
     finally:
+        count(egress, door.recorder.audit)
         egress.close()
 
 
@@ -249,6 +258,7 @@ async def telling(egress: Egress) -> None:
 
 def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
     """Log an edge of a spool's state; ``failed_s`` holds when each conduit's failed last."""
+    tell_dropped(way)
     if error := next((spool.error for spool in way.spools if spool.error), ""):
         if way.conduit not in failed_s:
             log.error("spool_failing", conduit=way.conduit, error=error)
@@ -257,6 +267,21 @@ def tell(way: Way, failed_s: dict[str, float], now_s: float) -> None:
         del failed_s[way.conduit]
         dropped = sum(sum(spool.status().dropped.values()) for spool in way.spools)
         log.info("spool_writing", conduit=way.conduit, dropped=dropped)
+
+
+def tell_dropped(way: Way) -> None:
+    """Log which samples found no room, as consumers will be told of them."""
+    for lane, gap in way.spool.dropped():
+        log.warning(
+            "samples_dropped",
+            conduit=way.conduit,
+            lane=str(lane),
+            epoch=epoch_text(way.spool.epoch),
+            first_seq=gap.seq,
+            count=gap.count,
+            from_ns=gap.from_ns,
+            to_ns=gap.to_ns,
+        )
 
 
 def crossing_devices(way: Way, site: Site) -> frozenset[str]:

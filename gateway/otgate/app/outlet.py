@@ -19,6 +19,9 @@ from otgate.spool.writer import SpoolWriter
 Crossing: TypeAlias = Sequence[tuple[Lane, Batch]]
 """What a gate passed of a batch, by lane."""
 
+Part: TypeAlias = tuple[SpoolWriter, int, Crossing]
+"""The spool that took a part of a batch, its ticket, and the part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -61,7 +64,7 @@ class Taken:
     Only the lanes that took a part are waited for: events are durable while data find no room.
     """
 
-    parts: Sequence[tuple[SpoolWriter, int, Crossing]]
+    parts: Sequence[Part]
 
     async def durable(self, limit_s: float = 5.0) -> None:
         """Return once every spool synced its part or recorded its drop.
@@ -142,6 +145,8 @@ class Ways:
         self.passed = Passed()
         self.shadow: Callable[[Batch, int], None] | None = None
         """What looks at every batch beside the gates, while a policy is staged."""
+        self.witness: Callable[[Batch, Sequence[Part]], None] | None = None
+        """Told of every batch and of what the gates passed of it."""
 
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
@@ -154,6 +159,8 @@ class Ways:
             for way in self.ways
             if (ticket := way.append(crossing := way.gate.pass_(batch, now_ns))) is not None
         ]
+        if self.witness is not None:
+            self.witness(batch, parts)
         return Taken(parts) if parts else NOBODY
 
     @property

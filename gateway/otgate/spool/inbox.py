@@ -8,6 +8,8 @@ from otgate.spool.entry import Entry
 from otgate.spool.frame import pack_gap
 from otgate.spool.items import GapReason
 
+MOST_ENDED = 1000
+
 
 @dataclass(slots=True)
 class Dropped:
@@ -38,6 +40,8 @@ class Inbox:
         self.samples_dropped = 0
         self.pending: deque[Entry] = deque()
         self.dropped: Dropped | None = None
+        self.ended: deque[Dropped] = deque(maxlen=MOST_ENDED)
+        """Gaps that have ended and that nobody has asked for yet."""
         self._lock = Lock()
 
     @property
@@ -49,8 +53,7 @@ class Inbox:
         """Append ``entry`` behind the gap, which it ends."""
         with self._lock:
             if self.dropped is not None:
-                self.pending.append(self.dropped.entry())
-                self.dropped = None
+                self.pending.append(self._ended(self.dropped))
             self.pending.append(entry)
 
     def drop(self, seq: int, count: int, from_ns: int, to_ns: int) -> None:
@@ -70,6 +73,10 @@ class Inbox:
         with self._lock:
             entries = [self.pending.popleft() for _ in range(len(self.pending))]
             if self.dropped is not None:
-                entries.append(self.dropped.entry())
-                self.dropped = None
+                entries.append(self._ended(self.dropped))
             return entries
+
+    def _ended(self, gap: Dropped) -> Entry:
+        self.ended.append(gap)
+        self.dropped = None
+        return gap.entry()

@@ -3,7 +3,7 @@
 import os
 import time
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,7 @@ from otgate.spool.entry import BUFFER_BYTES, ENTRY_BYTES
 from otgate.spool.epoch import epoch_text, next_epoch
 from otgate.spool.files import OS, Files, settle
 from otgate.spool.frame import MAX_BODY_BYTES, pack_batch
-from otgate.spool.inbox import Inbox
+from otgate.spool.inbox import Dropped, Inbox
 from otgate.spool.recovery import past, reading, swept
 from otgate.spool.reserve import Reserve
 from otgate.spool.retention import Retention
@@ -203,6 +203,12 @@ class SpoolWriter:
         committer.ticket += 1
         committer.bell.ring()
         return committer.ticket
+
+    def dropped(self) -> Iterator[tuple[Lane, Dropped]]:
+        """Yield each run of dropped samples that has ended since the last call."""
+        for lane, inbox in self._inboxes.items():
+            while inbox.ended:
+                yield lane, inbox.ended.popleft()
 
     def next_seq(self, lane: Lane) -> int:
         """Return the number that the next sample of ``lane`` gets."""

@@ -55,6 +55,23 @@ def test_a_spool_that_fails_and_recovers_is_told_once_each(way: Way, files: Faul
     assert logs[0]["error"] == "No space left on device"
 
 
+def test_samples_that_found_no_room_are_told_with_their_span(way: Way, files: FaultyFiles) -> None:
+    files.faults = dict.fromkeys(["create", "write"], errno.ENOSPC)
+    until(way, SpoolState.FAILING)
+    way.spool.miss(Lane.DATA, 7, 11, 13)
+    first = way.spool.next_seq(Lane.DATA) - 7
+    files.faults.clear()
+    until(way, SpoolState.WRITING)
+    with capture_logs() as logs:
+        tell(way, {}, 0.0)
+        tell(way, {}, 1.0)
+    assert [entry["event"] for entry in logs] == ["samples_dropped"]
+    told = logs[0]
+    assert (told["lane"], told["first_seq"], told["count"]) == ("data", first, 7)
+    assert (told["conduit"], told["from_ns"], told["to_ns"]) == ("analytics", 11, 13)
+    assert told["epoch"] == way.spool.status().epoch
+
+
 class Counted(Ways):
     """Counts how often held samples were looked for."""
 
