@@ -15,6 +15,10 @@ from otgate.spool.reader import SpoolReader
 
 STATES = ("starting", "good", "failing", "lost", "unusable")
 """Of devices, as the spool's signs of life tell them; another word counts too."""
+HOPS = (
+    "received_to_spooled", "spooled_to_published", "published_to_acknowledged",
+    "received_to_acknowledged",
+)  # fmt: skip
 
 
 async def bus_metrics(
@@ -57,13 +61,9 @@ def of_publisher(conduit: str, publisher: Publisher) -> Iterator[Found]:
 def of_throughput(conduit: str, throughput: Throughput) -> Iterator[Found]:
     """Yield what the broker took, and how long that was on its way."""
     yield metrics.PUBLISHED_BYTES, (conduit,), throughput.size_bytes
-    for hop, times in (
-        ("received_to_spooled", throughput.spooled),
-        ("spooled_to_published", throughput.published),
-        ("published_to_acknowledged", throughput.acknowledged),
-        ("received_to_acknowledged", throughput.whole),
-    ):
-        yield metrics.HOP, (conduit, hop), times
+    times = (throughput.spooled, throughput.published, throughput.acknowledged, throughput.whole)
+    for hop, taken in zip(HOPS, times, strict=True):
+        yield metrics.HOP, (conduit, hop), taken
     for reason, count in throughput.gaps.items():
         yield metrics.GAPS, (conduit, reason), count
 
