@@ -12,3 +12,8 @@ def rewritable(stream: TextIO) -> bool:
 def coloured(stream: TextIO) -> bool:
     """Tell whether ``stream`` is a terminal whose user takes colours (no-color.org)."""
     return rewritable(stream) and not os.environ.get("NO_COLOR")
+
+
+def printable(text: str) -> str:
+    """Return text as a terminal may show it: what devices and brokers send moves no cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -72,9 +72,8 @@ def of_reader(conduit: str, reader: SpoolReader, now_ns: int) -> Iterator[Found]
     """Yield how far reading is behind."""
     for lane in Lane:
         unread = reader.unread(lane)
-        lag_ns = now_ns - unread.read_ns if unread.size_bytes and unread.read_ns else 0
         yield metrics.UNREAD, (conduit, lane), unread.size_bytes
-        yield metrics.LAG, (conduit, lane), max(lag_ns, 0) / 1e9
+        yield metrics.LAG, (conduit, lane), unread.behind_s(now_ns)
 
 
 def of_field(conduit: str, publisher: Publisher) -> Iterator[Found]:

@@ -29,6 +29,7 @@ BUILT_IN = {
     "status": "otgate.cli.status",
     "doctor": "otgate.cli.doctor",
     "spool": "otgate.cli.spool",
+    "top": "otgate.cli.top",
     "metrics": "otgate.cli.metrics",
     "watch": "otgate.cli.watch",
     "verify": "otgate.cli.verify",

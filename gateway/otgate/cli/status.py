@@ -11,6 +11,7 @@ from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.places import sides, sockets_directory
 from otgate.errors import Refused
 from otgate.observe.control import ADMIN_GROUP, ask
+from otgate.terminal import printable
 
 DESCRIPTION = """\
 Ask every running side of a site for its state, over the administration sockets in `run` beside
@@ -97,7 +98,7 @@ def indented(said: Mapping[str, Any], depth: int, now_ns: int) -> Iterator[str]:
         elif isinstance(value, Mapping):
             yield f"{margin}{key:<16} " + "  ".join(row(value, now_ns))
         elif value not in NOTHING:
-            yield f"{margin}{key:<16} {value}"
+            yield f"{margin}{key:<16} {printable(str(value))}"
 
 
 def row(values: Mapping[str, Any], now_ns: int) -> Iterator[str]:
@@ -107,7 +108,7 @@ def row(values: Mapping[str, Any], now_ns: int) -> Iterator[str]:
             ago = f"{(now_ns - value) / 1e9:.1f}s ago" if value else "never"
             yield f"{key.removesuffix('_ns')}={ago}"
         elif value not in NOTHING:
-            yield f"{key}={value}"
+            yield f"{key}={printable(str(value))}"
 
 
 COMMAND = Command(

@@ -193,8 +193,13 @@ class Publisher:
         }
 
     def _place(self, lane: Lane) -> dict[str, Any]:
-        place = self._reader.complete_through(lane)
-        return {"epoch": epoch_text(place.epoch), "complete_through": place.seq}
+        place, unread = self._reader.complete_through(lane), self._reader.unread(lane)
+        return {
+            "epoch": epoch_text(place.epoch),
+            "complete_through": place.seq,
+            "unread_bytes": unread.size_bytes,
+            "behind_s": round(unread.behind_s(self._clock()), 1),
+        }
 
     async def _published(self, field: FieldWatch) -> NoReturn:
         await self._catalog()

@@ -44,6 +44,10 @@ class Unread(NamedTuple):
     read_ns: int
     """When the newest sample that was read was spooled; 0 before the first."""
 
+    def behind_s(self, now_ns: int) -> float:
+        """Return how old that is where there is more to read; 0 where there is not."""
+        return max(now_ns - self.read_ns, 0) / 1e9 if self.size_bytes and self.read_ns else 0.0
+
 
 class SpoolReader:
     """Reads both lanes in order and remembers what was acknowledged. Used on one thread.

@@ -72,3 +72,12 @@ def test_a_socket_that_nobody_answers_fails(
     (tmp_path / "run" / "field.sock").touch()
     assert main(["status", str(tmp_path)]) == 1
     assert "does not answer" in capsys.readouterr().out
+
+
+async def test_what_a_device_says_moves_no_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"error": "\x1b[2Jgone", "devices": {"f1": {"error": "\x1b]0;title\x07\r\nfine"}}}
+    async with serve(tmp_path / "run" / "field.sock", {"status": lambda _: said}):
+        await asyncio.to_thread(main, ["status", str(tmp_path)])
+    assert all(line.isprintable() for line in capsys.readouterr().out.split("\n"))
