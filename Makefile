@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test slow test-full test-all soak policy-coverage mutation check format bench bench-peers schema changelog
+.PHONY: help setup lab test slow bundle test-full test-all soak policy-coverage mutation check format bench bench-peers schema changelog
 
 BIN := .venv/bin
 POLICY_TESTS := tests/unit/policy tests/unit/cli/test_policy*.py
@@ -19,6 +19,7 @@ test: setup ## every test within 10 minutes on two cores
 	$(PYTEST) -n 2 --dist worksteal -m "not slow" $(ARGS)
 
 slow: setup ## the longer fault, fuzz and process tests
+	@sh tools/debian_tree.sh
 	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
 
 test-full: test slow policy-coverage ## all three
@@ -57,6 +58,9 @@ bench: setup ## CPU per sample of each stage, and more; a table, and build/bench
 
 bench-peers: setup ## other gateways on the same load, each in an environment under build/
 	$(BIN)/python tests/bench/peers/compare.py $(ARGS)
+
+bundle: setup ## one archive for a box without a network; PLATFORM=aarch64 PYTHON="3.11 3.13"
+	$(BIN)/python tools/bundle.py $(if $(PLATFORM),--platform $(PLATFORM)) $(if $(PYTHON),--python "$(PYTHON)")
 
 schema: setup ## write config/schema from the code
 	$(BIN)/otgate schema --write config/schema
