@@ -1,7 +1,9 @@
 """Any interleaving of writing, restarting, reading and acknowledging accounts for every sample."""
 
+import asyncio
 import tempfile
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from otgate.spool.items import Frame, Gap, Item
 from otgate.spool.ranges import Ranges
 from otgate.spool.reader import SpoolReader
 from otgate.spool.writer import Pace, Retention, SpoolWriter
-from spools import NOW_NS, FaultyFiles, batch, catalog, committed, count, everything
+from spools import NOW_NS, FaultyFiles, batch, catalog, committed, count, everything, frames
 
 LANES = st.sampled_from(Lane)
 
@@ -34,6 +36,7 @@ class Histories(RuleBasedStateMachine):
         self.done: dict[Lane, dict[int, Ranges]] = {lane: defaultdict(Ranges) for lane in Lane}
         self.flying: dict[Lane, list[Item]] = {lane: [] for lane in Lane}
         self.ticket = 0
+        self.now_ns = NOW_NS
         self.open_writer()
         self.open_reader()
 
@@ -44,7 +47,7 @@ class Histories(RuleBasedStateMachine):
             catalog(),
             self.retention,
             files=self.files,
-            clock=lambda: NOW_NS,
+            clock=lambda: self.now_ns,
             pace=Pace(0.001, 0.0),
             buffer_bytes=200_000,
         )
@@ -60,6 +63,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(times):
             seq = self.given[lane][self.writer.epoch]
             column = np.arange(seq, seq + samples, dtype=np.float64)
+            self.now_ns += 1
             self.ticket = self.writer.append(lane, batch(column))
             self.given[lane][self.writer.epoch] += samples
 
@@ -88,17 +92,36 @@ class Histories(RuleBasedStateMachine):
         self.ticket = 0
         self.open_writer()
 
-    @rule(lane=LANES, frames=st.integers(1, 50))
-    def read(self, lane: Lane, frames: int) -> None:
-        for item in self.reader.read(lane, max_frames=frames):
+    @rule(lane=LANES, most=st.integers(1, 50))
+    def read(self, lane: Lane, most: int) -> None:
+        self.take(lane, self.reader.read(lane, max_frames=most))
+
+    @rule(lane=LANES, most=st.integers(1, 50))
+    def read_behind(self, lane: Lane, most: int) -> None:
+        until = self.reader.live_from(lane)
+        items = self.reader.read_behind(lane, max_frames=most)
+        self.take(lane, items)
+        for item in items:
+            if isinstance(item, Frame):
+                assert until is not None
+                assert (item.epoch, item.seq + count(item)) <= until
+
+    def take(self, lane: Lane, items: list[Item]) -> None:
+        for item in items:
             self.check(item)
-            if not isinstance(item, Frame | Gap):
-                continue
-            done = self.done[lane][item.epoch]
-            assert done.missing(item.seq, item.seq + count(item)) == [
-                (item.seq, item.seq + count(item))
-            ], "acknowledged already"
-            self.flying[lane].append(item)
+            if isinstance(item, Frame | Gap):
+                done = self.done[lane][item.epoch]
+                span = item.seq, item.seq + count(item)
+                assert done.missing(*span) == [span], "acknowledged already"
+                self.flying[lane].append(item)
+        spans = sorted((f.epoch, f.seq, f.seq + count(f)) for f in frames(self.flying[lane]))
+        for one, other in pairwise(spans):
+            assert one[0] < other[0] or one[2] <= other[1], "twice under way"
+
+    @rule(lane=LANES, back=st.integers(0, 400))
+    def split(self, lane: Lane, back: int) -> None:
+        self.rewind()
+        asyncio.run(self.reader.split(lane, self.now_ns - back))
 
     def check(self, item: Item) -> None:
         if isinstance(item, Frame):
@@ -151,12 +174,11 @@ class Histories(RuleBasedStateMachine):
     def account(self) -> None:
         self.files.faults.clear()
         assert committed(self.writer, self.ticket)
-        self.reader.rewind()
         for lane in Lane:
-            for item in everything(self.reader, lane):
-                self.check(item)
-                if isinstance(item, Frame | Gap):
-                    self.acknowledge_item(item)
+            while self.reader.live_from(lane):
+                self.take(lane, self.reader.read_behind(lane))
+            self.take(lane, everything(self.reader, lane))
+            self.acknowledge_all(lane)
             acknowledged = sum(
                 stop - start for done in self.done[lane].values() for start, stop in done
             )

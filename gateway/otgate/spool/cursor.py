@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError  # noqa: N812  an exception of ours would be named so
@@ -33,6 +34,12 @@ HISTORY_S = 60.0
 
 MERGE_S = 0.25
 """Acknowledgements this close together are rewound together."""
+STRETCHES = 4
+"""The newest stretches of the history that may still grow: one a reader, and gaps between."""
+
+MOST_RANGES = 256
+"""Ranges beyond the floor that are remembered over a rewind: one for each outage that fell into
+the draining of an earlier one's backlog. They take 10 KB on the disk."""
 
 Json: TypeAlias = Any
 
@@ -126,6 +133,10 @@ class LaneCursor:
         self._remember(epoch, start, stop)
         self._advance()
 
+    def know(self, epoch: int, base: int) -> None:
+        """Learn how many samples lie before an epoch that is entered without the ones before."""
+        self._bases.setdefault(epoch, base)
+
     def next_epoch(self, epoch: int, end: int, following: int, base: int) -> None:
         """Learn that ``epoch`` ends at ``end`` and ``following`` comes next."""
         self._ends[epoch] = (end, following)
@@ -141,14 +152,46 @@ class LaneCursor:
             self._floor = min(self._floor, Place(back.epoch, back.start))
             self.changed = True
         self._advance()
+        self._bound()
+
+    def _bound(self) -> None:
+        """Forget the shortest ranges beyond the floor where there are too many: they come again."""
+        beyond = self._beyond(self._floor)
+        beyond.sort(key=lambda each: each[1] - each[2])
+        for epoch, start, stop in beyond[MOST_RANGES:]:
+            self._acked[epoch].remove(start, stop)
+
+    def _beyond(self, floor: Place) -> list[tuple[int, int, int]]:
+        """Return what is acknowledged beyond ``floor``, in order: epoch, start and stop."""
+        return [
+            (epoch, start, stop)
+            for epoch, ranges in sorted(self._acked.items())
+            for start, stop in ranges
+            if (epoch, start) > floor
+        ]
+
+    def unacknowledged(self, since: Place, until: Place) -> int:
+        """Return how many samples between two places are not acknowledged.
+
+        Both lie in epochs that this cursor was told of.
+        """
+        count = self.base(until.epoch) + until.seq - self.base(since.epoch) - since.seq
+        for epoch, ranges in self._acked.items():
+            low = since.seq if epoch == since.epoch else 0
+            high = until.seq if epoch == until.epoch else self._ends.get(epoch, (1 << 63, 0))[0]
+            if since.epoch <= epoch <= until.epoch and low < high:
+                parts = ((max(start, low), min(stop, high)) for start, stop in ranges)
+                count -= sum(max(stop - start, 0) for start, stop in parts)
+        return max(count, 0)
 
     def _remember(self, epoch: int, start: int, stop: int) -> None:
         now_s = self._clock_s()
-        last = self._history[-1] if self._history else None
-        follows = last is not None and last.stop == start and last.epoch == epoch
-        if last is not None and follows and now_s - last.at_s < MERGE_S:
-            last.stop = stop
-            return
+        for last in islice(reversed(self._history), STRETCHES):
+            if now_s - last.at_s >= MERGE_S:
+                break
+            if last.stop == start and last.epoch == epoch:
+                last.stop = stop
+                return
         self._history.append(Acknowledged(now_s, epoch, start, stop))
         while self._history[0].at_s < now_s - HISTORY_S:
             self._history.popleft()
@@ -188,12 +231,7 @@ class LaneCursor:
         floor, base = self._floor, self.base(self._floor.epoch)
         if self._left is not None and not self._begun(floor.epoch):
             floor, base = self._left
-        acked = [
-            [epoch_text(epoch), start, stop]
-            for epoch, ranges in sorted(self._acked.items())
-            for start, stop in ranges
-            if (epoch, start) > floor
-        ]
+        acked = [[epoch_text(epoch), start, stop] for epoch, start, stop in self._beyond(floor)]
         return {
             "epoch": epoch_text(floor.epoch),
             "complete_through": floor.seq,

@@ -162,6 +162,13 @@ def span(body: memoryview) -> tuple[int, int] | None:
     return None
 
 
+def spooled_ns(body: memoryview) -> int:
+    """Return when a body was spooled that has a `span`; of a gap, when it ended."""
+    if body[0] == GAP:
+        return int(GAP_HEAD.unpack_from(body)[5])
+    return int(BATCH_HEAD.unpack_from(body)[9])
+
+
 def unpack(body: memoryview, lane: Lane, epoch: int, catalog: Catalog) -> Frame | Gap | None:
     """Decode a body, with columns that view it; None where it is no sound batch or gap."""
     if body[0] == GAP and len(body) == GAP_HEAD.size:

@@ -72,7 +72,14 @@ class Epoch:
     catalog: Catalog = field(repr=False)
 
 
-Item = Frame | Gap | Epoch
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Samples that are acknowledged already, for who follows values and not numbers."""
+
+    frame: Frame
+
+
+Item = Frame | Gap | Epoch | Passed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,47 @@
 """One lane as its reader walks it: from segment to segment, over gaps and epochs."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from enum import Enum
 
 from otgate.model import Lane
 from otgate.spool.cursor import LaneCursor, Place
 from otgate.spool.entry import BUFFER_BYTES
-from otgate.spool.frame import FRAME, sliced, unpack
-from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item
+from otgate.spool.frame import FRAME, sliced, span, unpack
+from otgate.spool.head import Head
+from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Passed
 from otgate.spool.segment import Damaged, SegmentId, Start
 from otgate.spool.shelf import Opened, Shelf
 
 
-class LaneReader:
-    """Hands out what is not acknowledged, in order, each item once between rewinds."""
+class Acked(Enum):
+    """What becomes of samples that are acknowledged already."""
 
-    def __init__(self, lane: Lane, shelf: Shelf, cursor: LaneCursor) -> None:
+    SKIPPED = "skipped"
+    SHOWN = "shown"
+    """As `Passed`."""
+
+
+class LaneReader:
+    """Hands out what is not acknowledged, in order, each item once between rewinds.
+
+    It begins at ``since``, or where the cursor stands.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        shelf: Shelf,
+        cursor: LaneCursor,
+        *,
+        since: Head | None = None,
+        acked: Acked = Acked.SKIPPED,
+    ) -> None:
+        self.acked = acked
         self.remarks: list[str] = []
+        self.wiped = False
+        """Whether the spool was found to have begun again; the cursor stands before everything."""
         self.dry = False
         """Whether the last read ended because there was no more, not because it was enough."""
         self._lane = lane
@@ -25,7 +49,13 @@ class LaneReader:
         self._cursor = cursor
         self._opened: Opened | None = None
         self._last: SegmentId | None = None
-        self._at = cursor.floor
+        self._at = cursor.floor if since is None else since.place
+        self._since = since
+        self._until: Place | None = None
+        self._leads = since is not None
+        """Whether it reads ahead of where the cursor will come, and does not say how far."""
+        self._last_ns = 0
+        """When the last sample walked over was spooled, by a reader that leads."""
         self._announced = False
         self._from_oldest = False
         self._damage = False
@@ -61,9 +91,30 @@ class LaneReader:
         )
         return found[max(first, place - 1) :]
 
+    @property
+    def at(self) -> Place:
+        """Up to where everything was handed out."""
+        return self._at
+
+    @property
+    def done(self) -> bool:
+        """Whether all was handed out that was to be."""
+        return self._until is not None and self._at >= self._until
+
+    def read_until(self, place: Place) -> None:
+        """Hand out only what is before ``place`` from now on, until the next rewind."""
+        self._until = place
+
+    def take_over(self) -> None:
+        """Be the one that says how far reading is: what was left behind is read."""
+        self._leads = False
+        self._cursor.last_ns = max(self._last_ns, self._cursor.last_ns)
+
     def rewind(self) -> None:
         """Go back to where the cursor stands."""
         self.close()
+        self._since = self._until = None
+        self._leads = False
         self._last = None
         self._at = self._cursor.floor
         self._announced = False
@@ -89,9 +140,11 @@ class LaneReader:
         items: list[Item] = []
         taken_bytes = 0
         self.dry = False
-        while not items or (len(items) < max_frames and taken_bytes < max_bytes):
+        while not self.done and (
+            not items or (len(items) < max_frames and taken_bytes < max_bytes)
+        ):
             opened = self._opened or self._enter(items)
-            if opened is None:
+            if opened is None or self.done:
                 self.dry = True
                 break
             room_bytes = max(max_bytes - taken_bytes, FRAME.size)
@@ -105,6 +158,9 @@ class LaneReader:
         return items
 
     def _deliver(self, opened: Opened, body: memoryview, items: list[Item]) -> None:
+        spanned = span(body)
+        if spanned is not None and sum(spanned) <= self._at.seq:
+            return
         item = unpack(body, self._lane, opened.start.id.epoch, opened.catalog)
         if item is None:
             self._damage = True
@@ -115,20 +171,38 @@ class LaneReader:
             count, now_ns = item.count, item.to_ns
         if item.seq > self._at.seq:
             self._missed(items, item.seq - self._at.seq, now_ns)
-        stop = item.seq + count
+        stop = self._at_most(item.seq + count)
         if stop > self._at.seq:
-            for start, end in self._cursor.missing(item.epoch, self._at.seq, stop):
+            missing = self._cursor.missing(item.epoch, self._at.seq, stop)
+            if self.acked is Acked.SHOWN and isinstance(item, Frame):
+                items += map(Passed, _acked_parts(item, self._at.seq, stop, missing))
+            for start, end in missing:
                 items.append(_part(item, start, end))
             self._at = Place(item.epoch, stop)
-            self._cursor.last_ns = now_ns
+            self._walked(now_ns)
+
+    def _at_most(self, seq: int) -> int:
+        """Return ``seq`` of the epoch we stand in, or where reading is to end before."""
+        until = self._until
+        return seq if until is None or self._at.epoch != until.epoch else min(seq, until.seq)
+
+    def _walked(self, spooled_ns: int) -> None:
+        self._last_ns = spooled_ns
+        if not self._leads:
+            self._cursor.last_ns = spooled_ns
+
+    def _last_or(self, otherwise_ns: int) -> int:
+        """Return when the last sample walked over was spooled, or ``otherwise_ns``."""
+        return (self._last_ns if self._leads else self._cursor.last_ns) or otherwise_ns
 
     def _missed(self, items: list[Item], count: int, now_ns: int) -> None:
         """Step over ``count`` samples that are not there, if any."""
+        epoch, seq = self._at
+        count = self._at_most(seq + count) - seq
         if count <= 0:
             return
-        epoch, seq = self._at
         reason = GapReason.DAMAGED if self._damage else GapReason.REMOVED
-        from_ns = self._cursor.last_ns or now_ns
+        from_ns = self._last_or(now_ns)
         gap = Gap(self._lane, epoch, seq, count, from_ns, now_ns, reason)
         self._step_over(gap, items)
 
@@ -144,9 +218,10 @@ class LaneReader:
         """
         dropped = min(max(start.dropped_before - after, 0), max(count, 0))
         self._missed(items, count - dropped, start.created_ns)
-        if dropped:
+        dropped = self._at_most(self._at.seq + dropped) - self._at.seq
+        if dropped > 0:
             epoch, seq = self._at
-            from_ns = self._cursor.last_ns or start.created_ns
+            from_ns = self._last_or(start.created_ns)
             to_ns, reason = start.created_ns, GapReason.DROPPED
             gap = Gap(self._lane, epoch, seq, dropped, from_ns, to_ns, reason, at_least=True)
             self._step_over(gap, items)
@@ -189,6 +264,8 @@ class LaneReader:
                 self._last = None
                 self._looked_back = self._at.epoch
                 return self._enter(items)
+            if self._since is not None and self._since.segment == segment:
+                opened.at = self._since.offset
             self._opened = opened
             self._last = segment
             self._arrive(opened, items)
@@ -243,6 +320,7 @@ class LaneReader:
             "reading starts at its oldest sample."
         )
         self._cursor.clear()
+        self.wiped = True
         self.rewind()
 
     def _arrive(self, opened: Opened, items: list[Item]) -> None:
@@ -255,6 +333,8 @@ class LaneReader:
         if start.id.epoch != self._at.epoch:
             self._cross(start, items)
             self._announced = False
+        if self.done:
+            return
         if not self._announced:
             items.append(_announcement(self._lane, opened))
             self._announced = True
@@ -263,19 +343,33 @@ class LaneReader:
 
     def _cross(self, start: Start, items: list[Item]) -> None:
         """Walk over the end of the epoch we stand in and over epochs that are gone."""
-        epoch, base = self._at.epoch, self._cursor.base(self._at.epoch)
         previous, previous_end = start.previous_epoch, start.previous_end
-        if previous == epoch:
+        if previous == self._at.epoch:
             self._missed_before(start, previous_end - self._at.seq, 0, items)
-        elif epoch < previous:
-            previous_base = start.epoch_base - previous_end
-            count = previous_base - base - self._at.seq
-            self._missed_before(start, count, previous_end, items)
-            self._cursor.next_epoch(epoch, self._at.seq, previous, previous_base)
-            self._at = Place(previous, 0)
-            self._missed_before(start, previous_end, 0, items)
+        elif self._at.epoch < previous:
+            self._cross_what_is_gone(start, items)
+            if not self.done:
+                self._missed_before(start, previous_end, 0, items)
+        if self.done:
+            return
         self._cursor.next_epoch(self._at.epoch, self._at.seq, start.id.epoch, start.epoch_base)
         self._at = Place(start.id.epoch, 0)
+
+    def _cross_what_is_gone(self, start: Start, items: list[Item]) -> None:
+        """Walk to the beginning of the epoch before ``start``'s, or to where reading ends."""
+        epoch, base = self._at.epoch, self._cursor.base(self._at.epoch)
+        following, end = start.previous_epoch, start.previous_end
+        following_base, after = start.epoch_base - end, end
+        until = self._until
+        ends_there = until is not None and until.epoch < following
+        if until is not None and ends_there:
+            following, following_base, after = until.epoch, self._cursor.base(until.epoch), 0
+        if epoch < following:
+            self._missed_before(start, following_base - base - self._at.seq, after, items)
+            self._cursor.next_epoch(epoch, self._at.seq, following, following_base)
+            self._at = Place(following, 0)
+        if until is not None and ends_there:
+            self._missed(items, until.seq - self._at.seq, start.created_ns)
 
 
 def _began_again(found: Sequence[SegmentId], last: SegmentId) -> bool:
@@ -293,6 +387,16 @@ def _announcement(lane: Lane, opened: Opened) -> Epoch:
         start.epoch_base,
         opened.catalog,
     )
+
+
+def _acked_parts(
+    frame: Frame, start: int, stop: int, missing: Sequence[tuple[int, int]]
+) -> Iterator[Frame]:
+    """Yield what of [start, stop) is not ``missing``."""
+    for hole_start, hole_stop in (*missing, (stop, stop)):
+        if start < hole_start:
+            yield sliced(frame, start, hole_start)
+        start = hole_stop
 
 
 def _part(item: Frame | Gap, start: int, stop: int) -> Frame | Gap:

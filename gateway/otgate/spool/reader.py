@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
@@ -13,11 +14,12 @@ from otgate.spool.ahead import Ahead, Governing
 from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS, Files
-from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live
-from otgate.spool.lane_reader import LaneReader
+from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Live, Passed
+from otgate.spool.lane_reader import Acked
 from otgate.spool.live_reader import LiveReader
 from otgate.spool.segment import Log
 from otgate.spool.shelf import Catalogs, Shelf
+from otgate.spool.split_lane import SplitLane
 from otgate.spool.watch import Watch
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "GapReason",
     "Item",
     "Live",
+    "Passed",
     "Place",
     "SpoolReader",
     "epoch_text",
@@ -69,11 +72,12 @@ class SpoolReader:
         self._file = CursorFile(state, files)
         self._saving = Lock()
         self._unsaved = ""
-        catalogs = Catalogs()
         usable = self._file.load(self._cursors)
         self._lanes = {
-            lane: LaneReader(
-                lane, Shelf(files, directory / lane, Log(lane), catalogs), self._cursors[lane]
+            lane: SplitLane(
+                lane,
+                partial(Shelf, files, directory / lane, Log(lane), Catalogs()),
+                self._cursors[lane],
             )
             for lane in Lane
         }
@@ -112,6 +116,34 @@ class SpoolReader:
             SpoolUnusable: the spool is of a newer format.
         """
         return self._lanes[lane].read(max_frames, max_bytes)
+
+    async def split(self, lane: Lane, cut_ns: int) -> None:
+        """Let `read` go on with what was spooled at ``cut_ns`` or later, `read_behind` before.
+
+        For right after a `rewind`. Nothing happens where there is nothing older to be read.
+        """
+        await self._lanes[lane].split(cut_ns)
+
+    def read_behind(self, lane: Lane, max_frames: int = 64, max_bytes: int = 1 << 20) -> list[Item]:
+        """Return the next items of what `split` left behind; none once all was returned.
+
+        Raises:
+            SpoolUnusable: the spool is of a newer format.
+        """
+        return self._lanes[lane].read_behind(max_frames, max_bytes)
+
+    def live_from(self, lane: Lane) -> Place | None:
+        """Return where `read` went on after a split, or None once nothing is left behind."""
+        return self._lanes[lane].live_from
+
+    def backlog(self, lane: Lane) -> int:
+        """Return how many samples are still to be read behind."""
+        return self._lanes[lane].backlog
+
+    def show_acknowledged(self) -> None:
+        """Hand out what is acknowledged as well, as `Passed`, from the next rewind on."""
+        for reader in self._lanes.values():
+            reader.acked = Acked.SHOWN
 
     def is_dry(self, lane: Lane) -> bool:
         """Tell whether the last `read` of ``lane`` came to the end of what there was."""
@@ -207,6 +239,11 @@ class SpoolReader:
         """Return what of ``lane`` is not read yet, as far as the sizes of files tell."""
         return Unread(self._lanes[lane].unread_bytes, self._cursors[lane].last_ns)
 
+    def nudge(self) -> None:
+        """Let `changed` return at once, now or when it is next called."""
+        if self._watch is not None:
+            self._watch.nudge()
+
     async def changed(self, timeout_s: float) -> None:
         """Return once the spool has changed since the last call, or ``timeout_s`` passed.
 
@@ -219,10 +256,11 @@ class SpoolReader:
 
     def remarks(self) -> list[str]:
         """Return, once each, what a person should be told of: sentences."""
-        found = [*self._remarks, *(text for lane in self._lanes.values() for text in lane.remarks)]
+        found = [
+            *self._remarks,
+            *(text for lane in self._lanes.values() for text in lane.remarks()),
+        ]
         self._remarks.clear()
-        for lane in self._lanes.values():
-            lane.remarks.clear()
         return found
 
     def obstacle(self) -> str:

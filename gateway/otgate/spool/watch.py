@@ -79,6 +79,12 @@ class Watch:
         if loop is not None and self._descriptor >= 0:
             loop.add_reader(self._descriptor, self._hear)
 
+    def nudge(self) -> None:
+        """Take it that something has changed."""
+        self._told = True
+        if self._waiting is not None:
+            _resolve(self._waiting)
+
     def _hear(self) -> None:
         self._told = self._read() or self._told
         if self._waiting is not None:

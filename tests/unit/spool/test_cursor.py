@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otgate.model import Lane
-from otgate.spool.cursor import HISTORY_S, CursorFile, LaneCursor, Place
+from otgate.spool.cursor import HISTORY_S, MOST_RANGES, CursorFile, LaneCursor, Place
 from spools import FaultyFiles
 
 
@@ -302,3 +302,34 @@ def test_a_failed_save_leaves_the_old_file(cursor: LaneCursor, tmp_path: Path) -
     assert not saved(file, cursor)
     assert saved(file, cursor)
     assert file.problem == ""
+
+
+def test_two_ends_that_take_turns_are_rewound_as_two_stretches(
+    cursor: LaneCursor, seconds: Seconds
+) -> None:
+    for number in range(1000):
+        cursor.acknowledge(5, number, number + 1)
+        cursor.acknowledge(5, 5000 + number, 5001 + number)
+    assert len(cursor._history) == 2
+    seconds.now += 1
+    cursor.acknowledge(5, 6000, 6001)
+    cursor.rewind(seconds.now)
+    assert cursor.missing(5, 0, 7000) == [(1000, 5000), (6000, 7000)]
+
+
+def test_of_too_many_ranges_the_shortest_come_again(cursor: LaneCursor) -> None:
+    for number in range(MOST_RANGES + 2):
+        start = 10 + 100 * number
+        cursor.acknowledge(5, start, start + (50 if number not in {3, 7} else 1))
+    cursor.rewind(float("inf"))
+    assert len(cursor.as_json()["acknowledged"]) == MOST_RANGES
+    assert cursor.missing(5, 310, 311) == [(310, 311)]
+    assert cursor.missing(5, 710, 711) == [(710, 711)]
+
+
+def test_what_is_left_between_two_places_is_counted(cursor: LaneCursor) -> None:
+    cursor.acknowledge(5, 2, 4)
+    cursor.know(9, 200)
+    cursor.acknowledge(9, 1, 3)
+    assert cursor.unacknowledged(Place(5, 1), Place(9, 10)) == 109 - 2 - 2
+    assert cursor.unacknowledged(Place(5, 3), Place(5, 10)) == 6
