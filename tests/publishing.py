@@ -63,10 +63,16 @@ def floats(numbers: Sequence[float], **columns: Any) -> Batch:
 class Feeder:
     """Writes a spool as the field side does."""
 
-    def __init__(self, directory: Path, what: Catalog | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        what: Catalog | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
         self.directory = directory
         self.catalog = what or catalog()
-        self.writer = SpoolWriter.open(directory, self.catalog, RETENTION)
+        self.clock = clock
+        self.writer = SpoolWriter.open(directory, self.catalog, RETENTION, clock=clock)
 
     @property
     def spooled(self) -> int:
@@ -76,7 +82,8 @@ class Feeder:
     def measure(self, times: int = 1, count: int = 10) -> None:
         """Spool ``times`` scans of ``count`` samples each."""
         for _ in range(times):
-            self.writer.append(Lane.DATA, floats([float(n) for n in range(count)]))
+            numbers = [float(n) for n in range(count)]
+            self.writer.append(Lane.DATA, floats(numbers, received_ns=self.clock()))
 
     def switch(self, code: int) -> None:
         """Spool a change of the breaker's position."""
@@ -140,6 +147,11 @@ class Memory:
         found = [one for at, one in accounts if (at.conduit, at.lane) == (conduit, lane)]
         assert len(found) < 2
         return found[0] if found else Account()
+
+    def in_all(self, count: str, lane: str = "data") -> int:
+        """A count of the books, over all epochs of a lane."""
+        accounts = self.audit.ledger.accounts.items()
+        return sum(getattr(account, count) for stream, account in accounts if stream.lane == lane)
 
     def _tell(self) -> None:
         self._task = asyncio.ensure_future(self._notify())

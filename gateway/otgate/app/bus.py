@@ -21,11 +21,13 @@ from otgate.observe import control
 from otgate.observe.notify import Notifier
 from otgate.publish.publisher import Publisher
 from otgate.publish.settings import (
+    Backlog,
     BusSettings,
     Compression,
     Keys,
     LastValues,
     Limits,
+    Order,
     Protocol,
     read_broker,
 )
@@ -116,4 +118,10 @@ def settings(bus: BusFile, keys: Keys) -> BusSettings:
         last=LastValues(bus.last),
         replay_s=bus.replay_s,
         protocol=Protocol(bus.protocol),
+        backlog=Backlog(
+            order=Order(bus.backlog.order),
+            live_s=bus.backlog.live_s,
+            bytes_per_s=bus.backlog.kb_per_s * 1024,
+            messages_per_s=bus.backlog.messages_per_s,
+        ),
     )

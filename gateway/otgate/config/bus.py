@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from otgate.config.bus_file import MQTT, MQTTS, BusForm, TlsEntry
-from otgate.config.bus_side import BusFile, Credential, TlsFiles
+from otgate.config.bus_side import Backlog, BusFile, Credential, TlsFiles
 from otgate.config.credential_name import CredentialName
 from otgate.config.diagnostic import Diagnostic, Diagnostics, Place
 from otgate.config.source import MAX_YAML_BYTES, read_source
@@ -87,6 +87,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         compress=form.compress,
         last=form.last,
         replay_s=form.replay_s,
+        backlog=Backlog(**dict(form.backlog)),
         sandbox=form.sandbox,
         metrics_listen=form.metrics.listen,
     )

@@ -55,6 +55,20 @@ class BatchEntry(Entry):
     """Kilobytes of one message."""
 
 
+class BacklogEntry(Entry):
+    """How data are sent that an outage has held up."""
+
+    order: Literal["live", "strict"] = "live"
+    """`live`: what happens now goes first and what is older follows behind it, on `replay`;
+    `strict`: all data in the order in which they were spooled."""
+    live_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    """Seconds; what leaves later than that after it was spooled is late, and goes to `replay`."""
+    kb_per_s: Annotated[int, Field(ge=1, le=1 << 20)] = 4096
+    """Kilobytes of backlog a second, at most, with `order: live`."""
+    messages_per_s: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Messages of backlog a second, at most, with `order: live`."""
+
+
 class BusForm(Entry):
     """`bus/<conduit>.yaml`: where one conduit publishes, and as whom."""
 
@@ -110,6 +124,10 @@ class BusForm(Entry):
     """`on` keeps the last value of each device retained at the broker."""
     replay_s: Annotated[float, Field(ge=0, le=3600)] = 3.0
     """Seconds published again after a reconnect, because an acknowledgement is not durable."""
+    backlog: Annotated[BacklogEntry, Field(examples=[{"order": "live", "messages_per_s": 200}])] = (
+        BacklogEntry()
+    )
+    """What goes first after an outage, and how fast the rest follows."""
     sandbox: SandboxMode = "auto"
     """`required` refuses to start where the kernel cannot keep the side from what it does not need;
     `auto` says so and starts; `off` gives up nothing."""

@@ -27,6 +27,16 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """How data are sent that an outage has held up."""
+
+    order: Literal["live", "strict"]
+    live_s: float
+    kb_per_s: int
+    messages_per_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class BusFile:
     """Everything that a bus side is told. Paths are resolved from the file."""
 
@@ -51,6 +61,7 @@ class BusFile:
     compress: Literal["none", "zstd"]
     last: Literal["on", "off"]
     replay_s: float
+    backlog: Backlog
     sandbox: SandboxMode
     metrics_listen: str = ""
     """``host:port`` at which metrics are read besides the unix socket; empty: nowhere."""

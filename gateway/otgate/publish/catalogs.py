@@ -35,9 +35,10 @@ class Catalogs:
             Refused: its site, gateway or conduit cannot be part of a topic.
         """
         entered = self._entered[epoch.lane]
+        entered.pop(epoch.epoch, None)
         entered[epoch.epoch] = epoch
         if len(entered) > KEPT:
-            del entered[min(entered)]
+            del entered[next(iter(entered))]
         self.govern(epoch.epoch, epoch.catalog)
 
     def govern(self, epoch: int, catalog: Catalog) -> None:

@@ -1,4 +1,7 @@
-"""What goes over one session: spool items in order, and the standing messages around them."""
+"""What goes over one session: spool items in order, and the standing messages around them.
+
+After an outage what is live goes first, and the backlog behind it, as fast as it is allowed to.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -6,15 +9,17 @@ from dataclasses import replace
 from typing import NoReturn
 
 from otgate.model import Lane
+from otgate.publish.allowance import Allowance
 from otgate.publish.catalogs import Catalogs
 from otgate.publish.compression import compressor
+from otgate.publish.drain import Drain
 from otgate.publish.encode import Encoder
 from otgate.publish.errors import BrokerLost
-from otgate.publish.feed import Feed
+from otgate.publish.feed import Feed, Room, Taken
 from otgate.publish.labels import Labels
 from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
-from otgate.publish.message import Message, Retain
+from otgate.publish.message import Message, Retain, Urgency
 from otgate.publish.payload import LaneStatus
 from otgate.publish.recall import parts
 from otgate.publish.retained import RetainedTopics
@@ -22,7 +27,7 @@ from otgate.publish.session import Session
 from otgate.publish.settings import BusSettings, LastValues
 from otgate.publish.standing import Known, Standing, lane_status
 from otgate.publish.verdicts import CLOSES, Verdicts, Way
-from otgate.spool.items import Epoch, Frame, Gap, Item
+from otgate.spool.items import Epoch, Frame, Gap
 from otgate.spool.reader import Place, SpoolReader
 from otgate.together import in_step
 
@@ -30,6 +35,10 @@ LOOK_EVERY_S = 1.0
 LOOK_AHEAD_S = 0.25
 """How often the newest catalog is looked for, which may recall what is still to be sent."""
 STATUS_EVERY_S = 15.0
+REWIND_EVERY_S = 1.0
+"""At most so often live data that became old are made a backlog of: it stops what is under way."""
+KEPT_ENCODERS = 4
+"""One a catalog: of what is live, of a backlog, and of two lanes."""
 
 
 class Delivery:
@@ -54,7 +63,17 @@ class Delivery:
         self._retained = retained
         self._verdicts = verdicts
         self._clock = clock
-        self._feed = Feed(reader)
+        self._feed = Feed(reader, clock, settings.backlog)
+        self._clock_s = asyncio.get_running_loop().time
+        backlog = settings.backlog
+        self._allowance = Allowance(backlog.messages_per_s, backlog.bytes_per_s, self._clock_s)
+        self._live_from: Place | None = None
+        """Where live data begin, until the backlog before is acknowledged."""
+        self._entered_ahead: list[Epoch] = []
+        """Epochs that what is live has entered, and a backlog not yet."""
+        self._rewound_s = 0.0
+        self.drain: Drain | None = None
+        """How the backlog gets on, where there is one."""
         self._explained: set[str] = set()
         self._pack = compressor(settings.compress)
         self._encoders: dict[str, Encoder] = {}
@@ -67,21 +86,70 @@ class Delivery:
 
     async def pump(self, field: FieldWatch) -> NoReturn:
         """Send what the spool holds, then what it gets, for as long as the session lasts."""
-        self._feed.rewind(self._settings.replay_s)
+        await self._rewind(self._settings.replay_s, field)
         while True:
             await self._make_up()
-            await self._look_ahead()
-            item = self._feed.take()
-            if item is not None:
-                await self._deliver(item, field)
-                continue
-            await self._caught_up()
-            if not len(self._session.window) and self._verdicts.offer_again():
-                self._feed.rewind(0.0)
-                continue
-            await self._reader.changed(LOOK_EVERY_S)
+            await self._look_ahead(field)
+            taken = self._next()
+            if taken is not None:
+                await self._deliver(taken, field)
+            elif self._live_from and not self._feed.live_from:
+                await self._end_backlog(field)
+            elif self._feed.overdue and self._overdue_in_s() <= 0:
+                await self._session.drained()
+                await self._rewind(0.0, field)
+            else:
+                await self._pause(field)
 
-    async def _look_ahead(self) -> None:
+    def _next(self) -> Taken | None:
+        """Take what goes next: of the backlog only where it holds up nothing."""
+        late = Room.FREE if self._session.window.has_late_room else Room.TAKEN
+        taken = self._feed.take(late)
+        if taken is None and late is Room.FREE and self._feed.live_from:
+            return self._feed.take_behind() if self._allowance.wait_s() <= 0 else None
+        return taken
+
+    async def _pause(self, field: FieldWatch) -> None:
+        """Do what is left for when everything was sent, and wait until there is more."""
+        await self._caught_up()
+        if not len(self._session.window) and self._verdicts.offer_again():
+            await self._rewind(0.0, field)
+            return
+        limit_s = LOOK_EVERY_S
+        if self._feed.live_from and self._session.window.has_late_room:
+            limit_s = min(limit_s, self._allowance.wait_s())
+        if self._feed.overdue:
+            limit_s = min(limit_s, max(0.0, self._overdue_in_s()))
+        await self._reader.changed(limit_s)
+        self._feed.look_again()
+
+    def _overdue_in_s(self) -> float:
+        return self._rewound_s + REWIND_EVERY_S - self._clock_s()
+
+    async def _rewind(self, seconds: float, field: FieldWatch) -> None:
+        """Read again what is not acknowledged, and say where what is live begins."""
+        before = self._live_from
+        await self._feed.rewind(seconds)
+        self._rewound_s = self._clock_s()
+        self._live_from = self._feed.live_from
+        self._entered_ahead.clear()
+        if self._live_from is None:
+            self.drain = None
+        else:
+            self.drain = Drain(self._feed.behind, self._clock_s)
+        if self._live_from != before:
+            await self._tell(self.known(field))
+
+    async def _end_backlog(self, field: FieldWatch) -> None:
+        """Say that nothing is missing before what is live any more."""
+        await self._session.drained()
+        self._live_from = self.drain = None
+        entered, self._entered_ahead = self._entered_ahead, []
+        for epoch in entered:
+            await self._begin(epoch, field)
+        await self._tell(self.known(field))
+
+    async def _look_ahead(self, field: FieldWatch) -> None:
         """Let the newest catalog govern, also where a backlog lies before it.
 
         What waits to be offered again is read anew, so that it meets the catalog too.
@@ -99,14 +167,14 @@ class Delivery:
             return
         await self._session.drained()
         self._verdicts.begin()
-        self._feed.rewind(0.0)
+        await self._rewind(0.0, field)
         await self._change_standing()
         await self._tidy()
 
     async def _make_up(self) -> None:
         """Send what refusals have left behind: gaps, and messages to be offered again."""
         for gap in self._verdicts.due():
-            await self._announce(gap)
+            await self._announce(gap, Urgency.LIVE)
         for message in self._verdicts.again():
             await self._send(message)
 
@@ -141,17 +209,38 @@ class Delivery:
         place = self._reader.complete_through(lane)
         if not place.epoch:
             return None
-        return lane_status(place, self._catalogs.entered(lane, place.epoch))
+        return self._lane_status(lane, place, self._catalogs.entered(lane, place.epoch))
 
-    async def _deliver(self, item: Item, field: FieldWatch) -> None:
+    def _lane_status(self, lane: Lane, place: Place, entered: Epoch | None) -> LaneStatus:
+        return lane_status(place, entered, self._live_from if lane is Lane.DATA else None)
+
+    async def _deliver(self, taken: Taken, field: FieldWatch) -> None:
+        item, urgency = taken
         if isinstance(item, Epoch):
             self._catalogs.learn(item)
             await self._change_standing()
-            await self._begin(item, field)
+            await self._enter(item, urgency, field)
         elif isinstance(item, Gap):
-            await self._announce(item)
+            await self._announce(item, urgency)
+        elif isinstance(item, Frame):
+            await self._send_frame(item, urgency)
         else:
-            await self._send_frame(item)
+            await self._follow(item.frame, urgency)
+
+    async def _follow(self, frame: Frame, urgency: Urgency) -> None:
+        """Take values of samples that were acknowledged before."""
+        for part in parts(frame, self._catalogs.remaining(frame.catalog)):
+            if isinstance(part, Frame):
+                labels = self._catalogs.labels(part.catalog)
+                await self._explain(part, labels)
+                self._newest.take(part, labels, urgency)
+
+    async def _enter(self, epoch: Epoch, urgency: Urgency, field: FieldWatch) -> None:
+        """Say that an epoch begins, which a lane with a backlog does once that is at its end."""
+        if self._live_from and epoch.lane is Lane.DATA and urgency is Urgency.LIVE:
+            self._entered_ahead.append(epoch)
+        else:
+            await self._begin(epoch, field)
 
     async def _begin(self, epoch: Epoch, field: FieldWatch) -> None:
         """Say that a lane begins an epoch, and so where the one before ended."""
@@ -164,7 +253,7 @@ class Delivery:
         done = self._reader.complete_through(epoch.lane)
         place = done if done.epoch == epoch.epoch else Place(epoch.epoch, 0)
         known = self.known(field)
-        lanes = {**known.lanes, epoch.lane.value: lane_status(place, epoch)}
+        lanes = {**known.lanes, epoch.lane.value: self._lane_status(epoch.lane, place, epoch)}
         await self._tell(replace(known, lanes=lanes))
 
     async def _change_standing(self) -> None:
@@ -182,26 +271,26 @@ class Delivery:
         self._explained.update(standing.labels.hashes.values())
         self._untidy = True
 
-    async def _announce(self, gap: Gap) -> None:
+    async def _announce(self, gap: Gap, urgency: Urgency) -> None:
         if standing := self._catalogs.newest:
-            await self._send(standing.gap(gap, self._clock()))
+            await self._send(standing.gap(gap, self._clock(), urgency))
 
-    async def _send_frame(self, frame: Frame) -> None:
+    async def _send_frame(self, frame: Frame, urgency: Urgency) -> None:
         """Send what the newest catalog leaves of a frame, and announce the rest."""
         for part in parts(frame, self._catalogs.remaining(frame.catalog)):
             if isinstance(part, Gap):
                 self._catalogs.recalled += part.count
-                await self._announce(part)
+                await self._announce(part, urgency)
             else:
-                await self._send_samples(part)
+                await self._send_samples(part, urgency)
 
-    async def _send_samples(self, frame: Frame) -> None:
+    async def _send_samples(self, frame: Frame, urgency: Urgency) -> None:
         labels = self._catalogs.labels(frame.catalog)
         await self._explain(frame, labels)
-        for message in self._encoder(frame).messages(frame, labels, self._clock()):
+        for message in self._encoder(frame).messages(frame, labels, self._clock(), urgency):
             await self._send(message)
         if self._keeps_last:
-            self._newest.take(frame, labels)
+            self._newest.take(frame, labels, urgency)
 
     async def _explain(self, frame: Frame, labels: Labels) -> None:
         """Send the meta of an older catalog before the first message that refers to it."""
@@ -216,6 +305,8 @@ class Delivery:
 
     async def _send(self, message: Message) -> None:
         """Offer samples or a gap, unless the broker is known not to take them."""
+        if message.urgency is Urgency.LATE:
+            self._allowance.spend(message.size)
         if self._verdicts.aside(message):
             return
         match self._verdicts.way(message):
@@ -234,7 +325,9 @@ class Delivery:
             topics = self._catalogs.topics(frame.catalog)
             known = Encoder(topics, self._settings.limits, self._pack)
             known.packet_limit = self._session.grants.maximum_packet_size
-            self._encoders = {frame.catalog.hash: known}
+            while len(self._encoders) >= KEPT_ENCODERS:
+                del self._encoders[next(iter(self._encoders))]
+            self._encoders[frame.catalog.hash] = known
         return known
 
     @property
@@ -242,14 +335,17 @@ class Delivery:
         return self._settings.last is LastValues.ON
 
     async def _caught_up(self) -> None:
-        """Do what must not overtake a backlog: newest values, and clearing what is gone."""
+        """Do what must not overtake what is live: newest values; and clear what is gone."""
         standing = self._standing
         if standing is None:
             return
+        if not self._live_from:
+            self._newest.caught_up()
         if self._keeps_last:
             for message in self._newest.due(standing.topics, self._clock()):
                 await self._retain(message)
-        await self._tidy()
+        if not self._live_from:
+            await self._tidy()
 
     async def _tidy(self) -> None:
         """Clear every retained message that nothing stands behind."""
@@ -293,5 +389,11 @@ class Delivery:
     def _differs(told: Known, known: Known) -> bool:
         if (told.field, told.devices) != (known.field, known.devices):
             return True
-        told_epochs = {name: lane.epoch for name, lane in told.lanes.items()}
-        return told_epochs != {name: lane.epoch for name, lane in known.lanes.items()}
+        return _places(told) != _places(known)
+
+
+def _places(known: Known) -> dict[str, tuple[str, str | None, int | None]]:
+    """Return what has to be told at once when it changes."""
+    return {
+        name: (lane.epoch, lane.live_epoch, lane.live_from) for name, lane in known.lanes.items()
+    }

@@ -6,6 +6,7 @@ at their commas.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
@@ -14,7 +15,7 @@ import numpy as np
 from otgate.model import Batch, Clock, Index, Lane, Origin, Values, ValueType, Words
 from otgate.publish.cells import Laid
 from otgate.publish.labels import BETWEEN, Labels
-from otgate.publish.message import Claim, Message
+from otgate.publish.message import Claim, Message, Urgency
 from otgate.publish.payload import (
     EXACT_LIMIT,
     Data,
@@ -30,8 +31,6 @@ from otgate.spool.epoch import epoch_text
 from otgate.spool.frame import neighbours
 from otgate.spool.items import Frame
 
-LATE_NS = 10 * 1_000_000_000
-"""A frame that leaves this long after it was spooled is late delivery."""
 PACKET_OVERHEAD = 16
 """Bytes of a PUBLISH beside topic and payload, at most (MQTT 5.0, §3.3)."""
 
@@ -81,12 +80,15 @@ class Encoder:
         self.packet_limit = 0
         """The broker's Maximum Packet Size; 0 is none."""
         self._pack = pack
-        self._heads: dict[str, tuple[object, bytes]] = {}
-        """What the last message of each device began with, and what of the frame that says."""
+        self._heads: dict[tuple[str, MessageClass], tuple[object, bytes]] = {}
+        """What the last message of each device and class began with, and what of the frame that
+        says."""
 
-    def messages(self, frame: Frame, labels: Labels, now_ns: int) -> Iterator[Message]:
+    def messages(
+        self, frame: Frame, labels: Labels, now_ns: int, urgency: Urgency = Urgency.LIVE
+    ) -> Iterator[Message]:
         """Yield the frame's samples as messages, in order, each with its own claim."""
-        late = now_ns - frame.spooled_ns > LATE_NS
+        late = urgency is Urgency.LATE
         message_class = MessageClass.REPLAY if late else CLASSES[frame.lane]
         topic = self.topics.topic(frame.batch.device, message_class)
         spelled = spelled_points(frame.batch, labels)
@@ -94,7 +96,8 @@ class Encoder:
         rows, step = range(len(frame.batch)), self.limits.max_points
         for first in rows[::step]:
             some = rows[first : first + step]
-            yield from self._fitting(frame, topic, head, times, spelled, some)
+            for message in self._fitting(frame, topic, head, times, spelled, some):
+                yield replace(message, urgency=urgency) if late else message
 
     def _fitting(
         self,
@@ -139,11 +142,11 @@ class Encoder:
         batch = frame.batch
         meta = labels.hashes[batch.device]
         clock = None if batch.source_ns is None else batch.clock
-        said = (frame.lane, frame.epoch, meta, message_class, batch.origin, clock)
-        before, head = self._heads.get(batch.device, NO_HEAD)
+        said = (frame.lane, frame.epoch, meta, batch.origin, clock)
+        before, head = self._heads.get((batch.device, message_class), NO_HEAD)
         if before != said:
             head = self._spelled_head(frame, meta, message_class)
-            self._heads[batch.device] = said, head
+            self._heads[batch.device, message_class] = said, head
         return head
 
     def _spelled_head(self, frame: Frame, meta: str, message_class: MessageClass) -> bytes:

@@ -1,62 +1,137 @@
-"""Unread spool items, one at a time: the event lane first, but never alone."""
+"""Unread spool items, one at a time: the event lane first, but never alone; a backlog behind both.
+
+After an outage the data lane is read in two places: what is live at once, and what is older behind
+it. Where the order is strict there is one place, and no backlog.
+"""
 
 from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
 
 from otgate.model import Lane
-from otgate.spool.items import Item
-from otgate.spool.reader import SpoolReader
+from otgate.publish.message import Urgency
+from otgate.publish.settings import Backlog, Order
+from otgate.spool.items import Frame, Item
+from otgate.spool.reader import Place, SpoolReader
 
 EVENTS_IN_A_ROW = 4
 """Event items taken while data waits, before one data item goes."""
 LOOK_AFTER = 8
-"""Data items taken before the event lane is looked into again, which costs system calls."""
+"""Data items taken before another place is looked into again, which costs system calls."""
+
+
+class Room(Enum):
+    """Whether there is room under way for something late."""
+
+    FREE = "free"
+    TAKEN = "taken"
+
+
+class Taken(NamedTuple):
+    """An item, and whether it is late."""
+
+    item: Item
+    urgency: Urgency
 
 
 class Feed:
-    """Draws from the reader, in order within each lane."""
+    """Draws from the reader, in order within each lane, but for what `take_behind` returns."""
 
-    def __init__(self, reader: SpoolReader) -> None:
+    def __init__(self, reader: SpoolReader, clock: Callable[[], int], backlog: Backlog) -> None:
+        self.overdue = False
+        """Whether live data became old before they were taken: a rewind makes a backlog of them."""
         self._reader = reader
+        self._clock = clock
+        self._backlog = backlog
         self._waiting: dict[Lane, deque[Item]] = {lane: deque() for lane in Lane}
+        self._behind: deque[Item] = deque()
+        self._live_from: Place | None = None
         self._row = 0
         self._data_taken = 0
         """Since the event lane was looked into."""
         self._dry: set[Lane] = set()
         """Lanes whose end was seen since the last None."""
+        self._resting = 0
+        """Items of the backlog to be taken before what is live is looked for again."""
 
-    def take(self) -> Item | None:
-        """Return the next item, or None when everything is read for now.
+    def take(self, late: Room = Room.FREE) -> Taken | None:
+        """Return the next item that is not behind, or None when everything is read for now.
 
         Then it is time to wait for a change, which one since the last read is as well; the take
         after that reads again.
         """
-        lane = None if self._exhausted else self._turn()
+        if self._resting:
+            return None
+        lane = None if self._exhausted else self._turn(late)
         if lane is None:
             self._dry.clear()
+            self._resting = LOOK_AFTER if self.live_from else 0
             return None
         self._row = self._row + 1 if lane is Lane.EVENT else 0
         self._data_taken += lane is Lane.DATA
-        return self._waiting[lane].popleft()
+        item = self._waiting[lane].popleft()
+        return Taken(item, Urgency.LATE if self._is_late(item) else Urgency.LIVE)
 
-    def rewind(self, seconds: float) -> None:
-        """Start again from what is acknowledged, less ``seconds``."""
-        for waiting in self._waiting.values():
+    def take_behind(self) -> Taken | None:
+        """Return the next item of the backlog, or None where there is none."""
+        if not self._behind and self.live_from:
+            self._behind.extend(self._reader.read_behind(Lane.DATA))
+        self._resting = max(0, self._resting - 1)
+        return Taken(self._behind.popleft(), Urgency.LATE) if self._behind else None
+
+    def look_again(self) -> None:
+        """Take it that something may have changed."""
+        self._resting = 0
+
+    @property
+    def live_from(self) -> Place | None:
+        """Where live data begin, or None once everything before was taken."""
+        if self._live_from and not self._behind and not self._reader.live_from(Lane.DATA):
+            self._live_from = None
+        return self._live_from
+
+    @property
+    def behind(self) -> int:
+        """How many samples of the backlog are to be taken, but for a few that are read already."""
+        return self._reader.backlog(Lane.DATA)
+
+    async def rewind(self, seconds: float) -> None:
+        """Start again from what is acknowledged, less ``seconds``; what is live first."""
+        for waiting in (*self._waiting.values(), self._behind):
             waiting.clear()
         self._dry.clear()
+        self._resting = 0
+        self.overdue = False
         self._reader.rewind(seconds)
+        if self._backlog.order is Order.LIVE:
+            # half of the age is left for getting it out
+            await self._reader.split(Lane.DATA, self._clock() - self._backlog.live_ns // 2)
+        self._live_from = self._reader.live_from(Lane.DATA)
 
     @property
     def _exhausted(self) -> bool:
         """Whether all that was read, up to the ends of both lanes, has been handed out."""
         return len(self._dry) == len(Lane) and not any(self._waiting.values())
 
-    def _turn(self) -> Lane | None:
+    def _turn(self, late: Room) -> Lane | None:
         first, second = Lane.EVENT, Lane.DATA
         if self._row >= EVENTS_IN_A_ROW:
             first, second = second, first
-        if self._filled(first):
+        if self._filled(first) and self._may_go(first, late):
             return first
-        return second if self._filled(second) else None
+        return second if self._filled(second) and self._may_go(second, late) else None
+
+    def _may_go(self, lane: Lane, late: Room) -> bool:
+        if self._backlog.order is Order.STRICT or not self._is_late(self._waiting[lane][0]):
+            return True
+        if lane is Lane.DATA:
+            self.overdue = True
+            return False
+        return late is Room.FREE
+
+    def _is_late(self, item: Item) -> bool:
+        return isinstance(item, Frame) and self._clock() - item.spooled_ns > self._backlog.live_ns
 
     def _filled(self, lane: Lane) -> bool:
         waiting = self._waiting[lane]

@@ -1,7 +1,8 @@
 """The newest value of each point, kept on the broker for those who come later; opt-in.
 
 Values are sent only when the publisher has caught up, and only forward in (epoch, seq): neither
-a rewind nor a backlog moves a retained value backwards.
+a rewind nor a backlog moves a retained value backwards. What is taken out of a backlog waits for
+its end: only then is it known to be the newest of its point, also by one that was restarted.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from otgate.model import Clock
 from otgate.publish.encode import honest_quality, spelled_values
 from otgate.publish.labels import Labels
 from otgate.publish.liveness import Field
-from otgate.publish.message import Message, Retain
+from otgate.publish.message import Message, Retain, Urgency
 from otgate.publish.payload import GOOD, Last, encode_json
 from otgate.publish.topics import MessageClass, Topics
 from otgate.quality import Quality, names
@@ -40,10 +41,13 @@ class NewestValues:
     def __init__(self) -> None:
         self._newest: dict[Key, Newest] = {}
         self._due: set[Key] = set()
+        self._late: set[Key] = set()
+        """Points whose newest sample came out of a backlog that has not ended."""
         self._field: Field = "unknown"
 
-    def take(self, frame: Frame, labels: Labels) -> None:
+    def take(self, frame: Frame, labels: Labels, urgency: Urgency) -> None:
         """Take the samples of ``frame`` where they are newer than what is known."""
+        late = urgency is Urgency.LATE
         batch = frame.batch
         quality = honest_quality(batch)
         values = spelled_values(batch, quality)
@@ -63,22 +67,29 @@ class NewestValues:
                 labels.hashes[batch.device],
                 source_ns is not None and batch.clock is Clock.DEVICE,
             )
-            self._due.add(key)
+            (self._late.add if late else self._late.discard)(key)
+            (self._due.discard if late else self._due.add)(key)
+
+    def caught_up(self) -> None:
+        """Take it that the backlog is at its end: what came out of it is due."""
+        self._due |= self._late
+        self._late.clear()
 
     def field(self, field: Field) -> None:
         """Mark everything stale while the field side is lost, and no longer once it is back."""
         if (field == "lost") != (self._field == "lost"):
-            self._due.update(self._newest)
+            self._due.update(self._newest.keys() - self._late)
         self._field = field
 
     def reconnected(self) -> None:
         """Send everything again: another broker, or one that forgot."""
-        self._due.update(self._newest)
+        self._due.update(self._newest.keys() - self._late)
 
     def keep(self, points: set[Key]) -> None:
         """Forget all points but these."""
         self._newest = {key: known for key, known in self._newest.items() if key in points}
         self._due &= points
+        self._late &= points
 
     def due(self, topics: Topics, now_ns: int) -> Iterator[Message]:
         """Yield what changed since the last time, as retained messages."""

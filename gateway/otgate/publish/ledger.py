@@ -2,7 +2,8 @@
 
 Samples are numbered per gateway, conduit, lane and epoch. A hole below the highest number seen,
 or below what the gateway says is delivered, is a loss unless a gap message announced it, or the
-subscriber was cut off while those numbers were published. Memory is one range per unbroken
+subscriber was cut off while those numbers were published, or the gateway says that a backlog
+follows behind what is live. Memory is one range per unbroken
 stretch of numbers, so a healthy stream costs a few words; where there are too many holes the
 oldest are settled, and epochs that ended minutes ago are folded into one account, so that days of
 restarts and losses cost no more than an hour of them.
@@ -11,9 +12,9 @@ restarts and losses cost no more than an hour of them.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import ceil, log
-from typing import TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
-from otgate.publish.payload import GapNotice, GatewayStatus, Samples
+from otgate.publish.payload import GapNotice, GatewayStatus, LaneStatus, Samples
 from otgate.publish.topics import MessageClass
 from otgate.spool.ranges import Ranges
 
@@ -28,6 +29,8 @@ back."""
 UNFOLDED = 2
 """The newest epochs of a lane, which are never folded."""
 SHOWN_LOSSES = 5
+NO_NUMBERS = 0, 0
+ALL_NUMBERS = 1 << 63
 
 Place: TypeAlias = tuple[str, str, str, str]
 """Site, gateway, conduit, lane: within it epochs follow each other, their texts in order."""
@@ -73,6 +76,29 @@ class Stream:
     epoch: str
 
 
+class Pending(NamedTuple):
+    """What of a lane is still to come behind what is live: between two places."""
+
+    epoch: str
+    seq: int
+    live_epoch: str
+    live_from: int
+
+    @classmethod
+    def of(cls, said: LaneStatus) -> Self | None:
+        """Return what a status tells of, or None where there is no backlog."""
+        if said.live_epoch is None or said.live_from is None:
+            return None
+        return cls(said.epoch, said.complete_through, said.live_epoch, said.live_from)
+
+    def part(self, epoch: str) -> tuple[int, int]:
+        """Return the numbers of one epoch, from the first to before the last."""
+        if not self.epoch <= epoch <= self.live_epoch:
+            return NO_NUMBERS
+        start = self.seq if epoch == self.epoch else 0
+        return start, self.live_from if epoch == self.live_epoch else ALL_NUMBERS
+
+
 @dataclass(slots=True)
 class Totals:
     """Counts that do not change any more."""
@@ -101,7 +127,11 @@ class Account:
     passed_by: Ranges = field(default_factory=Ranges)
     """Numbers that may have been published while we were cut off."""
     cut_off: bool = False
-    """Whether we were, and nothing has arrived since."""
+    """Whether we were, and nothing new has arrived since."""
+    pending: tuple[int, int] = NO_NUMBERS
+    """A backlog that the gateway is to send behind what is live."""
+    awaited: tuple[int, int] = NO_NUMBERS
+    """The same, where it was told since we listen."""
     ages: Ages = field(default_factory=Ages)
     duplicates: int = 0
     disorder: int = 0
@@ -125,8 +155,9 @@ class Account:
             known = min(count, self.settled_below - start)
             self.duplicates += known
             start, count = start + known, count - known
-        if self.cut_off:
-            self.passed_by.add(self.reached, start)
+        if self.cut_off and start >= self.reached:
+            for part in _without(Ranges([self.awaited]), [(self.reached, start)]):
+                self.passed_by.add(*part)
             self.cut_off = False
         new = self.received.missing(start, start + count)
         fresh = _size(new)
@@ -149,9 +180,13 @@ class Account:
         self.bound()
 
     def bound(self) -> None:
-        """Settle the lower half of the numbers where there are too many ranges of them."""
+        """Settle the lower half of the numbers where there are too many ranges of them.
+
+        That is put off while a backlog fills its holes.
+        """
+        most = MOST_STRETCHES if self.pending == NO_NUMBERS else 4 * MOST_STRETCHES
         for ranges in (self.received, self.announced, self.passed_by):
-            if len(ranges) > MOST_STRETCHES and self.starts_at is not None:
+            if len(ranges) > most and self.starts_at is not None:
                 starts = [start for start, _ in ranges]
                 self.settle(starts[len(starts) // 2])
 
@@ -200,7 +235,8 @@ class Account:
         return self.settled.unseen + _size(holes)
 
     def _holes(self, start: int, stop: int) -> list[tuple[int, int]]:
-        return _without(self.announced, self.received.missing(start, stop))
+        missing = _without(self.announced, self.received.missing(start, stop))
+        return _without(Ranges([self.pending]), missing)
 
     @property
     def count(self) -> int:
@@ -262,12 +298,17 @@ class Ledger:
         self.accounts: dict[Stream, Account] = {}
         self.folded: dict[Place, Folded] = {}
         self._first: dict[Place, str] = {}
+        self._pending: dict[Place, Pending] = {}
+        self._awaited: set[Place] = set()
+        """Where that was told since we listen."""
         self._now_us = 0
 
     def cut_off(self) -> None:
         """Take note that we begin to listen again and that nothing was kept for us meanwhile."""
         for account in self.accounts.values():
             account.cut_off = True
+            account.awaited = NO_NUMBERS
+        self._awaited.clear()
 
     def samples(self, samples: Samples, message_class: MessageClass, now_us: int) -> None:
         """Book a data, event or replay message that arrived at ``now_us``."""
@@ -295,7 +336,9 @@ class Ledger:
     def status(self, status: GatewayStatus) -> None:
         """Book how far the gateway says it is; a change of epoch closes the one before."""
         for lane, said in status.lanes.items():
-            self._first.setdefault(_place(status, lane), said.epoch)
+            place = _place(status, lane)
+            self._first.setdefault(place, said.epoch)
+            self._awaited.add(place)
         self.retained(status)
 
     def retained(self, status: GatewayStatus) -> None:
@@ -305,6 +348,7 @@ class Ledger:
             if said.previous_epoch and said.previous_end is not None:
                 self._complete(place, said.previous_epoch, said.previous_end)
             self._complete(place, said.epoch, said.complete_through)
+            self._await(place, Pending.of(said))
 
     @property
     def unseen(self) -> int:
@@ -334,6 +378,23 @@ class Ledger:
         account = known or self._account(place, epoch)
         account.through = max(account.through, end)
 
+    def _await(self, place: Place, pending: Pending | None) -> None:
+        """Take it that a backlog follows, or that none does any more."""
+        if pending == self._pending.get(place):
+            return
+        if pending is None:
+            del self._pending[place]
+        else:
+            self._pending[place] = pending
+        for stream, account in self.accounts.items():
+            if _lane_of(stream) == place:
+                self._expect(place, stream.epoch, account)
+
+    def _expect(self, place: Place, epoch: str, account: Account) -> None:
+        pending = self._pending.get(place)
+        account.pending = pending.part(epoch) if pending else NO_NUMBERS
+        account.awaited = account.pending if place in self._awaited else NO_NUMBERS
+
     def _account(self, place: Place, epoch: str) -> Account:
         stream = Stream(*place, epoch)
         account = self.accounts.get(stream)
@@ -343,6 +404,7 @@ class Ledger:
                 account.starts_at = 0
                 account.cut_off = self._cut_off_before(stream)
             account.touched_us = self._now_us
+            self._expect(place, epoch, account)
             self.accounts[stream] = account
             self._fold(place)
         return account
@@ -354,9 +416,11 @@ class Ledger:
     def _fold(self, place: Place) -> None:
         """Fold the epochs of a lane that nothing more is to be expected of, oldest first."""
         known = sorted(stream for stream in self.accounts if _lane_of(stream) == place)
+        pending = self._pending.get(place)
         for stream in known[:-UNFOLDED]:
             account = self.accounts[stream]
-            if account.touched_us > self._now_us - FOLD_AFTER_US:
+            awaited = pending is not None and stream.epoch >= pending.epoch
+            if awaited or account.touched_us > self._now_us - FOLD_AFTER_US:
                 return
             folded = self.folded.setdefault(place, Folded(stream.epoch, stream.epoch))
             folded.take(stream.epoch, account)

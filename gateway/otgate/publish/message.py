@@ -16,6 +16,14 @@ class Retain(Enum):
     YES = True
 
 
+class Urgency(Enum):
+    """Whether somebody waits for a message."""
+
+    LIVE = "live"
+    LATE = "late"
+    """It comes out of a backlog, and never holds up what is live."""
+
+
 class Settles(Enum):
     """What an acknowledged message has done with the samples of its claim."""
 
@@ -55,6 +63,7 @@ class Message:
     payload: bytes
     retain: Retain = Retain.NO
     claim: Claim | None = None
+    urgency: Urgency = Urgency.LIVE
 
     @property
     def size(self) -> int:

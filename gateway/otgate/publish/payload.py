@@ -136,6 +136,14 @@ class LaneStatus(Struct, omit_defaults=True, kw_only=True, frozen=True):
     previous_end: Annotated[int | None, Meta(description="samples that the previous epoch had")] = (
         None
     )
+    live_epoch: Epoch | None = None
+    live_from: Annotated[
+        int | None,
+        Meta(
+            description="live samples begin here; what lies between complete_through and this "
+            "place is a backlog that follows, class replay"
+        ),
+    ] = None
 
 
 class GatewayStatus(

@@ -26,13 +26,20 @@ from otgate.publish.errors import (
 )
 from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
-from otgate.publish.message import Claim, Message, Outcome, Settles
+from otgate.publish.message import Claim, Message, Outcome, Settles, Urgency
 from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
 from otgate.publish.rivals import Rivals
 from otgate.publish.session import Session, opened
-from otgate.publish.settings import Broker, BusSettings, Login, Tls, client_id
+from otgate.publish.settings import (
+    Broker,
+    BusSettings,
+    LastValues,
+    Login,
+    Tls,
+    client_id,
+)
 from otgate.publish.standing import Known
 from otgate.publish.suspects import Finding
 from otgate.publish.throughput import Throughput
@@ -94,6 +101,8 @@ class Publisher:
         """The one of the session."""
         self._catalogs = Catalogs(settings.root, settings.last)
         self._newest = NewestValues()
+        if settings.last is LastValues.ON:
+            reader.show_acknowledged()
         self._verdicts = Verdicts(Refusals(state), self._done, clock, time.monotonic)
         self._counts = Counts()
         self._rivals = Rivals(time.monotonic)
@@ -194,12 +203,16 @@ class Publisher:
 
     def _place(self, lane: Lane) -> dict[str, Any]:
         place, unread = self._reader.complete_through(lane), self._reader.unread(lane)
-        return {
+        known: dict[str, Any] = {
             "epoch": epoch_text(place.epoch),
             "complete_through": place.seq,
             "unread_bytes": unread.size_bytes,
             "behind_s": round(unread.behind_s(self._clock()), 1),
         }
+        if lane is Lane.DATA and self._delivery and (drain := self._delivery.drain):
+            left = self._reader.backlog(lane)
+            known |= {"backlog": left, "ends_in_s": drain.ends_in_s(left)}
+        return known
 
     async def _published(self, field: FieldWatch) -> NoReturn:
         await self._catalog()
@@ -359,11 +372,14 @@ class Publisher:
             self._verdicts,
             self._clock,
         )
+        self._delivery = delivery
         try:
             await together(session.watch(), delivery.pump(field), delivery.report(field))
         except asyncio.CancelledError:
             await self._farewell(delivery, field)
             raise
+        finally:
+            self._delivery = None
 
     async def _farewell(self, delivery: Delivery, field: FieldWatch) -> None:
         try:
@@ -410,6 +426,8 @@ class Publisher:
             log.warning("samples_recalled", why="the newest catalog no longer has their points")
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
+        if message.urgency is Urgency.LATE:
+            self._reader.nudge()  # there is room for another one
         if outcome.refused:
             reason = self._verdicts.refused(message, outcome)
         else:

@@ -48,6 +48,31 @@ class LastValues(StrEnum):
     ON = "on"
 
 
+class Order(StrEnum):
+    """What goes first after an outage."""
+
+    LIVE = "live"
+    """What happens now; what is older follows behind it."""
+    STRICT = "strict"
+    """What is oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How data are sent that an outage has held up."""
+
+    order: Order = Order.LIVE
+    live_s: float = 10.0
+    """What leaves later than so long after it was spooled is late."""
+    bytes_per_s: float = 4096 * 1024
+    messages_per_s: float = 1000
+
+    @property
+    def live_ns(self) -> int:
+        """The age in ns beyond which a sample is late."""
+        return int(self.live_s * 1e9)
+
+
 @dataclass(frozen=True, slots=True)
 class Broker:
     """Where a broker listens."""
@@ -126,6 +151,7 @@ class BusSettings:
     last: LastValues = LastValues.OFF
     replay_s: float = 3.0
     """Sent again after a reconnect: a PUBACK is not durability."""
+    backlog: Backlog = Backlog()
     protocol: Protocol = Protocol.AUTO
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from otgate.publish.labels import Labels
 from otgate.publish.liveness import Field
-from otgate.publish.message import Claim, Message, Retain, Settles
+from otgate.publish.message import Claim, Message, Retain, Settles, Urgency
 from otgate.publish.payload import (
     DeviceStatus,
     GapNotice,
@@ -85,7 +85,7 @@ class Standing:
         topic = self.topics.topic(device, MessageClass.STATUS)
         return Message(topic, encode_json(status), Retain.YES)
 
-    def gap(self, gap: Gap, now_ns: int) -> Message:
+    def gap(self, gap: Gap, now_ns: int, urgency: Urgency = Urgency.LIVE) -> Message:
         """Return the announcement of samples that will never come."""
         notice = GapNotice(
             site=self.topics.site,
@@ -110,9 +110,8 @@ class Standing:
             settles=Settles.ANNOUNCED,
             reason=gap.reason.value,
         )
-        return Message(
-            self.topics.topic(GATEWAY, MessageClass.GAP), encode_json(notice), claim=claim
-        )
+        topic = self.topics.topic(GATEWAY, MessageClass.GAP)
+        return Message(topic, encode_json(notice), claim=claim, urgency=urgency)
 
     def wants(self, topic: str) -> bool:
         """Tell whether a retained message under ``topic`` still has something behind it."""
@@ -139,12 +138,16 @@ class Standing:
             yield self.topics.topic(device, MessageClass.LAST, point)
 
 
-def lane_status(place: Place, entered: Epoch | None) -> LaneStatus:
+def lane_status(place: Place, entered: Epoch | None, live_from: Place | None = None) -> LaneStatus:
     """Return what a status says of a lane delivered up to ``place``.
 
-    ``entered`` is what is known of that epoch's start, if anything.
+    ``entered`` is what is known of that epoch's start, if anything; ``live_from`` is where what is
+    live begins, if there is a backlog before it.
     """
     status = LaneStatus(epoch=epoch_text(place.epoch), complete_through=place.seq)
+    if live_from is not None:
+        live_epoch = epoch_text(live_from.epoch)
+        status = msgspec.structs.replace(status, live_epoch=live_epoch, live_from=live_from.seq)
     if entered is None or not entered.previous_epoch:
         return status
     return msgspec.structs.replace(

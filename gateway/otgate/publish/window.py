@@ -1,6 +1,6 @@
 """How much may be under way: messages sent and not yet acknowledged, and their bytes."""
 
-from otgate.publish.message import Message
+from otgate.publish.message import Message, Urgency
 
 LAST_ID = 65_535
 """Packet ids run from 1 to here (MQTT 5.0, §2.2.1)."""
@@ -13,6 +13,8 @@ class Window:
         self.limit = messages
         self.size_limit = size
         self.size = 0
+        self._late = 0
+        self._late_size = 0
         self.most = 0
         """The largest number of messages that were ever in flight."""
         self._sent: dict[int, Message] = {}
@@ -26,6 +28,14 @@ class Window:
         if not self._sent:
             return True
         return len(self._sent) < self.limit and self.size + message.size <= self.size_limit
+
+    @property
+    def has_late_room(self) -> bool:
+        """Whether another late message leaves half of the window to what is live."""
+        if not self._late:
+            return len(self._sent) < self.limit
+        most = self.limit // 2
+        return self._late < most and 2 * self._late_size < self.size_limit
 
     def in_flight(self) -> list[Message]:
         """Return what is in flight, the oldest first."""
@@ -43,6 +53,9 @@ class Window:
         """Take note of a message that left."""
         self._sent[packet_id] = message
         self.size += message.size
+        if message.urgency is Urgency.LATE:
+            self._late += 1
+            self._late_size += message.size
         self.most = max(self.most, len(self._sent))
 
     def settled(self, packet_id: int) -> Message | None:
@@ -50,4 +63,7 @@ class Window:
         message = self._sent.pop(packet_id, None)
         if message is not None:
             self.size -= message.size
+            if message.urgency is Urgency.LATE:
+                self._late -= 1
+                self._late_size -= message.size
         return message

@@ -9,7 +9,7 @@ import pytest
 from otgate.model import Batch, Clock, Lane, Origin, ValueType
 from otgate.publish.encode import Encoder
 from otgate.publish.labels import Labels
-from otgate.publish.message import Claim, Message
+from otgate.publish.message import Claim, Message, Urgency
 from otgate.publish.payload import payload_schemas
 from otgate.publish.settings import Limits
 from otgate.publish.topics import Topics
@@ -23,10 +23,12 @@ LABELS = Labels(catalog())
 SCHEMAS = payload_schemas()
 
 
-def encode(batch: Batch, *, now_ns: int = T0 + 1_000_000, **limits: int) -> list[Message]:
+def encode(
+    batch: Batch, *, now_ns: int = T0 + 1_000_000, urgency: Urgency = Urgency.LIVE, **limits: int
+) -> list[Message]:
     encoder = Encoder(Topics("otgate", "sub7", "gw1", "analytics"), Limits(**limits), bytes)
     frame = Frame(Lane.DATA, 77, 1000, LABELS.catalog, batch, T0 + 200_000)
-    return list(encoder.messages(frame, LABELS, now_ns))
+    return list(encoder.messages(frame, LABELS, now_ns, urgency))
 
 
 def points(values: Sequence[float], quality: int = 0) -> list[dict[str, Any]]:
@@ -125,7 +127,7 @@ def test_device_times_differ_from_the_first_only_where_they_do() -> None:
 
 
 def test_a_late_frame_goes_to_replay_and_says_so() -> None:
-    (message,) = encode(floats([1.0]), now_ns=T0 + 60 * 10**9)
+    (message,) = encode(floats([1.0]), urgency=Urgency.LATE)
     assert message.topic.endswith("/replay")
     assert json.loads(message.payload)["replayed"] is True
     assert json.loads(message.payload)["schema"] == "otgate.replay/1"
@@ -166,24 +168,26 @@ def test_every_origin_satisfies_the_schema(origin: Origin) -> None:
 def test_lanes_and_origins_that_alternate_keep_their_own_heads() -> None:
     encoder = Encoder(Topics("otgate", "sub7", "gw1", "analytics"), Limits(), bytes)
 
-    def head(lane: Lane, epoch: int, batch: Batch, now_ns: int) -> dict[str, Any]:
+    def head(
+        lane: Lane, epoch: int, batch: Batch, urgency: Urgency = Urgency.LIVE
+    ) -> dict[str, Any]:
         frame = Frame(lane, epoch, 5, LABELS.catalog, batch, T0)
-        (message,) = encoder.messages(frame, LABELS, now_ns)
+        (message,) = encoder.messages(frame, LABELS, T0, urgency)
         told: dict[str, Any] = json.loads(message.payload)
         return told
 
     poll, again = floats([1.0]), floats([1.0], origin=Origin.REFRESH)
     stamped = floats([1.0], source_ns=np.array([7_000]), clock=Clock.DEVICE)
     for _ in range(2):
-        assert head(Lane.DATA, 77, poll, T0)["schema"] == "otgate.data/1"
-        assert head(Lane.EVENT, 77, poll, T0)["lane"] == "event"
-        assert head(Lane.DATA, 77, again, T0)["origin"] == "refresh"
-        assert head(Lane.DATA, 78, poll, T0)["epoch"] == epoch_text(78)
-        assert head(Lane.DATA, 77, stamped, T0)["time_us"] == 7
-        assert head(Lane.DATA, 77, stamped, T0)["clock"] == "device"
-        assert "clock" not in head(Lane.DATA, 77, poll, T0)
-        assert head(Lane.DATA, 77, poll, T0 + 60_000_000_000)["replayed"] is True
-        assert "replayed" not in head(Lane.DATA, 77, poll, T0)
+        assert head(Lane.DATA, 77, poll)["schema"] == "otgate.data/1"
+        assert head(Lane.EVENT, 77, poll)["lane"] == "event"
+        assert head(Lane.DATA, 77, again)["origin"] == "refresh"
+        assert head(Lane.DATA, 78, poll)["epoch"] == epoch_text(78)
+        assert head(Lane.DATA, 77, stamped)["time_us"] == 7
+        assert head(Lane.DATA, 77, stamped)["clock"] == "device"
+        assert "clock" not in head(Lane.DATA, 77, poll)
+        assert head(Lane.DATA, 77, poll, Urgency.LATE)["replayed"] is True
+        assert "replayed" not in head(Lane.DATA, 77, poll)
 
 
 def test_a_name_cannot_pass_for_a_number_of_the_head() -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from otgate.model import Lane
 from otgate.publish.feed import EVENTS_IN_A_ROW, LOOK_AFTER, Feed
+from otgate.publish.settings import Backlog
 from otgate.spool.files import OperatingSystem
 from otgate.spool.items import Frame
 from otgate.spool.reader import SpoolReader
@@ -39,12 +41,17 @@ def feeder(tmp_path: Path) -> Feeder:
 @pytest.fixture
 def feed(tmp_path: Path, feeder: Feeder, files: Counting) -> Iterator[Feed]:
     reader = SpoolReader.open(tmp_path / "spool", tmp_path / "state", files=files)
-    yield Feed(reader)
+    yield Feed(reader, time.time_ns, Backlog())
     reader.close()
 
 
 def lanes(feed: Feed) -> list[Lane]:
-    return [item.lane for item in iter(feed.take, None) if isinstance(item, Frame)]
+    return [taken.item.lane for taken in iter(feed.take, None) if isinstance(taken.item, Frame)]
+
+
+def takes_a_frame(feed: Feed) -> bool:
+    taken = feed.take()
+    return taken is not None and isinstance(taken.item, Frame)
 
 
 def test_events_go_first_but_data_is_never_kept_waiting(feeder: Feeder, feed: Feed) -> None:
@@ -66,7 +73,9 @@ def test_a_late_event_overtakes_a_backlog_of_data(feeder: Feeder, feed: Feed) ->
     later.switch(1)
     later.close()
     following = [feed.take() for _ in range(LOOK_AFTER + 3)]
-    assert Lane.EVENT in {item.lane for item in following if isinstance(item, Frame)}
+    assert Lane.EVENT in {
+        taken.item.lane for taken in following if taken and isinstance(taken.item, Frame)
+    }
 
 
 def test_an_empty_event_lane_costs_little(feeder: Feeder, feed: Feed, files: Counting) -> None:
@@ -81,7 +90,7 @@ def test_lanes_that_were_read_to_their_ends_are_not_looked_into_again_at_once(
 ) -> None:
     feeder.measure()
     feeder.close()
-    while not isinstance(feed.take(), Frame):
+    while not takes_a_frame(feed):
         pass
     reads = files.reads
     assert feed.take() is None
@@ -93,7 +102,7 @@ def test_what_came_meanwhile_is_taken_after_the_wait_for_a_change(
 ) -> None:
     feeder.measure()
     feeder.writer.close()
-    while not isinstance(feed.take(), Frame):
+    while not takes_a_frame(feed):
         pass
     later = Feeder(feeder.directory, feeder.catalog)
     later.measure()
@@ -102,10 +111,10 @@ def test_what_came_meanwhile_is_taken_after_the_wait_for_a_change(
     assert len(lanes(feed)) == 1
 
 
-def test_a_rewind_starts_again_at_once(feeder: Feeder, feed: Feed) -> None:
+async def test_a_rewind_starts_again_at_once(feeder: Feeder, feed: Feed) -> None:
     feeder.measure()
     feeder.close()
-    while not isinstance(feed.take(), Frame):
+    while not takes_a_frame(feed):
         pass
-    feed.rewind(0.0)
+    await feed.rewind(0.0)
     assert len(lanes(feed)) == 1

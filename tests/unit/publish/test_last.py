@@ -7,6 +7,7 @@ import numpy as np
 from otgate.model import Lane
 from otgate.publish.labels import Labels
 from otgate.publish.last import NewestValues
+from otgate.publish.message import Urgency
 from otgate.publish.payload import payload_schemas
 from otgate.publish.topics import Topics
 from otgate.quality import Quality
@@ -28,23 +29,23 @@ def due(newest: NewestValues) -> dict[str, Any]:
 
 def test_only_the_newest_value_is_due_and_only_once() -> None:
     newest = NewestValues()
-    newest.take(frame(0, 1.0), LABELS)
-    newest.take(frame(1, 2.0), LABELS)
+    newest.take(frame(0, 1.0), LABELS, Urgency.LIVE)
+    newest.take(frame(1, 2.0), LABELS, Urgency.LIVE)
     assert due(newest)["ia0"]["v"] == 2.0
     assert due(newest) == {}
 
 
 def test_a_replay_never_moves_a_value_backwards() -> None:
     newest = NewestValues()
-    newest.take(frame(5, 2.0), LABELS)
-    newest.take(frame(4, 1.0), LABELS)
-    newest.take(frame(900, 0.5, epoch=0), LABELS)
+    newest.take(frame(5, 2.0), LABELS, Urgency.LIVE)
+    newest.take(frame(4, 1.0), LABELS, Urgency.LIVE)
+    newest.take(frame(900, 0.5, epoch=0), LABELS, Urgency.LIVE)
     assert due(newest)["ia0"]["v"] == 2.0
 
 
 def test_everything_is_stale_while_the_field_side_is_lost() -> None:
     newest = NewestValues()
-    newest.take(frame(0, 1.0), LABELS)
+    newest.take(frame(0, 1.0), LABELS, Urgency.LIVE)
     due(newest)
     newest.field("lost")
     assert due(newest)["ia0"]["q"] == ["questionable", "stale"]
@@ -54,14 +55,14 @@ def test_everything_is_stale_while_the_field_side_is_lost() -> None:
 
 def test_a_forgotten_point_is_not_sent() -> None:
     newest = NewestValues()
-    newest.take(frame(0, 1.0, 2.0), LABELS)
+    newest.take(frame(0, 1.0, 2.0), LABELS, Urgency.LIVE)
     newest.keep({("f3", "ia1")})
     assert list(due(newest)) == ["ia1"]
 
 
 def test_after_a_reconnect_everything_is_due_again() -> None:
     newest = NewestValues()
-    newest.take(frame(0, 1.0, 2.0), LABELS)
+    newest.take(frame(0, 1.0, 2.0), LABELS, Urgency.LIVE)
     due(newest)
     newest.reconnected()
     assert set(due(newest)) == {"ia0", "ia1"}
@@ -71,7 +72,7 @@ def test_a_last_value_satisfies_its_schema_and_keeps_quality_and_device_time() -
     newest = NewestValues()
     quality = np.array([Quality.INVALID | Quality.NO_VALUE], dtype=np.uint32)
     batch = floats([0.0], quality=quality, source_ns=np.array([7_000_000], dtype=np.int64))
-    newest.take(Frame(Lane.DATA, 1, 0, LABELS.catalog, batch, 0), LABELS)
+    newest.take(Frame(Lane.DATA, 1, 0, LABELS.catalog, batch, 0), LABELS, Urgency.LIVE)
     last = due(newest)["ia0"]
     jsonschema.validate(last, payload_schemas()["last"])
     assert (last["v"], last["time_us"], last["clock"]) == (None, 7000, "device")

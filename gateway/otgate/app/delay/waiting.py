@@ -18,7 +18,7 @@ from otgate.model import Batch, Index, Lane
 from otgate.spool.catalog import Catalog
 from otgate.spool.cursor import LaneCursor
 from otgate.spool.files import Files
-from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item
+from otgate.spool.items import Epoch, Frame, Gap, GapReason, Item, Passed
 from otgate.spool.lane_reader import LaneReader
 from otgate.spool.recovery import end_of
 from otgate.spool.segment import Log, SegmentId
@@ -208,7 +208,7 @@ class Waiting:
         """Yield the last first, each with the time since which it has waited."""
         since_ns = self._clock.now_ns()
         for item in reversed(items):
-            if isinstance(item, Epoch):
+            if isinstance(item, Epoch | Passed):
                 continue
             if isinstance(item, Frame):
                 since_ns = item.spooled_ns
