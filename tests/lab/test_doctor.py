@@ -88,9 +88,7 @@ def test_what_the_policy_denies_is_barred_by_name(doctor: Doctor) -> None:
 
 
 def test_a_value_within_its_deadband_waits_and_is_no_fault(doctor: Doctor) -> None:
-    wait_until(
-        lambda: doctor.comes_to("f1/ib", "at deadband: it has not moved by more than 1000 A")
-    )
+    wait_until(lambda: doctor.comes_to("f1/ib", "; deadband: it has not moved by more than 1000 A"))
     assert doctor("f1/ib")[0] == 0
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -106,13 +106,19 @@ def verdict(diagnosis: Diagnosis) -> Iterator[str]:
         if stop is not None:
             yield from stops(of, stop)
             continue
-        waiting = [hop for hop in (*diagnosis.hops, *way.hops) if hop.found is Found.WAITS]
-        if waiting:
-            yield f"{of} is on its way; at {waiting[0].name}: {waiting[0].says}"
-            if waiting[0].help:
-                yield f"  {waiting[0].help}"
-        else:
-            yield f"{of} arrives"
+        yield from goes(of, (*diagnosis.hops, *way.hops))
+
+
+def goes(what: str, hops: Sequence[Hop]) -> Iterator[str]:
+    """Say that it arrives, or where it is on its way, and what it waits for."""
+    waiting = next((hop for hop in hops if hop.found is Found.WAITS), None)
+    if waiting is None:
+        yield f"{what} arrives"
+        return
+    arrived = hops[-1].found is Found.OK
+    yield f"{what} {'arrives' if arrived else 'is on its way'}; {waiting.name}: {waiting.says}"
+    if waiting.help:
+        yield f"  {waiting.help}"
 
 
 def stops(what: str, hop: Hop) -> Iterator[str]:

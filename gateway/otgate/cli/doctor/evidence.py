@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otgate.cli.places import socket_of
+from otgate.cli.box import bus_files, cursor_place, side_socket
 from otgate.cli.progress import Progress
-from otgate.cli.spool.subject import bus_files
 from otgate.config.bus import load_bus
 from otgate.config.site import Site
 from otgate.driver import planned_types
@@ -75,7 +74,7 @@ def gathered(
     """Ask everybody who knows something of ``point``, on one conduit or on all."""
     number = list(device.points).index(point)
     scans = tuple(scan for scan in site.plans[device.id] if number in scan.points)
-    socket = socket_of(site.path, control, "field")
+    socket = side_socket(site.path, control, "field")
     step("asking the field side")
     told, refused = asked(socket, "trace", device=device.id, point=point.id)
     answers = told is not None or asked(socket, "status")[0] is not None
@@ -107,7 +106,7 @@ def way_of(site: Site, verdict: Verdict, control: Path | None, step: Progress) -
     except SpoolUnusable as error:
         unread = str(error)
     step(f"asking the bus side of {conduit}")
-    socket = socket_of(site.path, control, f"bus-{conduit}")
+    socket = side_socket(site.path, control, f"bus-{conduit}")
     bus, silent = asked(socket, "status")
     sample = {} if newest is None else followed(site, socket, conduit, newest)
     return Way(verdict, spool, newest, unread, bus, silent, sample)
@@ -134,5 +133,5 @@ def state_of(site: Site, conduit: str) -> Path:
     for file in bus_files(folder):
         bus, _ = load_bus(file)
         if bus is not None and bus.conduit == conduit:
-            return bus.state
+            return cursor_place(file, bus.state, conduit)
     return folder / "state" / "bus" / conduit

@@ -116,7 +116,9 @@ def progress_of(lane: LaneSurvey, now_ns: int) -> str:
     """Say how far the bus side is."""
     left = lane.unacknowledged
     if left is None:
-        return "no cursor found: nothing is acknowledged, or give --cursor DIR"
+        return (
+            "no cursor found: no bus side has read it yet, or say where it keeps it: --cursor DIR"
+        )
     through = f"acknowledged through {epoch_text(left.through.epoch)}/{left.through.seq}"
     if not left.samples:
         return f"{through}; nothing left to send"

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
+from otgate.cli.box import bus_files, cursor_place, spool_place
 from otgate.cli.places import site_file
 from otgate.config.bus import load_bus
 from otgate.config.diagnostic import Diagnostics
@@ -111,24 +112,23 @@ def of_bus(path: Path) -> Subject:
     if bus is None:
         print(rendered(diagnostics), file=sys.stderr)
         raise Refused(f"{path} names no spool")
-    return Subject(bus.conduit, bus.spool, bus.state)
+    spool = spool_place(path, bus.spool, bus.conduit)
+    return Subject(bus.conduit, spool, cursor_place(path, bus.state, bus.conduit))
 
 
 def of_site(folder: Path, keeps: SpoolEntry) -> list[Subject]:
     """Return the spools of a site, of which nothing but its `spool` block need be right."""
-    read = [load_bus(file)[0] for file in bus_files(folder)]
-    states = {bus.conduit: bus.state for bus in read if bus is not None}
+    read = [(file, load_bus(file)[0]) for file in bus_files(folder)]
+    states = {
+        bus.conduit: cursor_place(file, bus.state, bus.conduit)
+        for file, bus in read
+        if bus is not None
+    }
     return [
         Subject(one.name, one, states.get(one.name, folder / "state" / "bus" / one.name), keeps)
         for one in sorted((folder / keeps.directory).glob("*"))
         if is_spool(one)
     ]
-
-
-def bus_files(folder: Path) -> list[Path]:
-    """Return the bus files of a site: beside it, or where `otgate install` puts them."""
-    beside = sorted((folder / "bus").glob("*.yaml"))
-    return beside or sorted((folder.absolute().parent / "bus").glob("*.yaml"))
 
 
 def spool_entry(tree: Tree, found: Diagnostics) -> SpoolEntry | None:

@@ -1,0 +1,42 @@
+"""Where the parts of a box are that `otgate install` made: apart from each other."""
+
+from pathlib import Path
+
+from otgate.cli.places import socket_of
+
+ETC, RUN = Path("/etc/otgate"), Path("/run")
+CURSORS, SPOOLS = Path("/var/lib/otgate-bus"), Path("/var/lib/otgate/spool")
+
+
+def is_box(path: Path) -> bool:
+    """Tell whether a file belongs to the box's own site."""
+    return path.resolve().is_relative_to(ETC)
+
+
+def side_socket(site: Path, control: Path | None, side: str) -> Path:
+    """Return a side's socket: among the others, or in a directory of its own beside them."""
+    together = socket_of(site, control, side)
+    if together.exists() or (control is None and not is_box(site)):
+        return together
+    apart = (RUN if control is None else control.parent) / f"otgate-{side}" / f"{side}.sock"
+    return apart if apart.exists() else together
+
+
+def bus_files(folder: Path) -> list[Path]:
+    """Return the bus files of a site: beside it, or beside its folder as on a box."""
+    beside = sorted((folder / "bus").glob("*.yaml"))
+    return beside or sorted((folder.absolute().parent / "bus").glob("*.yaml"))
+
+
+def cursor_place(file: Path, told: Path, conduit: str) -> Path:
+    """Return where a bus side keeps its cursor: what ``file`` says, or what a box's unit does."""
+    return _unless(file, told, CURSORS / conduit)
+
+
+def spool_place(file: Path, told: Path, conduit: str) -> Path:
+    """Return where a bus side reads its spool: the same."""
+    return _unless(file, told, SPOOLS / conduit)
+
+
+def _unless(file: Path, told: Path, by_unit: Path) -> Path:
+    return by_unit if not told.exists() and is_box(file) and by_unit.exists() else told
