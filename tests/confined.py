@@ -14,7 +14,7 @@ HEAD = """\
 import errno, json, os, socket, sys
 from pathlib import Path
 from otgate.sandbox.confine import confine
-from otgate.sandbox.needs import Needs, every_process_reads
+from otgate.sandbox.needs import Needs
 
 def tried(deed):
     try:
@@ -26,7 +26,7 @@ def tried(deed):
 needs, deeds = json.load(sys.stdin)
 paths = {kind: [Path(path) for path in needs.pop(kind, ())] for kind in ("read", "write")}
 ports = {kind: frozenset(needs.pop(kind, ())) for kind in ("connect", "listen")}
-held = confine(Needs([*every_process_reads(), *paths["read"]], paths["write"], **ports, **needs))
+held = confine(Needs(paths["read"], paths["write"], **ports, **needs))
 json.dump([held.lacking, {deed: tried(deed) for deed in deeds}], sys.stdout)
 """
 

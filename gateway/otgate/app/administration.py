@@ -27,7 +27,8 @@ from otgate.policy.changes import Change, Side, changes
 from otgate.supervisor import Supervisor
 
 FIXED = (
-    "id", "gateway", "state_directory", "control_directory", "signers", "audit", "metrics_listen",
+    "id", "gateway", "state_directory", "control_directory", "signers", "sandbox", "audit",
+    "metrics_listen",
 )  # fmt: skip
 """What of a site cannot change while it runs."""
 

@@ -58,7 +58,12 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         with closing(SpoolReader.open(bus.spool, bus.state)) as reader:
             publisher = publisher_of(bus, reader)
             verbs: control.Verbs = {
-                "status": lambda _: {"side": "bus", "conduit": bus.conduit, **publisher.status()},
+                "status": lambda _: {
+                    "side": "bus",
+                    "conduit": bus.conduit,
+                    "sandbox": sandbox,
+                    **publisher.status(),
+                },
                 "trace": partial(trace_sample, publisher.trace),
             }
             measured = Measured(

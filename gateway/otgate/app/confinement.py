@@ -15,9 +15,6 @@ from otgate.together import in_step
 LOOK_S = 1.0
 """How often a side looks whether something of its own was made anew."""
 
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""What keeps numpy's library from starting threads, which would stay outside, as it is imported."""
-
 log = structlog.get_logger()
 
 
@@ -27,12 +24,6 @@ class Unconfined(Refused):
 
 class Outgrown(OtgateError):
     """Something of a side's own was made anew, out of its reach: it has to be started again."""
-
-
-def prepare() -> None:
-    """Keep libraries that are imported from now on from starting threads of their own."""
-    for variable, value in ONE_THREAD.items():
-        os.environ.setdefault(variable, value)
 
 
 def enter(needs: Needs, mode: SandboxMode) -> str:

@@ -23,13 +23,15 @@ from otgate.app.firsts import Firsts
 from otgate.app.loop import settle, trimming
 from otgate.app.maintenance import Maintenance
 from otgate.app.measured import Measured, metrics_path
-from otgate.app.needs import field_needs, field_own
+from otgate.app.needs import beyond, field_needs, field_own
 from otgate.app.outlet import Way, Ways
 from otgate.app.shutters import Shutters
 from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
+from otgate.errors import Refused
 from otgate.observe import control
 from otgate.observe.notify import Notifier
+from otgate.sandbox.needs import Needs
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS
 from otgate.spool.state_file import StateFile
@@ -77,6 +79,9 @@ async def field_side(
         sandbox = confined(site, drivers, control_path)
         with audited(means, {**told(site), "sandbox": sandbox}) as recorder:
             door = Door(listener, scraped, notifier, sandbox, recorder)
+            if reread is not None and site.sandbox != "off":
+                held = field_needs(site, drivers, control_path.parent)
+                reread = partial(within, held, drivers, reread)
             await confined_side(site, drivers, door, reread)
     return 0
 
@@ -102,6 +107,18 @@ def confined(site: Site, drivers: Mapping[str, Driver], control_path: Path) -> s
             with suppress(OSError):  # whoever needs it says so
                 OS.mkdir(own)
     return enter(field_needs(site, drivers, control_path.parent), site.sandbox)
+
+
+def within(held: Needs, drivers: Mapping[str, Driver], reread: Callable[[], Loaded]) -> Loaded:
+    """Read a site again; refuse what the sandbox would not let work.
+
+    Raises:
+        Refused: a device needs what this side gave up.
+    """
+    loaded = reread()
+    if loaded.site is not None and (what := beyond(loaded.site, drivers, held)):
+        raise Refused(f"{what}, which this field side gave up as it started; restart it")
+    return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +160,7 @@ async def confined_side(
             plans=site.plans,
         )
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
-        verbs = door.recorder.verbs(administration.verbs)
+        verbs = door.recorder.verbs(with_sandbox(administration, door.sandbox))
         stuck = partial(hung, egress)
         measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck)
         async with control.answering(door.listener, verbs), measured.served(door.metrics):
@@ -173,6 +190,15 @@ async def confined_side(
     finally:
         count(egress, door.recorder.audit)
         egress.close()
+
+
+def with_sandbox(administration: Administration, sandbox: str) -> control.Verbs:
+    """Return the verbs; the status says what confines the side, too."""
+
+    def status(request: control.Request) -> control.Answer:
+        return {**administration.status(request), "sandbox": sandbox}
+
+    return {**administration.verbs, "status": status}
 
 
 def hung(egress: Egress, limit_s: float) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from otgate.config.bus_side import BusFile
 from otgate.driver import Driver, Reach, Reaching
 from otgate.model import Device
 from otgate.publish.settings import read_broker
-from otgate.sandbox.needs import NAME_SERVICE, NOWHERE, Needs, every_process_reads
+from otgate.sandbox.needs import NAME_SERVICE, NOWHERE, Needs
 
 if TYPE_CHECKING:
     from otgate.config.site import Site
@@ -28,8 +29,8 @@ def bus_needs(bus: BusFile) -> Needs:
     brokers = [read_broker(url)[0] for url in bus.brokers]
     scraped = scraped_at(bus.metrics_listen)
     return Needs(
-        read=[*every_process_reads(), bus.spool, *key_places(bus)],
-        write=[bus.state, NOWHERE],
+        read=[real(bus.spool), *key_places(bus)],
+        write=[real(bus.state), NOWHERE],
         connect=frozenset(broker.port for broker in brokers),
         listen=frozenset(scraped.values()) | (ANY_PORT if bus.via.address else frozenset()),
         datagrams=any(is_name(host) for host in (*(one.host for one in brokers), *scraped)),
@@ -56,16 +57,26 @@ def key_places(bus: BusFile) -> list[Path]:
     folders = [folder for folder in (bus.credentials, given and Path(given)) if folder]
     tls = bus.tls
     files = [tls.ca, tls.certificate, tls.key] if tls else []
-    links = [file for file in files if isinstance(file, Path)]
-    ends = [Path(os.path.realpath(link)) for link in links]
     wide = too_wide(bus)
-    return [*folders, *(file if file.parent in wide else file.parent for file in (*links, *ends))]
+    found = [place for file in files if isinstance(file, Path) for place in places_of(file, wide)]
+    return [*folders, *found]
+
+
+def places_of(file: Path, wide: AbstractSet[Path]) -> Iterator[Path]:
+    """Yield where a file is looked for, and where it lies if that is a link."""
+    for one in (file, real(file)):
+        folder = real(one.parent)
+        yield one if folder in wide else folder
 
 
 def too_wide(bus: BusFile) -> set[Path]:
     """Return the folders above a bus side's own, where what is not its own lies too."""
-    own = (bus.path.parent, bus.spool, bus.state)
-    return {above for one in own for above in (*one.parents, *Path(os.path.realpath(one)).parents)}
+    return {above for one in (bus.path.parent, bus.spool, bus.state) for above in real(one).parents}
+
+
+def real(path: Path) -> Path:
+    """Return where a path leads, through links, as far as it is there."""
+    return Path(os.path.realpath(path))
 
 
 def is_name(host: str) -> bool:
@@ -102,6 +113,27 @@ def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> N
 def field_own(site: "Site") -> Sequence[Path]:
     """Return what a field side cannot do without, should it be made anew."""
     return [site.spool.directory, site.state_directory, site.audit.directory]
+
+
+def beyond(site: "Site", drivers: Mapping[str, Driver], held: Needs) -> str:
+    """Say of a device that it needs what the field side gave up; empty where none does."""
+    for device, one in zip(site.wired, reach(site.wired, drivers), strict=True):
+        if missing := lacks(one, held):
+            return f"`{device.id}` needs {missing}"
+    return ""
+
+
+def lacks(reached: Reach | None, held: Needs) -> str:
+    """Name what a link needs and the field side gave up; empty where there is nothing."""
+    if reached is None:
+        return "" if held.connect is None else "a driver that does not say which ports"
+    for port in reached.connect:
+        if held.connect is not None and port not in held.connect:
+            return f"to connect to TCP port {port}"
+    for port in reached.listen:
+        if held.listen is not None and port not in held.listen:
+            return f"to listen on TCP port {port}"
+    return "a serial line" if reached.files and not held.devices else ""
 
 
 def reach(devices: Sequence[Device], drivers: Mapping[str, Driver]) -> Iterator[Reach | None]:

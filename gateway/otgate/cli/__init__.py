@@ -26,8 +26,8 @@ BUILT_IN = {
     "reload": "otgate.cli.reload",
     "maintenance": "otgate.cli.maintenance",
     "commission": "otgate.cli.commission",
-    "status": "otgate.cli.status",
     "doctor": "otgate.cli.doctor",
+    "status": "otgate.cli.status",
     "spool": "otgate.cli.spool",
     "top": "otgate.cli.top",
     "metrics": "otgate.cli.metrics",
@@ -54,8 +54,15 @@ Bridge substation field protocols to an MQTT bus: one way, without loss.
 """
 
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Keeps numpy's library from starting threads as it is imported: a side enters its sandbox alone,
+and nothing here computes with matrices."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code: 0 done, 1 failed or found, 2 usage."""
+    for variable, value in ONE_THREAD.items():
+        os.environ.setdefault(variable, value)
     try:
         if "_ARGCOMPLETE" in os.environ:
             complete()

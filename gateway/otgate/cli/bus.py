@@ -7,7 +7,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from otgate.app.confinement import prepare
 from otgate.app.loop import die_with_parent
 from otgate.cli.command import Command
 from otgate.cli.running import run_confined, running_arguments, start_logs
@@ -36,7 +35,6 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    prepare()
     bus, diagnostics = load_bus_apart(options.config, imported)
     if bus is None:
         print(rendered(diagnostics), file=sys.stderr)

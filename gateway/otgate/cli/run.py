@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otgate.app.confinement import prepare
 from otgate.app.loop import die_with_parent, run
 from otgate.cli.command import Command
 from otgate.cli.places import site_argument, site_file
@@ -82,7 +81,6 @@ def both(options: Namespace) -> int:
 
 def field(options: Namespace) -> int:
     """Run the field side."""
-    prepare()
     from otgate.app.field import field_side  # noqa: PLC0415  the parent needs none of it
     from otgate.cli.loading import loaded, overrides  # noqa: PLC0415
     from otgate.config.site import Loaded, load_site  # noqa: PLC0415

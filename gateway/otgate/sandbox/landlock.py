@@ -13,7 +13,7 @@ from enum import IntFlag
 from pathlib import Path
 
 from otgate.sandbox.kernel import called
-from otgate.sandbox.needs import Needs
+from otgate.sandbox.needs import Needs, every_process_reads
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """Numbers of the system calls, the same on x86-64 and ARM64."""
@@ -109,7 +109,8 @@ def restrict(needs: Needs, abi: int) -> None:
 
 
 def _allow_files(rules: int, needs: Needs, known: Right) -> None:
-    for paths, rights in ((needs.read, READ), (needs.write, WRITE), (needs.devices, DEVICE)):
+    read = [*every_process_reads(), *needs.read]
+    for paths, rights in ((read, READ), (needs.write, WRITE), (needs.devices, DEVICE)):
         for path in paths:
             _allow(rules, path, rights & known)
 

@@ -48,8 +48,9 @@ SHARED = (
 class Needs:
     """What a side reads, writes and reaches. A folder stands for everything beneath it."""
 
-    read: Sequence[Path]
-    write: Sequence[Path]
+    read: Sequence[Path] = ()
+    """Beside what every process reads."""
+    write: Sequence[Path] = ()
     """Files and folders in which it also makes, renames and removes."""
     devices: Sequence[Path] = ()
     """Device files that it reads, writes and sets up."""

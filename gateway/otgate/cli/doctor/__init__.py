@@ -1,4 +1,4 @@
-"""`otgate doctor`: why a point does not arrive, hop by hop."""
+"""`otgate doctor`: why a point does not arrive, hop by hop; and what protects the sides."""
 
 import json
 import time
@@ -25,18 +25,26 @@ configured, planned, polled, decoded, deadband; then for each conduit policy, sp
 acknowledged. Asks the running sides over their administration sockets, reads the spools, and
 changes nothing. What the policy keeps back is shown as barred, and no fault.
 
+Without a point it says what a taken-over side could still do. For each side a process of its own
+enters the same sandbox and tries what is forbidden: to read and write files, connect, execute,
+signal, trace. It also tries what the side needs. `in force`: refused by the system. `OPEN`: should
+be refused and is not. `allowed`: not asked for, and why. Run it as the user that runs the side.
+
   otgate doctor site.yaml f3/ia
   otgate doctor site.yaml f3/ia --conduit analytics --format json
+  otgate doctor site.yaml
+  otgate doctor /etc/otgate/bus/analytics.yaml
 
 Exit: 0 it arrives, or has nothing new to say; 1 it stops somewhere, or no conduit carries it, or
-the files have errors; 2 no such point.
+the files have errors; 2 no such point. Without a point: 0 all that is asked for is in force and all
+that is needed works, else 1.
 """
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
     site_argument(parser)
-    parser.add_argument("point", metavar="DEVICE/POINT", help="the point that is missed")
+    parser.add_argument("point", metavar="DEVICE/POINT", nargs="?", help="the point that is missed")
     parser.add_argument("--conduit", metavar="CONDUIT", help="this conduit only")
     control_argument(parser)
     format_argument(parser)
@@ -44,6 +52,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
+    if options.point is None:
+        from otgate.cli.doctor.protections import protections  # noqa: PLC0415  for this alone
+
+        return protections(options.site, options.control, options.format)
     site = loaded(options.site)
     if site is None:
         return FAILED
