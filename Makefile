@@ -1,6 +1,6 @@
 # Two commands on a fresh machine: `make lab` and `make test`. Both set up what they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test slow bundle test-full test-all soak policy-coverage mutation check format bench bench-peers schema changelog
+.PHONY: help setup lab test slow bundle test-full test-all soak image-test policy-coverage mutation check format bench bench-peers schema changelog
 
 BIN := .venv/bin
 POLICY_TESTS := tests/unit/policy tests/unit/cli/test_policy*.py
@@ -32,7 +32,11 @@ policy-coverage: setup ## fail unless the unit tests of the policy take its ever
 mutation: setup ## break the policy package in 1400 ways; tests have to notice. Half an hour; MODULES="solver globs" less
 	$(BIN)/python tools/mutate.py $(MODULES)
 
-soak: setup ## every script of tests/soak: kills, cuts and what else takes hours
+image-test: setup ## build the image on a Debian of its own and run compose.yaml from it; root
+	sh tools/image_base.sh
+	$(PYTEST) -m slow tests/lab/test_image.py $(ARGS)
+
+soak: setup image-test ## every script of tests/soak: kills, cuts and what else takes hours
 	for soak in tests/soak/*.py; do echo "== $$soak"; $(BIN)/python $$soak || exit 1; done
 
 test-all: setup ## the tests on every interpreter found of 3.11, 3.12 and 3.13

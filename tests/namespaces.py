@@ -3,12 +3,20 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 ADDRESSES = range(1, 7)
+NAMESPACES = Path(__file__).parents[1] / "config" / "namespaces"
+OT, IT, DEVICES, BROKERS = range(4)
+"""Among the namespaces of `TwoNetworks`."""
+
+REACH = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
 
 
 def needs_namespaces() -> None:
@@ -92,3 +100,84 @@ def routed() -> Iterator[Router]:
         yield router
     finally:
         router.remove()
+
+
+@dataclass
+class TwoNetworks:
+    """Two networks that share a box and nothing else: devices on one, a broker on the other."""
+
+    number: int
+    folder: Path
+    subnet: int = 0
+    near: int = 1
+    """The box's host number on both networks."""
+    far: int = 2
+    """The other end's."""
+
+    @property
+    def names(self) -> list[str]:
+        """The namespaces of the field side, the bus side, the devices, the broker."""
+        return [f"{name}{self.number}" for name in ("otgT-ot", "otgT-it", "otgT-dev", "otgT-brk")]
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "namespaces.conf"
+
+    def address(self, network: str, host: int) -> str:
+        return f"10.{ {'ot': 77, 'it': 78}[network] }.{self.subnet or self.number}.{host}"
+
+    def build(self) -> None:
+        """Lay a cable from the box to each network, and write what is to become of its ends."""
+        _, _, devices, brokers = self.names
+        for namespace, network in ((devices, "ot"), (brokers, "it")):
+            ip("netns", "add", namespace)
+            far = ("type", "veth", "peer", "name", "far0", "netns", namespace)
+            ip("link", "add", f"{network}{self.number}", *far)
+            address = f"{self.address(network, self.far)}/24"
+            ip("-n", namespace, "addr", "add", address, "dev", "far0")
+            for device in ("far0", "lo"):
+                ip("-n", namespace, "link", "set", device, "up")
+        ours = {network: f"{self.address(network, self.near)}/24" for network in ("ot", "it")}
+        self.config.write_text(
+            f"OT_NAMESPACE={self.names[0]} IT_NAMESPACE={self.names[1]}\n"
+            f"OT_INTERFACE=ot{self.number} OT_ADDRESS={ours['ot']}\n"
+            f"IT_INTERFACE=it{self.number} IT_ADDRESS={ours['it']}\n"
+        )
+
+    def script(self, verb: str) -> subprocess.CompletedProcess[str]:
+        """Run what ships."""
+        command = ["sh", str(NAMESPACES / "otgate-namespaces"), verb, str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+    def remove(self) -> None:
+        self.script("down")
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        for network in ("ot", "it"):
+            link = f"{network}{self.number}"
+            subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
+
+    def inside(self, which: int) -> list[str]:
+        return ["ip", "netns", "exec", self.names[which]]
+
+    def reaches(self, which: int, host: str, port: int) -> bool:
+        """Tell whether a program in a namespace reaches a server."""
+        command = [*self.inside(which), sys.executable, "-c", REACH, host, str(port)]
+        done = subprocess.run(command, capture_output=True, check=False, timeout=20)
+        return done.returncode == 0
+
+
+@contextmanager
+def two_networks(folder: Path, **numbers: int) -> Iterator[TwoNetworks]:
+    """Two networks for the length of the block."""
+    needs_namespaces()
+    made = TwoNetworks(os.getpid() % 250, folder, **numbers)
+    try:
+        made.build()
+    except subprocess.CalledProcessError as error:
+        made.remove()
+        pytest.skip(f"no network namespaces here: {error.stderr.decode().strip()}")
+    try:
+        yield made
+    finally:
+        made.remove()

@@ -1,100 +1,28 @@
 """Each side in a network of its own, as config/namespaces makes them, and the spool between."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from brokers import Mosquitto
 from daemons import BUS, POINTS, POLICY, SITE, Process, events, said, wait_until
-from namespaces import ip, needs_namespaces
+from namespaces import BROKERS, DEVICES, IT, NAMESPACES, OT, TwoNetworks, ip, two_networks
 
-CONFIG = Path(__file__).parents[2] / "config" / "namespaces"
-SCRIPT = CONFIG / "otgate-namespaces"
+SCRIPT = NAMESPACES / "otgate-namespaces"
 DEVICES_PORT, BROKER_PORT = 5502, 1883
-
-REACH = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
-
-
-@dataclass
-class Networks:
-    """Two networks that share this box and nothing else: devices on one, a broker on the other."""
-
-    number: int
-    folder: Path
-
-    @property
-    def names(self) -> list[str]:
-        return [f"{name}{self.number}" for name in ("otgT-ot", "otgT-it", "otgT-dev", "otgT-brk")]
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "namespaces.conf"
-
-    def address(self, network: str, host: int) -> str:
-        return f"10.{ {'ot': 77, 'it': 78}[network] }.{self.number}.{host}"
-
-    def build(self) -> None:
-        """Lay a cable from the box to each network, as two interfaces of the box."""
-        _, _, devices, brokers = self.names
-        for namespace, network in ((devices, "ot"), (brokers, "it")):
-            ip("netns", "add", namespace)
-            far = ("type", "veth", "peer", "name", "far0", "netns", namespace)
-            ip("link", "add", f"{network}{self.number}", *far)
-            ip("-n", namespace, "addr", "add", f"{self.address(network, 2)}/24", "dev", "far0")
-            for device in ("far0", "lo"):
-                ip("-n", namespace, "link", "set", device, "up")
-        self.config.write_text(
-            f"OT_NAMESPACE={self.names[0]} IT_NAMESPACE={self.names[1]}\n"
-            f"OT_INTERFACE=ot{self.number} OT_ADDRESS={self.address('ot', 1)}/24\n"
-            f"IT_INTERFACE=it{self.number} IT_ADDRESS={self.address('it', 1)}/24\n"
-        )
-
-    def script(self, verb: str) -> subprocess.CompletedProcess[str]:
-        command = ["sh", str(SCRIPT), verb, str(self.config)]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-
-    def remove(self) -> None:
-        self.script("down")
-        for name in self.names:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-        for network in ("ot", "it"):
-            link = f"{network}{self.number}"
-            subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
-
-    def inside(self, which: int) -> list[str]:
-        return ["ip", "netns", "exec", self.names[which]]
-
-    def reaches(self, which: int, host: str, port: int) -> bool:
-        """Tell whether a program in a namespace reaches a server."""
-        command = [*self.inside(which), sys.executable, "-c", REACH, host, str(port)]
-        done = subprocess.run(command, capture_output=True, check=False, timeout=20)
-        return done.returncode == 0
-
-
-OT, IT, DEVICES, BROKERS = range(4)
 
 
 @pytest.fixture
-def networks(tmp_path: Path) -> Iterator[Networks]:
-    needs_namespaces()
-    made = Networks(os.getpid() % 250, tmp_path)
-    try:
-        made.build()
-    except subprocess.CalledProcessError as error:
-        made.remove()
-        pytest.skip(f"no network namespaces here: {error.stderr.decode().strip()}")
-    yield made
-    made.remove()
+def networks(tmp_path: Path) -> Iterator[TwoNetworks]:
+    with two_networks(tmp_path) as made:
+        yield made
 
 
-def site_of(networks: Networks) -> Path:
+def site_of(networks: TwoNetworks) -> Path:
     """Write a site whose devices and broker are on the two networks, each by its interface."""
     folder = networks.folder / "site"
     way_ot = f"via: {{interface: ot{networks.number}, address: {networks.address('ot', 1)}}}"
@@ -117,7 +45,7 @@ def site_of(networks: Networks) -> Path:
 
 
 @contextmanager
-def devices(networks: Networks, site: Path) -> Iterator[None]:
+def devices(networks: TwoNetworks, site: Path) -> Iterator[None]:
     words = ("--port-base", str(DEVICES_PORT), "--listen", networks.address("ot", 2))
     log, control = site / "sim.log", site / "sim.sock"
     inside = networks.inside(DEVICES)
@@ -132,7 +60,7 @@ def published(site: Path) -> int:
 
 
 @pytest.mark.slow
-def test_each_side_reaches_its_own_network_and_only_that(networks: Networks) -> None:
+def test_each_side_reaches_its_own_network_and_only_that(networks: TwoNetworks) -> None:
     done = networks.script("up")
     assert (done.returncode, done.stderr) == (0, "")
     assert networks.script("up").returncode == 0, "a second time changes nothing"
@@ -170,7 +98,7 @@ def test_each_side_reaches_its_own_network_and_only_that(networks: Networks) -> 
 
 
 def test_a_file_that_says_too_little_is_refused_before_anything_is_moved(
-    networks: Networks,
+    networks: TwoNetworks,
 ) -> None:
     whole = networks.config.read_text()
     for wrong, said_of_it in (
@@ -190,7 +118,7 @@ def test_a_file_that_says_too_little_is_refused_before_anything_is_moved(
 def test_drop_ins_name_the_namespaces_that_the_script_makes() -> None:
     script = SCRIPT.read_text()
     for file, namespace in (("field.conf", "otgate-ot"), ("bus.conf", "otgate-it")):
-        assert f"NetworkNamespacePath=/run/netns/{namespace}" in (CONFIG / file).read_text()
+        assert f"NetworkNamespacePath=/run/netns/{namespace}" in (NAMESPACES / file).read_text()
         assert f"_NAMESPACE={namespace}" in script
     with suppress(FileNotFoundError):
         subprocess.run(["shellcheck", SCRIPT], check=True, timeout=20)
