@@ -28,7 +28,7 @@ from otgate.supervisor import Supervisor
 
 FIXED = (
     "id", "gateway", "state_directory", "control_directory", "signers", "sandbox", "audit",
-    "metrics_listen",
+    "clock_checked", "metrics_listen",
 )  # fmt: skip
 """What of a site cannot change while it runs."""
 

@@ -30,6 +30,7 @@ from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.errors import Refused
 from otgate.observe import control
+from otgate.observe.clock import ClockWatch
 from otgate.observe.notify import Notifier
 from otgate.sandbox.needs import Needs
 from otgate.spool.epoch import epoch_text
@@ -150,6 +151,8 @@ async def confined_side(
     egress.swap(site)
     firsts = Firsts(StateFile(site.state_directory / "firsts.json", OS), door.recorder.audit.hear)
     egress.show(firsts)
+    clock = ClockWatch(passed_ns=shutters.clock.kept_ns, checked=site.clock_checked)
+    egress.outlet.doubtful = clock.doubtful
     try:
         supervisor = Supervisor(
             site.devices,
@@ -162,7 +165,7 @@ async def confined_side(
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
         verbs = door.recorder.verbs(with_sandbox(administration, door.sandbox))
         stuck = partial(hung, egress)
-        measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck)
+        measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck, clock)
         async with control.answering(door.listener, verbs), measured.served(door.metrics):
             log.info(
                 "field_side_started",

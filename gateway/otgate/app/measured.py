@@ -25,11 +25,12 @@ class Measured:
         side: str,
         own: Callable[[], Awaitable[Iterable[Found]]],
         stuck: Callable[[float], str],
+        clock: ClockWatch | None = None,
     ) -> None:
         self._build = version("otgate"), side
         self._own = own
         self._stuck = stuck
-        self._clock = ClockWatch()
+        self._clock = clock or ClockWatch()
         self._responder = Responder(Source(self.metrics, self.stuck))
 
     def stuck(self) -> str:

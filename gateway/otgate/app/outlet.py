@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from otgate.app.delay.hold import Hold
 from otgate.driver import Receipt
 from otgate.errors import NotDurable
-from otgate.model import Batch, Lane, Origin, Words
+from otgate.model import Batch, Clock, Lane, Origin, Words
 from otgate.policy.gate import Gate
-from otgate.quality import VALIDITY_MASK
+from otgate.quality import VALIDITY_MASK, Quality
 from otgate.spool.writer import SpoolWriter
 
 Crossing: TypeAlias = Sequence[tuple[Lane, Batch]]
@@ -136,6 +136,18 @@ class Passed:
             counts[0] += len(quality)
 
 
+def never(_now_ns: int) -> bool:
+    """Trust the clock."""
+    return False
+
+
+def in_doubt(batch: Batch) -> Batch:
+    """Mark what carries a stamp of ours: our clock cannot be trusted."""
+    if batch.source_ns is not None and batch.clock is Clock.DEVICE:
+        return batch
+    return replace(batch, quality=batch.quality | np.uint32(Quality.CLOCK_UNSYNCHRONISED))
+
+
 class Ways:
     """All conduits of a field side, called with each reported batch."""
 
@@ -143,6 +155,8 @@ class Ways:
         self.ways = ways
         self.clock = clock
         self.passed = Passed()
+        self.doubtful: Callable[[int], bool] = never
+        """Whether a stamp that the gateway gives at a time is doubtful."""
         self.shadow: Callable[[Batch, int], None] | None = None
         """What looks at every batch beside the gates, while a policy is staged."""
         self.witness: Callable[[Batch, Sequence[Part]], None] | None = None
@@ -151,6 +165,8 @@ class Ways:
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
         now_ns = self.clock()
+        if self.doubtful(now_ns):
+            batch = in_doubt(batch)
         self.passed.take(batch)
         if self.shadow is not None:
             self.shadow(batch, now_ns)

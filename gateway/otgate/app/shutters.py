@@ -83,7 +83,8 @@ class JudgedClock:
         self._clock = clock
         self._clock_s = clock_s
         self._kept_s = clock_s()
-        self._kept_ns = self._load()
+        self.kept_ns = self._load()
+        """A time that had passed already, ns since the Unix epoch; 0 where none is known."""
 
     def _load(self) -> int:
         try:
@@ -96,7 +97,7 @@ class JudgedClock:
 
     def now_ns(self) -> int:
         """Return the time by which a policy is judged, ns since the Unix epoch."""
-        return max(self._clock(), self._kept_ns)
+        return max(self._clock(), self.kept_ns)
 
     def keep(self) -> None:
         """Write the time down where an hour has passed; a failure is left for the next call."""
@@ -105,7 +106,7 @@ class JudgedClock:
         now_ns = self.now_ns()
         with suppress(OSError):  # a full disk must not stop the field side
             self._file.write(json.dumps({"kept_ns": now_ns}).encode())
-            self._kept_s, self._kept_ns = self._clock_s(), now_ns
+            self._kept_s, self.kept_ns = self._clock_s(), now_ns
 
 
 class Shutters:

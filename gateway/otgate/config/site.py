@@ -68,6 +68,8 @@ class Site:
     audit: AuditPlace
     signers: Mapping[str, str] = field(default_factory=dict)
     """The id of the key that each role's files are signed with, for roles that have to sign."""
+    clock_checked: bool = False
+    """Whether stamps are doubted while the system does not say that its clock is synchronised."""
     metrics_listen: str = ""
     """``host:port`` at which metrics are read besides the unix socket; empty: nowhere."""
 
@@ -265,6 +267,7 @@ class SiteReading:
             control_directory=here / "run",
             sandbox=given["sandbox"],
             audit=audit_place(here, here / given["state"], given["audit"]),
+            clock_checked=given["clock"] == "checked",
             metrics_listen=given["metrics"].listen,
             signers=self.signers,
         )

@@ -234,6 +234,9 @@ class SiteFile(Entry):
     """Where metrics are read besides the unix socket."""
     state: File = "state"
     """Directory for what drivers remember of their devices."""
+    clock: Literal["trusted", "checked"] = "trusted"
+    """`checked` marks what the gateway stamps `clock_unsynchronised` while the system does not say
+    that its clock is synchronised; `trusted` only where it stepped or shows the past."""
     sandbox: SandboxMode = "auto"
     """`required` refuses to start where the kernel cannot keep the field side from what it does not
     need; `auto` says so and starts; `off` gives up nothing."""

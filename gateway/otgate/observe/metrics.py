@@ -32,13 +32,18 @@ CLOCK_ERROR = Metric(
     "How far the clock is off at most, as the kernel has it; absent where it says nothing.",
 )
 CLOCK_STEPS = Metric("otgate_clock_steps_total", COUNTER, "Steps of the system's clock seen.")
+CLOCK_DOUBTED = Metric(
+    "otgate_clock_doubted",
+    GAUGE,
+    "1 while samples stamped by the gateway are marked clock_unsynchronised.",
+)
 CLOCK_STEPPED = Metric(
     "otgate_clock_last_step_seconds", GAUGE, "How far the last step went; below 0 is back."
 )
 
 SHARED = (
     BUILD, HEALTHY, CPU, MEMORY, FILES, STARTED,
-    CLOCK_SYNCHRONISED, CLOCK_ERROR, CLOCK_STEPS, CLOCK_STEPPED,
+    CLOCK_SYNCHRONISED, CLOCK_ERROR, CLOCK_STEPS, CLOCK_STEPPED, CLOCK_DOUBTED,
 )  # fmt: skip
 
 # Of the field side

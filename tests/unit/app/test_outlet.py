@@ -9,7 +9,7 @@ import pytest
 
 from otgate.app.outlet import NOBODY, Passed, Taken, Way, Ways
 from otgate.errors import NotDurable
-from otgate.model import Batch, Device, Kind, Lane, Origin, Point, Sensitivity, ValueType
+from otgate.model import Batch, Clock, Device, Kind, Lane, Origin, Point, Sensitivity, ValueType
 from otgate.policy.gate import compile_gates
 from otgate.policy.language import Conduit, Effect, Match, Policy, Rule, Zone
 from otgate.quality import Quality
@@ -147,3 +147,22 @@ def test_a_column_that_is_not_good_is_not_taken_for_the_good_one_before() -> Non
     passed.take(worded(Quality.INVALID))
     passed.take(worded(Quality.GOOD))
     assert passed.counts[Origin.POLL] == [2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("stamped_by", "marked"), [(None, True), (Clock.GATEWAY, True), (Clock.DEVICE, False)]
+)
+def test_what_is_stamped_by_a_clock_in_doubt_says_so(
+    side: Side, stamped_by: Clock | None, *, marked: bool
+) -> None:
+    given = batch(0, 0)
+    if stamped_by is not None:
+        given = replace(given, source_ns=np.full(2, 5, np.int64), clock=stamped_by)
+    for doubted in (True, False):
+        side.ways.doubtful = lambda _now_ns, doubted=doubted: doubted
+        side.ways(given)
+    side.spool.close()
+    mark = int(Quality.CLOCK_UNSYNCHRONISED)
+    told = [frame.batch.quality.tolist() for frame in side.read(Lane.DATA)]
+    assert told == [[mark, mark] if marked else [0, 0], [0, 0]]
+    assert given.quality.tolist() == [0, 0]

@@ -12,7 +12,8 @@ LABELLED = Metric("done_total", Kind.COUNTER, "What was done.", ("who", "what"))
 TIMED = Metric("took_seconds", Kind.HISTOGRAM, "How long it took.", ("who",))
 UNITS = ("_bytes", "_seconds", "_total", "_info", "_fds", "_messages", "_points", "_segments")
 BARE = {
-    "otgate_healthy", "otgate_clock_synchronised", "otgate_devices", "otgate_device_state",
+    "otgate_healthy", "otgate_clock_synchronised", "otgate_clock_doubted",
+    "otgate_devices", "otgate_device_state",
     "otgate_conduit_open", "otgate_spool_failing", "otgate_broker_connected",
     "otgate_broker_attempts", "otgate_spool_readable", "otgate_cursor_saved",
     "otgate_field_side_alive", "otgate_field_devices",
