@@ -95,7 +95,7 @@ def test_a_value_within_its_deadband_waits_and_is_no_fault(doctor: Doctor) -> No
 def test_a_silent_device_is_named_with_its_error(gateway: Gateway, doctor: Doctor) -> None:
     spoil(gateway.site, "f2", "silent")
     try:
-        wait_until(lambda: doctor.comes_to("f2/ia", "f2/ia stops at polled: f2 is lost since"))
+        wait_until(lambda: doctor.comes_to("f2/ia", "f2/ia stops at polled: f2 has been lost for"))
         assert doctor("f2/ia")[0] == 1
         assert doctor.comes_to("f2/ia", "is it switched on")
     finally:

@@ -149,7 +149,7 @@ def test_what_does_well_arrives_and_every_hop_is_told(case: Case) -> None:
 
 STOPS = [
     ("polled", {"state": "unusable", "error": "no unit 7"}, "cannot be used as it is configured"),
-    ("polled", {"state": "lost", "error": "Connection refused"}, "lost since 60 s ago: Connection"),
+    ("polled", {"state": "lost", "error": "Connection refused"}, "has been lost for 60 s: Con"),
     (
         "polled",
         {"scans": [{"name": "fast", "period_s": 1.0, "at_ns": NOW_NS - S, "error": "no answer"}]},
@@ -208,6 +208,8 @@ WAITS = [
         {"scans": [{"name": "slow", "period_s": 60.0, "at_ns": 0, "error": ""}]},
         "scan slow of f1 was not served yet; it is due each 60 s",
     ),
+    ("polled", {"state": "failing", "error": "no answer"}, "but f1 has been failing for 60 s: no"),
+    ("polled", {"state": "starting", "scans": []}, "f1 has been starting for 60 s"),
     ("deadband", {"sent_quality": None}, "nothing was passed on yet"),
     ("deadband", {"value": 12.7, "deadband": 0.5}, "not moved by more than 0.5 A since 12.5 A"),
     ("deadband", {"value": 13.0, "held": True}, "a change waits for min_interval_s"),

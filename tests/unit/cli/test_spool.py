@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from otgate.cli import main
 from otgate.model import Clock, Lane, ValueType
@@ -265,6 +264,7 @@ def test_csv_reads_back(typed: Box) -> None:
 
 
 def test_parquet_keeps_every_value_exactly(typed: Box) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     path = typed.folder / "out.parquet"
     typed.says("export", "--format", "parquet", "--output", path)
     told = parquet.read_table(path).to_pylist()

@@ -85,7 +85,7 @@ def behind(bus: Told, way: Way) -> Hop:
     return Hop("published", Found.WAITS, says, BEHIND)
 
 
-BEHIND = "a backlog is sent before it; `otgate spool ls` says how much is left"
+BEHIND = "`otgate spool ls` says how much is left to send"
 
 
 def refusal(bus: Told) -> str:

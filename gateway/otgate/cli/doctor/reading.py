@@ -63,17 +63,23 @@ def polled(evidence: Evidence, told: Told, now_ns: int) -> Hop:
     device, state = evidence.device.id, told["state"]
     if told["calculated"]:
         return Hop("polled", Found.OK, "calculated by the gateway; its inputs are polled")
-    since = ago(now_ns - told["since_ns"])
+    so_long = lasting(now_ns - told["since_ns"])
     if state == "unusable":
         says = f"{device} cannot be used as it is configured: {told['error']}"
         return Hop("polled", Found.STOPS, says, f"otgate check {evidence.site.path} --live")
     if state == "lost":
-        says = f"{device} is lost since {since}: {told['error']}"
+        says = f"{device} has been lost for {so_long}: {told['error']}"
         help_ = "is it switched on and reachable from here, at the address in the site file?"
         return Hop("polled", Found.STOPS, says, help_)
     if not told["scans"]:
-        return Hop("polled", Found.OK, f"{device} is {state} since {since}")
-    return of_scans(device, told["scans"], now_ns, told["overruns"])
+        found = Found.OK if state == "good" else Found.WAITS
+        return Hop("polled", found, f"{device} has been {state} for {so_long}")
+    best = of_scans(device, told["scans"], now_ns, told["overruns"])
+    if state == "failing" and best.found is Found.OK:
+        # what another scan brings, of events for instance, may be missing
+        says = f"{best.says}, but {device} has been failing for {so_long}: {told['error']}"
+        return Hop("polled", Found.WAITS, says)
+    return best
 
 
 def of_scans(device: str, scans: Sequence[Told], now_ns: int, overruns: int) -> Hop:
