@@ -42,7 +42,7 @@ cd /bundle
 /opt/otgate/bin/otgate install --driver modbus
 sed -i 's,tcp://10.0.0.5:502,tcp://127.0.0.1:5502,' /etc/otgate/field/site.yaml
 sed -i 's,^# username:.*,username: gw1,; s,^# password:,password:,' /etc/otgate/bus/analytics.yaml
-printf {PASSWORD} > /etc/otgate/bus-credentials/broker-password
+printf {PASSWORD} > /etc/otgate/bus-credentials/analytics/broker-password
 touch /etc/mosquitto/users
 mosquitto_passwd -b /etc/mosquitto/users gw1 {PASSWORD}
 mosquitto_passwd -b /etc/mosquitto/users reader reader

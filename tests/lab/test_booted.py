@@ -119,13 +119,17 @@ def test_a_reload_takes_a_changed_policy_and_keeps_the_process(running: Box) -> 
 
 
 def test_a_new_password_is_used_from_the_next_start_on(running: Box) -> None:
-    credential = running.root / "etc/otgate/bus-credentials/broker-password"
-    credential.write_text("second")
+    folder = running.root / "etc/otgate/bus-credentials"
+    (folder / "analytics/broker-password").write_text("second")
+    (folder / "other").mkdir()
+    (folder / "other/key").write_text("of another conduit")
     running.run("mosquitto_passwd", "-b", "/etc/mosquitto/users", "gw1", "second")
     running.run("systemctl", "restart", "mosquitto")
     running.until(lambda: "Not authorized" in running.journal(BUS))
     running.run("systemctl", "restart", BUS)
     running.messages(1)
+    held = running.run("ls", f"/run/credentials/{BUS}.service").stdout.split()
+    assert held == ["otgate_broker-password"]
 
 
 def test_members_of_the_admin_group_ask_and_others_are_told_why_not(running: Box) -> None:
@@ -143,7 +147,7 @@ def test_the_sides_cannot_read_each_others_secrets_or_write_what_is_not_theirs(
         ("otgate-bus", "/etc/otgate/field/site.yaml"),
         ("otgate-bus", "/var/lib/otgate/field"),
         ("otgate-bus", "/run/otgate-field"),
-        ("otgate-bus", "/etc/otgate/bus-credentials"),
+        ("otgate-bus", "/etc/otgate/bus-credentials/analytics/broker-password"),
         ("otgate-field", "/etc/otgate/bus/analytics.yaml"),
         ("otgate-field", "/var/lib/otgate-bus/analytics"),
         ("otgate-field", "/run/otgate-bus-analytics"),
