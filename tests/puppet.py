@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from otgate.driver import Emit, Link
+from otgate.driver import Emit, Link, Trouble
 from otgate.model import Batch, Device, Kind, Origin, Point, Reporting, Scan, ValueType
 from otgate.supervisor import DeviceStatus, Pace, State, Supervisor
 from otgate.testing.collected import Collected
@@ -72,6 +72,10 @@ class Session:
     driver: "Puppet"
     device: Device
     index: dict[str, Any] = field(default_factory=dict)
+    met: Trouble = field(default_factory=Trouble)
+
+    def trouble(self) -> Trouble:
+        return self.met
 
     async def scan(self, scan: Scan, emit: Emit) -> None:
         self.driver.scanned.append((now_s(), self.device.id, scan.name))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from otgate.driver import Emit, Receipt
+from otgate.driver import Emit, Receipt, Trouble
 from otgate.errors import LinkLost, NotDurable
 from otgate.model import Device, Scan
 from otgate.together import cancelled
@@ -116,6 +116,13 @@ class Dnp3Session:
         self._garbled = False
         self.was_integral = False
         """Whether everything was read on this connection, once at least."""
+
+    def trouble(self) -> Trouble:
+        """Return what was met; see `otgate.driver.Counting`."""
+        frames = self._line.reader.counts
+        spoilt = frames.bad_header + frames.bad_length + frames.bad_block + frames.incomplete
+        malformed = spoilt + self.counts.unreadable
+        return Trouble(malformed=malformed, unexpected=self._line.counts.strangers)
 
     async def scan(self, scan: Scan, emit: Emit) -> None:
         """Do one poll, after the start-up sequence where that is still to be done.

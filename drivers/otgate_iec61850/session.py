@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from otgate.driver import DeviceState, Emit
+from otgate.driver import DeviceState, Emit, Trouble
 from otgate.errors import LinkLost
 from otgate.model import Batch, Device, Origin, Scan
 from otgate_iec61850.confirming import Confirming, Owed
@@ -90,6 +90,13 @@ class IedSession:
         self._again: dict[str, tuple[tuple[int, tuple[int, ...]], list[Batch]]] = {}
         self._version = 0
         self._asked_again: set[str] = set()
+
+    def trouble(self) -> Trouble:
+        """Return what was met; see `otgate.driver.Counting`."""
+        connection, wire = self._client.connection, self._wire.counts
+        met = connection.requests.counts
+        malformed = wire.malformed + connection.association.malformed + met.mismatched
+        return Trouble(met.errors, malformed, wire.strangers + met.strangers + met.late)
 
     # Describing
 

@@ -5,7 +5,8 @@ Modbus Application Protocol V1.1b3 ("AP") and Modbus Messaging on TCP/IP Impleme
 V1.0b ("MG").
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from struct import Struct
 
@@ -62,7 +63,9 @@ class Counts:
     closed_idle: int = 0
     """Connections that the server closed while nothing was asked, and that were opened again."""
     malformed: int = 0
-    """Datagrams that are no Modbus frame."""
+    """What came instead of a Modbus frame: of a stream, which ends then, or a datagram."""
+    exceptions: Counter[int] = field(default_factory=Counter)
+    """Exceptions in answer to a request, by unit."""
     stray: int = 0
     """Bytes on a line without transaction ids that came while nothing was asked."""
 
@@ -193,6 +196,7 @@ class Codec:
                 raise FramingLost(f"an exception of {len(body)} bytes: {body[:8].hex(' ')}")
             if function == ask.function | EXCEPTION and unit == ask.unit:
                 self.counts.replies += 1
+                self.counts.exceptions[unit] += 1
                 return body[2]
         elif function == IDENTIFY == ask.function and unit == ask.unit:
             self.counts.replies += 1

@@ -209,6 +209,7 @@ class Wire(asyncio.Protocol):
         try:
             answered = self._codec.feed(data)
         except FramingLost as lost:
+            self.counts.malformed += 1
             self._end(str(lost))
             self.close()
             return

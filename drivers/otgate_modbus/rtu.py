@@ -140,6 +140,8 @@ class RtuCodec:
             return []
         ask.answer = answer
         self.counts.replies += 1
+        if isinstance(answer, int):
+            self.counts.exceptions[ask.unit] += 1
         self.forget()
         return [ask]
 

@@ -6,7 +6,7 @@ from itertools import chain
 
 import structlog
 
-from otgate.driver import DeviceState, Emit
+from otgate.driver import DeviceState, Emit, Trouble
 from otgate.errors import LinkLost
 from otgate.model import Device, Scan
 from otgate_modbus.bisection import Bisection, Exchange
@@ -94,6 +94,12 @@ class ModbusSession:
                 if self._bisection.abandon():
                     self._keep()
                 raise
+
+    def trouble(self) -> Trouble:
+        """Return what was met; see `otgate.driver.Counting`."""
+        met = self._wire.counts
+        malformed = met.malformed + met.mismatched
+        return Trouble(met.exceptions[self._settings.unit], malformed, met.late, met.retries)
 
     def close(self) -> None:
         """Write down what the next session goes on from."""

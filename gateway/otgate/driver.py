@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from otgate.errors import Mistake
 from otgate.model import Batch, Device, Point, Scan, ValueType
@@ -76,6 +76,34 @@ class Session(Protocol):
         Raises:
             LinkLost: the whole link is gone.
         """
+
+
+class Trouble(NamedTuple):
+    """What a session has met that is no good answer, since it was opened.
+
+    Of frames the link's are meant: devices that share it tell the same.
+    """
+
+    exceptions: int = 0
+    """Answers of the device that refuse a request, as its protocol has them."""
+    malformed: int = 0
+    """Frames that cannot be read, or that answer something else than was asked."""
+    unexpected: int = 0
+    """Frames that nobody waits for: late ones, and those of strangers."""
+    retries: int = 0
+    """Requests that were sent again."""
+
+    def plus(self, other: "Trouble") -> "Trouble":
+        """Return both together."""
+        return Trouble(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An optional power of a session: counts what it meets."""
+
+    def trouble(self) -> Trouble:
+        """Return the counts; they only grow."""
 
 
 @runtime_checkable

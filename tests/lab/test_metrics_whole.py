@@ -133,6 +133,25 @@ def test_a_lost_device_is_counted_on_both_sides_and_named_on_the_field_side_alon
     )
 
 
+def told_of(site: Path, name: str) -> tuple[float, float]:
+    family = metrics_of(site, "field")[name]
+    return family.value(device="f1"), family.value(device="f2")
+
+
+@pytest.mark.slow
+def test_what_a_device_refuses_and_spoils_is_counted_for_it_alone(
+    gateway: Process, site: Path, port: int
+) -> None:
+    for fault, name in (
+        ("exception", "otgate_device_exceptions_total"),
+        ("garbage", "otgate_device_malformed_frames_total"),
+    ):
+        of_f1, of_f2 = told_of(site, name)
+        spoil(site, "f1", fault)
+        wait_until(lambda name=name, of_f1=of_f1: told_of(site, name)[0] > of_f1)
+        assert told_of(site, name)[1] == of_f2
+
+
 @pytest.mark.slow
 def test_a_port_that_is_taken_stops_no_side(site: Path, port: int) -> None:
     with (

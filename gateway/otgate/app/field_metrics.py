@@ -49,6 +49,10 @@ def of_device(device: str, status: DeviceStatus) -> Iterator[Found]:
         (metrics.SCAN_FAILURES, status.failures),
         (metrics.SCAN_OVERRUNS, status.overruns),
         (metrics.SCAN_TIME, status.scan_s),
+        (metrics.EXCEPTIONS, status.exceptions),
+        (metrics.MALFORMED, status.malformed),
+        (metrics.UNEXPECTED, status.unexpected),
+        (metrics.RETRIES, status.retries),
         (metrics.DEVICE_PASSED, status.passed),
         (metrics.DEVICE_SUPPRESSED, status.suppressed),
     ):

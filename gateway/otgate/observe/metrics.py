@@ -74,6 +74,30 @@ SCAN_TIME = Metric(
 SCAN_DURATION = Metric(
     "otgate_scan_duration_seconds", HISTOGRAM, "How long answered scans took.", ("driver",)
 )
+EXCEPTIONS = Metric(
+    "otgate_device_exceptions_total",
+    COUNTER,
+    "Answers of a device that refuse a request: Modbus exceptions, MMS errors.",
+    ("device",),
+)
+MALFORMED = Metric(
+    "otgate_device_malformed_frames_total",
+    COUNTER,
+    "Frames on a device's link that cannot be read, or that answer something else.",
+    ("device",),
+)
+UNEXPECTED = Metric(
+    "otgate_device_unexpected_frames_total",
+    COUNTER,
+    "Frames on a device's link that nobody waits for: late ones, and those of strangers.",
+    ("device",),
+)
+RETRIES = Metric(
+    "otgate_device_retries_total",
+    COUNTER,
+    "Requests on a device's link that were sent again within a scan.",
+    ("device",),
+)
 DEVICE_PASSED = Metric(
     "otgate_device_samples_passed_total",
     COUNTER,
@@ -152,7 +176,8 @@ SPOOL_BUFFER = Metric(
 
 FIELD = (
     *SHARED, DEVICES, DEVICE_STATE, DEVICE_LAST_GOOD, SCANS, SCAN_FAILURES, SCAN_OVERRUNS,
-    SCAN_TIME, SCAN_DURATION, DEVICE_PASSED, DEVICE_SUPPRESSED, SAMPLES,
+    SCAN_TIME, SCAN_DURATION, EXCEPTIONS, MALFORMED, UNEXPECTED, RETRIES,
+    DEVICE_PASSED, DEVICE_SUPPRESSED, SAMPLES,
     CONDUIT_OPEN, CONDUIT_POINTS, WITHHELD, POLICY_ENDS, SPOOL_AGE, SPOOL_SYNC, SPOOL_SAMPLES,
     SPOOL_DROPPED, SPOOL_WRITTEN, SPOOL_SYNCS, SPOOL_FAULTS, SPOOL_FAILING, SPOOL_DISK,
     SPOOL_LIMIT, SPOOL_SEGMENTS, SPOOL_BUFFERED, SPOOL_BUFFER,

@@ -117,6 +117,8 @@ class Line:
         stack = AsyncExitStack()
         try:
             sessions = await self._opened(stack)
+            for device, watch in self._watches.items():
+                watch.counting(sessions[device])
             listening = (
                 self._listen(self._watches[device], session) for device, session in sessions.items()
             )
@@ -125,6 +127,8 @@ class Line:
             with suppress(TimeoutError):
                 async with within(self._pace.close_s):
                     await stack.aclose()
+            for watch in self._watches.values():
+                watch.counting(None)
 
     async def _opened(self, stack: AsyncExitStack) -> Mapping[str, Session]:
         keep_reserve()

@@ -29,6 +29,11 @@ class DeviceStatus:
     """Slots that were skipped because an earlier one, or another device, took too long."""
     scan_s: float = 0.0
     """What answered scans took together."""
+    exceptions: int = 0
+    malformed: int = 0
+    unexpected: int = 0
+    retries: int = 0
+    """What its sessions met, as `otgate.driver.Trouble` has it."""
     attempts: int = 0
     """Connections and probes since it was lost."""
     passed: int = 0

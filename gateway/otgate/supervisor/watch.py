@@ -8,7 +8,7 @@ import structlog
 
 from otgate.calc.calculation import CALC
 from otgate.calc.engine import Result
-from otgate.driver import Receipt, planned_types
+from otgate.driver import Counting, Receipt, Trouble, planned_types
 from otgate.histogram import Histogram
 from otgate.model import Batch, Device, Index, Origin, Scan, Words
 from otgate.quality import VALIDITY_MASK, Quality
@@ -66,6 +66,9 @@ class Watch:
         self._status = DeviceStatus(since_ns=clock())
         self._lost_s = 0.0
         self._scan_s = 0.0
+        self._met = Trouble()
+        """By sessions that are over."""
+        self._counting: Counting | None = None
         self._barren: set[str] = set()
         """Scans whose last answer held no usable value."""
         self._seen: tuple[object, bool] = (None, False)
@@ -88,7 +91,15 @@ class Watch:
         report = self._report
         scan_s = round(self._scan_s, 3)
         passed, suppressed = report.passed, report.suppressed
-        return replace(self._status, passed=passed, suppressed=suppressed, scan_s=scan_s)
+        met = self._met.plus(self._counting.trouble()) if self._counting else self._met
+        status = replace(self._status, passed=passed, suppressed=suppressed, scan_s=scan_s)
+        return replace(status, **met._asdict())
+
+    def counting(self, session: object) -> None:
+        """Count what ``session`` meets from now on, beside what those before it met."""
+        if self._counting is not None:
+            self._met = self._met.plus(self._counting.trouble())
+        self._counting = session if isinstance(session, Counting) else None
 
     def take(self, batch: Batch) -> Receipt:
         """Pass on what of ``batch`` is news; what follows from a scan waits for its end."""

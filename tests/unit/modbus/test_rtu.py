@@ -216,3 +216,11 @@ def test_work_on_noise_is_linear() -> None:
     for _ in range(2000):
         codec.feed(b"\x01\x03" * 512)
     assert time.process_time() - began < 1.0
+
+
+def test_an_exception_is_counted_for_its_unit_and_a_reply_is_not() -> None:
+    codec, _ = asked()
+    codec.feed(framed(bytes.fromhex("01 83 02")))
+    codec.request(Ask(*READ_ONE))
+    codec.feed(RIGHT)
+    assert codec.counts.exceptions == {1: 1}

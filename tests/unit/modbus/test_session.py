@@ -1,12 +1,23 @@
 import asyncio
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from modbus_peers import LOOPBACK, Asked, Server, device, point, serving, session, sessions
-from otgate.driver import Link
+from modbus_peers import (
+    LOOPBACK,
+    Asked,
+    Server,
+    device,
+    frame,
+    point,
+    serving,
+    session,
+    sessions,
+)
+from otgate.driver import Link, Trouble
 from otgate.errors import LinkLost
 from otgate.model import Device, Point
 from otgate.quality import Quality
@@ -281,3 +292,42 @@ async def test_a_session_is_compiled_before_its_first_scan_is_due() -> None:
     scans = {"fast": 0.5, "slow": 60.0}
     async with serving() as server, session(*points, port=server.port, scans=scans) as bench:
         assert set(bench.session._sheets) == {"fast", "slow"}
+
+
+async def test_exceptions_are_counted_for_the_unit_that_answers_them() -> None:
+    async with serving() as server:
+
+        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            writer.write(asked.refusal(4) if asked.unit == 1 else asked.honest())
+
+        server.answers = answer
+        both = [unit(server, number, point("a", "hr 0")) for number in (1, 2)]
+        async with sessions(*both) as (refused, heard):
+            for bench in (refused, heard, refused):
+                await bench.scan()
+            assert refused.session.trouble() == Trouble(exceptions=2)
+            assert heard.session.trouble() == Trouble()
+
+
+async def test_what_is_no_modbus_is_counted_with_the_link_that_it_costs() -> None:
+    async with serving() as server, session(BLOCKS[0], port=server.port) as bench:
+
+        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n")
+
+        server.answers = answer
+        with pytest.raises(LinkLost):
+            await bench.scan()
+        assert bench.session.trouble().malformed == 1
+
+
+async def test_an_answer_to_something_else_is_counted_as_spoilt() -> None:
+    async with serving() as server, session(BLOCKS[0], port=server.port, timeout_s=0.2) as bench:
+
+        async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+            writer.write(frame(asked.tid, asked.unit, 4, b"\x02\x00\x00"))
+
+        server.answers = answer
+        with suppress(TimeoutError):
+            await bench.scan()
+        assert bench.session.trouble().malformed >= 1

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 
-from otgate.driver import Emit
+from otgate.driver import Emit, Trouble
 from otgate.errors import LinkLost, Unusable
 from otgate.model import Origin, Reporting, Scan
 from otgate.quality import Quality
@@ -398,3 +398,22 @@ async def test_how_long_answered_scans_take_is_counted_by_driver_and_device() ->
     assert sum(times.counts) == answered
     assert run.status("a").scan_s == pytest.approx(times.sum_s) == pytest.approx(0.7 * answered)
     assert run.status("b").scan_s == 0
+
+
+async def test_what_sessions_meet_is_counted_over_all_connections() -> None:
+    driver = Puppet()
+
+    async def meet(session: Session, scan: Scan, emit: Emit) -> None:
+        session.met = session.met.plus(Trouble(exceptions=1, malformed=2))
+        if session.met.exceptions == 3:
+            raise LinkLost("spoilt")
+        session.emit(scan, emit)
+
+    driver.deeds["a"] = meet
+    async with running(driver, [device("a"), device("b")]) as run:
+        await asyncio.sleep(60.5)
+        scans = len(driver.times("a"))
+        assert len(driver.connected) > 2
+        met = run.status("a")
+        assert (met.exceptions, met.malformed, met.retries) == (scans, 2 * scans, 0)
+        assert run.status("b").exceptions == 0
