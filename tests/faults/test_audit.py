@@ -73,6 +73,26 @@ def test_what_is_done_to_a_field_side_is_in_its_log_over_a_kill(tmp_path: Path) 
     assert not proved(log).breaks
 
 
+def test_a_bus_side_keeps_a_log_of_its_own(tmp_path: Path) -> None:
+    site = write_site(tmp_path, 1)
+    log = site / "state" / "bus" / "analytics" / "audit"
+    (site / "spool" / "analytics").mkdir(parents=True)  # which it would wait for
+    with Process(site / "bus.log", "bus", site / "bus" / "analytics.yaml", "--log", "json") as bus:
+        wait_until(lambda: said(site, "bus-analytics"), site / "bus.log", limit_s=40)
+        wait_until(lambda: "asked" in events(log))
+        bus.kill()
+        bus.start()
+        wait_until(lambda: said(site, "bus-analytics"), site / "bus.log", limit_s=40)
+        assert bus.stop() == 0
+    told = records(log)
+    assert told[0]["what"]["log"] == "bus/analytics"
+    assert told[0]["what"]["brokers"] == ["mqtt://127.0.0.1:1"]
+    names = [record["event"] for record in told]
+    assert {"crash", "asked", "stop"} <= {*names}
+    assert names[-1] == "checkpoint"
+    assert not proved(log).breaks
+
+
 def test_a_log_that_cannot_be_written_stops_no_samples(tmp_path: Path) -> None:
     site = write_site(tmp_path, 1)
     (site / "state").mkdir()

@@ -1,14 +1,17 @@
 """Passwords, certificates and keys that change on disk while the bus side runs."""
 
 import random
+import ssl
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import trustme
+from structlog.testing import capture_logs
 
 from brokers import Authority, Mosquitto, authority
-from otgate.app.login import FileLogin
+from otgate.app.login import FileLogin, fingerprints
 from otgate.config.bus import load_bus
 from otgate.errors import Refused
 from pems import keep_private
@@ -212,3 +215,38 @@ async def test_a_certificate_that_is_refused_is_replaced_on_disk_and_used_at_onc
             assert "TLS" in running.publisher.status()["error"]
             certify(tmp_path, authority.ca, "friend")
             await running.until(lambda status: status["samples"] == 10, limit_s=10)
+
+
+def test_a_credential_that_changes_is_logged_without_what_is_secret(tmp_path: Path) -> None:
+    secret(tmp_path, OLD)
+    found = by_password(tmp_path)
+    with capture_logs() as told:
+        found.keys()
+        found.keys()
+        secret(tmp_path, NEW)
+        found.keys()
+        found.keys()
+    assert told == [{"event": "credential_rotated", "log_level": "warning", "password": "changed"}]
+
+
+def test_a_certificate_that_changes_is_logged_by_its_fingerprint(
+    tmp_path: Path, authority: Authority
+) -> None:
+    ours = [tmp_path / "client.pem", tmp_path / "client.key"]
+    theirs = [(authority.certificate(n), authority.key(n)) for n in ("broker", "client")]
+    found = login(
+        tmp_path, f"tls: {{ca: {authority.ca_file}, certificate: client.pem, key: client.key}}"
+    )
+    with capture_logs() as told:
+        for pair in theirs:
+            for source, target in zip(pair, ours, strict=True):
+                target.write_bytes(source.read_bytes())
+                target.chmod(0o600)
+            found.keys()
+    pem = authority.certificate("client").read_text()
+    first = pem[: pem.index("END CERTIFICATE") + 20]
+    shown = sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+    assert [(one["certificate"], one["key"]) for one in told] == [(shown, "changed")]
+    assert "ca" not in told[0]
+    ours[0].unlink()
+    assert dict(fingerprints(found.keys()))["certificate"] == ("unreadable", b"")

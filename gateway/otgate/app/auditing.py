@@ -27,7 +27,7 @@ from otgate.observe.audit.log import Audit
 from otgate.observe.control import Answer, Request, Verb, Verbs
 from otgate.observe.logs import overheard
 
-OFTEN = frozenset({"status"})
+OFTEN = frozenset({"status", "trace"})
 """Verbs that programs ask again and again; each asker's are counted after the first few."""
 
 SHOWN_CHARACTERS = 400

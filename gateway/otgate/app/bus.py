@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from otgate.app.attending import attending
+from otgate.app.auditing import audited, prepared
 from otgate.app.bus_metrics import bus_metrics
 from otgate.app.confinement import enter, staying
 from otgate.app.following import trace_sample
@@ -54,8 +56,12 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
         closing(Notifier()) as notifier,
     ):
         await places_made(bus)
+        means = prepared(bus.audit, f"bus/{bus.conduit}")
         sandbox = enter(bus_needs(bus), bus.sandbox)
-        with closing(SpoolReader.open(bus.spool, bus.state)) as reader:
+        with (
+            audited(means, {**told(bus), "sandbox": sandbox}) as recorder,
+            closing(SpoolReader.open(bus.spool, bus.state)) as reader,
+        ):
             publisher = publisher_of(bus, reader)
             verbs: control.Verbs = {
                 "status": lambda _: {
@@ -71,7 +77,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
                 lambda: bus_metrics(bus.conduit, publisher, reader, time.time_ns()),
                 publisher.stuck,
             )
-            async with control.answering(listener, verbs), measured.served(scraped):
+            async with control.answering(listener, recorder.verbs(verbs)), measured.served(scraped):
                 brokers = list(bus.brokers)
                 log.info("bus_side_started", conduit=bus.conduit, brokers=brokers, sandbox=sandbox)
                 asyncio.get_running_loop().call_soon(settle)
@@ -85,12 +91,18 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
     return 0
 
 
+def told(bus: BusFile) -> Mapping[str, object]:
+    """Say of a bus file what tells it from others, for the audit log."""
+    return {"file": str(bus.path), "conduit": bus.conduit, "brokers": list(bus.brokers)}
+
+
 async def places_made(bus: BusFile) -> None:
     """Make the cursor's folder, and wait a while for the spool's: rules are for what is there."""
     if bus.sandbox == "off":
         return
-    with suppress(OSError):  # whoever needs it says so
-        bus.state.mkdir(parents=True, exist_ok=True)
+    for own in (bus.state, bus.audit.directory):
+        with suppress(OSError):  # whoever needs it says so
+            own.mkdir(parents=True, exist_ok=True)
     for _ in range(int(SPOOL_LIMIT_S / SPOOL_LOOK_S)):
         if bus.spool.exists():
             return

@@ -30,7 +30,7 @@ def bus_needs(bus: BusFile) -> Needs:
     scraped = scraped_at(bus.metrics_listen)
     return Needs(
         read=[real(bus.spool), *key_places(bus)],
-        write=[real(bus.state), NOWHERE],
+        write=[real(bus.state), real(bus.audit.directory), NOWHERE],
         connect=frozenset(broker.port for broker in brokers),
         listen=frozenset(scraped.values()) | (ANY_PORT if bus.via.address else frozenset()),
         datagrams=any(is_name(host) for host in (*(one.host for one in brokers), *scraped)),
@@ -45,7 +45,13 @@ def scraped_at(listen: str) -> Mapping[str, int]:
 def bus_own(bus: BusFile) -> Sequence[Path]:
     """Return what a bus side cannot do without, should it be made anew."""
     named = any(is_name(read_broker(url)[0].host) for url in bus.brokers)
-    return [bus.spool, bus.state, *key_places(bus), *(map(Path, NAME_SERVICE) if named else ())]
+    return [
+        bus.spool,
+        bus.state,
+        bus.audit.directory,
+        *key_places(bus),
+        *(map(Path, NAME_SERVICE) if named else ()),
+    ]
 
 
 def key_places(bus: BusFile) -> list[Path]:

@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from otgate.config.audit_file import audit_place
 from otgate.config.bus_file import MQTT, MQTTS, BusForm, TlsEntry
 from otgate.config.bus_side import Backlog, BusFile, Credential, TlsFiles
 from otgate.config.credential_name import CredentialName
@@ -65,6 +66,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
     """Return what a form without mistakes stands for."""
     here = path.parent
     spool = form.spool or f"../spool/{form.conduit}"
+    state = form.state or f"../state/bus/{form.conduit}"
     return BusFile(
         path=path,
         conduit=form.conduit,
@@ -78,7 +80,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         protocol=form.protocol,
         root=form.root,
         spool=here / spool,
-        state=here / (form.state or f"../state/bus/{form.conduit}"),
+        state=here / state,
         keepalive_s=form.keepalive_s,
         window=form.window,
         window_kb=form.window_kb,
@@ -89,6 +91,7 @@ def bus_of(path: Path, form: BusForm) -> BusFile:
         replay_s=form.replay_s,
         backlog=Backlog(**dict(form.backlog)),
         sandbox=form.sandbox,
+        audit=audit_place(here, here / state, form.audit),
         metrics_listen=form.metrics.listen,
     )
 

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from otgate.config.audit_file import AuditEntry
 from otgate.config.credential_name import CredentialName, a_credential
 from otgate.config.forms import Entry, File, Id, Name, Switch, Version, wrong
 from otgate.config.metrics_entry import MetricsEntry
@@ -128,6 +129,8 @@ class BusForm(Entry):
         BacklogEntry()
     )
     """What goes first after an outage, and how fast the rest follows."""
+    audit: AuditEntry = AuditEntry()
+    """What is recorded of the bus side itself."""
     sandbox: SandboxMode = "auto"
     """`required` refuses to start where the kernel cannot keep the side from what it does not need;
     `auto` says so and starts; `off` gives up nothing."""

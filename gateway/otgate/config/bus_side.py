@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otgate.sandbox.needs import SandboxMode
 from otgate.via import Via
+
+if TYPE_CHECKING:
+    from otgate.config.audit_place import AuditPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +66,6 @@ class BusFile:
     replay_s: float
     backlog: Backlog
     sandbox: SandboxMode
+    audit: "AuditPlace"
     metrics_listen: str = ""
     """``host:port`` at which metrics are read besides the unix socket; empty: nowhere."""

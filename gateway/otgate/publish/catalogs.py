@@ -2,6 +2,7 @@
 
 from otgate.model import Lane
 from otgate.publish.labels import Labels
+from otgate.publish.losses import Losses
 from otgate.publish.recall import Governed, governed
 from otgate.publish.settings import LastValues
 from otgate.publish.standing import Standing
@@ -20,6 +21,7 @@ class Catalogs:
         self.newest: Standing | None = None
         self.recalled = 0
         """Samples withheld because the newest catalog no longer has their points."""
+        self.losses = Losses()
         self._entered: dict[Lane, dict[int, Epoch]] = {lane: {} for lane in Lane}
         self._root = root
         self._last = last

@@ -272,6 +272,7 @@ class Delivery:
         self._untidy = True
 
     async def _announce(self, gap: Gap, urgency: Urgency) -> None:
+        self._catalogs.losses.note(gap)
         if standing := self._catalogs.newest:
             await self._send(standing.gap(gap, self._clock(), urgency))
 

@@ -24,7 +24,7 @@ EDGES = frozenset({
 """Events of level info that are recorded."""
 
 URGENT = frozenset({
-    "accepted_unreadable", "conduit_asked", "conduit_open", "conduit_shut",
+    "accepted_unreadable", "conduit_asked", "conduit_open", "conduit_shut", "credential_rotated",
     "keys_changed", "maintenance_asked", "not_yet_allowed", "policy_expired", "policy_staged",
     "reload_refused", "reloaded", "stops_unreadable",
 })  # fmt: skip
