@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from otgate.sandbox import calls, landlock
+from otgate.sandbox import calls, capabilities, landlock
 from otgate.sandbox.kernel import gain_no_privileges, threads
 from otgate.sandbox.needs import OURSELVES, Needs
 
@@ -41,6 +41,7 @@ def confine(needs: Needs) -> Confined:
     lacking += [what for least, what in LACKS if abi < least]
     try:
         gain_no_privileges()
+        capabilities.give_up()
         # held open for ever: the kernel forgets an entry of /proc that is not, and its rule with it
         os.open(OURSELVES, os.O_PATH | os.O_CLOEXEC)
         if abi:

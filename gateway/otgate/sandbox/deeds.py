@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from otgate.sandbox.capabilities import KEPT, held
 from otgate.sandbox.kernel import PR_GET_NO_NEW_PRIVS, controlled
 from otgate.sandbox.needs import Needs
 
@@ -95,6 +96,7 @@ def of_processes(at: Targets) -> list[Deed]:
     return [
         Deed("execute a program", executed),
         Deed("gain rights by executing one", gained),
+        Deed("use the rights of root", used),
         Deed("signal other processes", partial(os.kill, at.process, 0)),
         Deed("trace other processes", partial(traced, at.process)),
         Deed("look into other processes", partial(looked_into, at.process)),
@@ -177,6 +179,12 @@ def gained() -> None:
     """Find that executing a file could give rights."""
     if controlled(PR_GET_NO_NEW_PRIVS):
         raise PermissionError(0, "given up for ever")
+
+
+def used() -> None:
+    """Find that some of the rights of root are left."""
+    if not held() & ~KEPT:
+        raise PermissionError(0, "given up, or not there")
 
 
 def traced(process: int) -> None:

@@ -1,5 +1,6 @@
 """What is left to a process in its sandbox, tried for real."""
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,17 @@ def test_nothing_is_executed_signalled_or_looked_into() -> None:
         "os.listdir('/proc')",
     )
     assert {*found.values()} == {"EPERM", "EACCES"}
+
+
+def test_root_is_a_user_like_others() -> None:
+    found = deeds(
+        "from otgate.sandbox.capabilities import KEPT, held; held() & ~KEPT and os.abort()",
+        "os.chown('/proc/self', 1, 1)",
+        "os.setuid(1)" if os.geteuid() == 0 else "os.setuid(0)",
+        "Path(f'/proc/{os.getppid()}/environ').read_bytes()",
+        read=["/"],
+    )
+    assert [*found.values()] == ["done", "EPERM", "EPERM", "EACCES"]
 
 
 def test_no_unix_socket_is_reached(tmp_path: Path) -> None:
