@@ -20,6 +20,7 @@ test: setup ## every test within 10 minutes on two cores
 
 slow: setup ## the longer fault, fuzz and process tests
 	@sh tools/debian_tree.sh
+	@sh tools/setup_slow.sh
 	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
 
 test-full: test slow policy-coverage ## all three
