@@ -6,10 +6,13 @@ refused one. Silence says so only of a device that is known to be there: by what
 in the same poll, or by its answer to a knock.
 
 Others close the connection upon such a read. What was under way when it ended is kept; where the
-same read ends several connections in a row, and a knock is answered, shorter reads are tried.
+same read ends several connections in a row, and one of them after the device had answered something
+else, shorter reads are tried. A device that closes upon everything, while it starts for instance,
+says nothing of the read that happens to come first.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from otgate.driver import DeviceState
 from otgate_modbus.address import SPELLED, TABLES
@@ -29,6 +32,17 @@ CLOSED = 3
 """Connections in a row that the same read ended before it is not sent again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The read that ended the last connections."""
+
+    place: Place
+    count: int
+    """How many in a row."""
+    told_apart: int
+    """How many of them after the device had answered something else in the same poll."""
+
+
 class Doubts:
     """What is doubted of one device; whether it was silent is kept over connections."""
 
@@ -40,7 +54,6 @@ class Doubts:
         self.alive = False
         """Whether the device has answered anything in this poll."""
         self._closed = _closed(state.get(CLOSED_KEY))
-        """The read that ended the last connections, and how many."""
 
     @property
     def knocking(self) -> bool:
@@ -50,9 +63,9 @@ class Doubts:
     @property
     def _suspect(self) -> Place | None:
         """The read that has ended too many connections."""
-        if self._closed is None or self._closed[1] < CLOSED:
+        if self._closed is None or self._closed.count < CLOSED:
             return None
-        return self._closed[0]
+        return self._closed.place
 
     def begin(self) -> None:
         """Begin a poll."""
@@ -75,15 +88,18 @@ class Doubts:
         place = next((line.block[:3] for line in lines if line.ask.answer is Missing.SILENT), None)
         place = place or (None if self.alive else self._suspect)
         if place is not None:
-            again = self._closed is not None and self._closed[0] == place
-            count = self._closed[1] + 1 if again and self._closed is not None else 1
-            self._closed = (place, count)
-            self._state.put(CLOSED_KEY, [SPELLED[place[0]], *place[1:], count])
+            before = self._closed
+            if before is None or before.place != place:
+                before = Closing(place, 0, 0)
+            now = Closing(place, before.count + 1, before.told_apart + self.alive)
+            self._closed = now
+            kept = [SPELLED[place[0]], *place[1:], now.count, now.told_apart]
+            self._state.put(CLOSED_KEY, kept)
 
     @property
     def turn(self) -> int:
         """How many knocks in a row there were: each asks for something else."""
-        closed = 0 if self._closed is None else self._closed[1] - CLOSED
+        closed = 0 if self._closed is None else self._closed.count - CLOSED
         return max(0, self.silent - SILENT_POLLS, closed)
 
     def sound(self) -> None:
@@ -95,7 +111,7 @@ class Doubts:
 
     def learn(self, sheet: Sheet) -> bool:
         """Learn from connections that one read of ``sheet`` ended; True if it is planned anew."""
-        place = self._suspect
+        place = self._suspect if self._closed and self._closed.told_apart else None
         if place is None or not self._bisection.closes(sheet, place):
             return False
         self.sound()
@@ -113,9 +129,9 @@ class Doubts:
                 line.doubted = doubted or self._bisection.searching(line.block)
 
 
-def _closed(kept: object) -> tuple[Place, int] | None:
+def _closed(kept: object) -> Closing | None:
     """Read what was kept of the last connections."""
     match kept:
-        case [str(table), int(start), int(length), int(count)] if table in TABLES:
-            return (TABLES[table], start, length), count
+        case [str(table), int(start), int(length), int(count), int(apart)] if table in TABLES:
+            return Closing((TABLES[table], start, length), count, apart)
     return None

@@ -215,9 +215,9 @@ async def test_a_device_that_closes_upon_long_reads_is_read_in_shorter_ones() ->
     state, points = Remembered(), registers(range(100))
     async with serving() as server:
         closing(server, most=40)
-        assert await connections(server, CLOSED, state, *points) == set()
+        assert await connections(server, CLOSED + 1, state, *points) == set()
         assert not recall(state)
-        assert len(await connections(server, CLOSED + 1, state, *points)) == 100
+        assert len(await connections(server, CLOSED + 2, state, *points)) == 100
         assert recall(state).sizes == {Measure.REGISTERS: 25}
         server.places()
         await connections(server, 1, state, *points)
@@ -228,7 +228,7 @@ async def test_a_register_upon_which_a_device_closes_is_left_out() -> None:
     state, points = Remembered(), registers(range(4))
     async with serving() as server:
         closing(server, 2)
-        assert await connections(server, 3 * CLOSED + 1, state, *points) == {"r0", "r1", "r3"}
+        assert await connections(server, 3 * CLOSED + 4, state, *points) == {"r0", "r1", "r3"}
         assert recall(state) == Learned(refused={(Table.HR, 2, 1)}, closing={(Table.HR, 2, 1)})
 
 
@@ -236,11 +236,21 @@ async def test_what_closes_a_connection_is_not_tried_every_hour() -> None:
     state, points = Remembered(), registers(range(4))
     async with serving() as server:
         closing(server, 2)
-        await connections(server, 3 * CLOSED + 4, state, *points)
+        await connections(server, 3 * CLOSED + 7, state, *points)
         async with session(*points, port=server.port, state=state) as bench:
             await bench.scan()
             bench.session._retrial.at_once("normal")
             assert await good_after(bench, 1) == {"r0", "r1", "r3"}
+
+
+async def test_a_device_that_closed_upon_everything_for_a_while_teaches_nothing() -> None:
+    state, points = Remembered(), registers(range(100))
+    async with serving() as server:
+        closing(server, *range(100))
+        await connections(server, 3 * CLOSED, state, *points)
+        closing(server)
+        assert len(await connections(server, 2, state, *points)) == 100
+        assert not recall(state)
 
 
 async def test_a_cable_that_was_pulled_three_times_teaches_nothing() -> None:
