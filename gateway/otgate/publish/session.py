@@ -77,6 +77,9 @@ class Session:
         self._solo = False
         self._loop = asyncio.get_running_loop()
         self._quiet_since = self._loop.time()
+        self._oldest: Message | None = None
+        """In flight when that was last looked at, and since when it has been seen there."""
+        self._oldest_s = 0.0
         self._wire = Wire(dialled, version, self)
 
     async def send(self, message: Message) -> None:
@@ -131,8 +134,23 @@ class Session:
         since_s = max(self._quiet_since, self._wire.moved_s) if len(self.window) else now_s
         if now_s - since_s >= SILENCE_LIMIT_S:
             self.end(BrokerLost(f"no PUBACK for {now_s - since_s:.0f} s"))
+        elif self._passed_over(now_s):
+            self.end(
+                BrokerLost("the broker acknowledges what came later, and not a message before")
+            )
         due_s = max(since_s + SILENCE_LIMIT_S, now_s + GRAIN_S)
         self._listening = self._loop.call_at(due_s, self._listen_on)
+
+    def _passed_over(self, now_s: float) -> bool:
+        """Tell whether the oldest message has been waited for too long, while others were taken.
+
+        A broker answers in order (MQTT 5.0, §4.6): that answer will not come any more.
+        """
+        if self.window.oldest is not self._oldest:
+            self._oldest, self._oldest_s = self.window.oldest, now_s
+        others_taken = self._quiet_since > self._oldest_s
+        long = now_s - self._oldest_s >= SILENCE_LIMIT_S
+        return self._oldest is not None and others_taken and long
 
     async def drained(self) -> None:
         """Wait until everything sent is acknowledged or the connection is over."""
@@ -180,13 +198,14 @@ class Session:
         if limit and message.size + PACKET_OVERHEAD > limit:
             self._settled(message, Outcome(PACKET_TOO_LARGE, "Packet too large"))
             return
-        if not len(self.window):
-            self._quiet_since = self._loop.time()
+        first = not len(self.window)
         retain = message.retain if self.grants.retain is Retain.YES else Retain.NO
         qos = min(1, self.grants.maximum_qos)
         packet_id = self.window.free_id()
         self.window.sent(packet_id, message)
         self._wire.publish(packet_id, message, qos=qos, retain=retain)
+        if first:
+            self._quiet()
 
     def end(self, reason: BrokerLost) -> None:
         """Close the connection at once; `watch` raises ``reason``."""
@@ -213,9 +232,14 @@ class Session:
         if message is None:
             return
         self.took = self.took or code < FAILURE
-        self._quiet_since = self._loop.time()
+        self._quiet()
         self._room.set()
         self._settled(message, _outcome(code))
+
+    def _quiet(self) -> None:
+        """Wait from now on for an acknowledgement of something that was sent before."""
+        self._quiet_since = self._loop.time()
+        self._wire.owed()
 
     def dismissed(self, code: int) -> None:
         """End as the broker says."""

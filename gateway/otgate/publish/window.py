@@ -41,6 +41,11 @@ class Window:
         """Return what is in flight, the oldest first."""
         return list(self._sent.values())
 
+    @property
+    def oldest(self) -> Message | None:
+        """The message that has been in flight for longest."""
+        return next(iter(self._sent.values()), None)
+
     def free_id(self) -> int:
         """Return a packet id that nothing in flight has; the window is not full of them."""
         packet_id = self._last_id % LAST_ID + 1

@@ -83,7 +83,8 @@ class Wire:
     def __init__(self, dialled: socket.socket, version: Version, listener: Listener) -> None:
         self.closed = False
         self.moved_s = float("-inf")
-        """When a queue of ours was last seen to get shorter: a slow link, not a dead one."""
+        """When a queue that holds what is `owed` was last seen to get shorter: a slow link, not a
+        dead one."""
         self._socket = dialled
         self._version = version
         self._listener = listener
@@ -95,7 +96,7 @@ class Wire:
         self._into = memoryview(bytearray(READ_SIZE))
         self._out = bytearray()
         """What is still to be handed to the network, no more than the window."""
-        self._put_bytes = self._handed_bytes = self._taken_bytes = 0
+        self._put_bytes = self._handed_bytes = self._taken_bytes = self._owed_bytes = 0
         self._queued = False
         self._unanswered: deque[tuple[int, int]] = deque()
         """Publishes of QoS 0: where they end in what was put out, and their ids."""
@@ -123,6 +124,10 @@ class Wire:
         )
         if not qos:
             self._unanswered.append((self._put_bytes, packet_id))
+
+    def owed(self) -> None:
+        """Take all that was put out until now as what an acknowledgement is waited for."""
+        self._owed_bytes = self._put_bytes
 
     def disconnect(self, code: int = SUCCESS) -> None:
         """Send DISCONNECT; the broker closes then."""
@@ -307,13 +312,16 @@ class Wire:
         """Take note where what waited has got shorter: a ping behind it says nothing yet.
 
         Where nothing waited, the other end's system has taken all: whether its broker lives, only
-        an answer tells.
+        an answer tells. So it is where it has all that is owed, and what moves came later: a ping
+        or a message is taken on any long link, whether or not anybody reads it.
         """
         waiting = unsent_bytes(self._socket)
         taken = self._handed_bytes - waiting
         if self._queued and taken > self._taken_bytes:
-            self.moved_s = self._loop.time()
-            self._keepalive.heard(self.moved_s)
+            now_s = self._loop.time()
+            if self._taken_bytes < self._owed_bytes:
+                self.moved_s = now_s
+            self._keepalive.heard(now_s)
         self._queued, self._taken_bytes = waiting > 0, taken
 
 
