@@ -15,15 +15,15 @@ from otgate.supervisor.status import DeviceStatus, State
 
 async def field_metrics(egress: Egress, supervisor: Supervisor) -> Iterable[Found]:
     """Return the metrics that only a field side has."""
-    return list(found(egress, supervisor))
+    return found(egress, supervisor)
 
 
 def found(egress: Egress, supervisor: Supervisor) -> Iterator[Found]:
-    """Yield them."""
+    """Yield them as they are asked for: a reload may come between two."""
     states = Counter(supervisor.states().values())
     for state in State:
         yield metrics.DEVICES, (state,), states[state]
-    for device, status in supervisor.status().items():
+    for device, status in supervisor.statuses():
         yield from of_device(device, status)
     for driver, times in supervisor.scan_times.items():
         yield metrics.SCAN_DURATION, (driver,), times

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,13 @@ class Measured:
 
     async def metrics(self) -> Iterable[Found]:
         """Return all metrics of the side."""
-        return [
+        shared: list[Found] = [
             (metrics.BUILD, self._build, 1),
             (metrics.HEALTHY, (), int(not self.stuck())),
             *of_process(),
             *self._clock.found(),
-            *await self._own(),
         ]
+        return chain(shared, await self._own())
 
     def served(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         """Answer on a unix socket that is bound while the context is open."""

@@ -10,7 +10,6 @@ from otgate.histogram import BOUNDS_S, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-IN_LABEL = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 IN_HELP = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 SPECIAL = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 
@@ -33,6 +32,11 @@ class Metric:
     labels: tuple[str, ...] = ()
 
     @property
+    def line(self) -> str:
+        """One of its series, with room for the values of labels and the number."""
+        return f"{self.name}{braced((label, '%s') for label in self.labels)} %s\n"
+
+    @property
     def told_as(self) -> Sequence[str]:
         """The names of its series."""
         if self.kind is not Kind.HISTOGRAM:
@@ -44,20 +48,35 @@ Found: TypeAlias = tuple[Metric, tuple[str, ...], float | Histogram]
 """A metric, the values of its labels in their order, and what it is now."""
 
 
+Grouped: TypeAlias = dict[Metric, list[tuple[tuple[str, ...], float | Histogram]]]
+
+
 def exposed(found: Iterable[Found]) -> Iterator[str]:
     """Yield the lines of ``found``; each metric's stand together, as the format wants them."""
-    grouped: dict[Metric, list[tuple[tuple[str, ...], float | Histogram]]] = {}
-    for metric, labels, value in found:
-        grouped.setdefault(metric, []).append((labels, value))
+    grouped: Grouped = {}
+    for one in found:
+        group(one, grouped)
+    return written(grouped)
+
+
+def group(found: Found, into: Grouped) -> None:
+    """Put a series to those of its metric."""
+    metric, labels, value = found
+    into.setdefault(metric, []).append((labels, value))
+
+
+def written(grouped: Grouped) -> Iterator[str]:
+    """Yield the lines of metrics."""
     for metric, series in grouped.items():
         yield f"# HELP {metric.name} {metric.help.translate(IN_HELP)}\n"
         yield f"# TYPE {metric.name} {metric.kind}\n"
+        line = metric.line
         for labels, value in series:
-            pairs = list(zip(metric.labels, labels, strict=True))
             if isinstance(value, Histogram):
+                pairs = list(zip(metric.labels, labels, strict=True))
                 yield from buckets(metric.name, pairs, value)
             else:
-                yield f"{metric.name}{braced(pairs)} {number(value)}\n"
+                yield line % (*map(escaped, labels), number(value))
 
 
 def buckets(name: str, pairs: list[tuple[str, str]], histogram: Histogram) -> Iterator[str]:
@@ -71,8 +90,13 @@ def buckets(name: str, pairs: list[tuple[str, str]], histogram: Histogram) -> It
 
 def braced(pairs: Iterable[tuple[str, str]]) -> str:
     """Write labels, or nothing where there are none."""
-    inner = ",".join(f'{name}="{value.translate(IN_LABEL)}"' for name, value in pairs)
+    inner = ",".join([f'{name}="{escaped(value)}"' for name, value in pairs])
     return f"{{{inner}}}" if inner else ""
+
+
+def escaped(value: str) -> str:
+    """Return a label's value as it stands between quotes."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def number(value: float) -> str:

@@ -6,17 +6,18 @@ and in pieces, so that nobody who asks holds up polls.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import structlog
 
 from otgate.errors import Refused
 from otgate.observe.control import HANGS_UP, short_path
-from otgate.observe.exposition import CONTENT_TYPE, Found, exposed
+from otgate.observe.exposition import CONTENT_TYPE, Found, Grouped, group, written
 
 MAX_HEAD = 8192
 """Bytes of a request's head."""
@@ -25,8 +26,8 @@ MOST_AT_ONCE = 16
 TALK_LIMIT_S = 5.0
 FRESH_S = 1.0
 """For how long what was made is given to others too."""
-LINES_AT_ONCE = 400
-"""Lines written before others get their turn on the loop."""
+AT_ONCE = 400
+"""Series and lines made before others get their turn on the loop: about a millisecond."""
 AGAIN_S = 10.0
 """After which an address that could not be had is tried again."""
 PLAIN = "text/plain; charset=utf-8"
@@ -34,6 +35,8 @@ REASONS = {
     200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
     503: "Service Unavailable",
 }  # fmt: skip
+
+Item = TypeVar("Item")
 
 log = structlog.get_logger()
 
@@ -123,12 +126,19 @@ class Responder:
 
 async def spelled(found: Iterable[Found]) -> bytes:
     """Write metrics, giving others their turn on the loop."""
-    lines: list[str] = []
-    for count, line in enumerate(exposed(found), 1):
-        lines.append(line)
-        if count % LINES_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return "".join(lines).encode()
+    grouped: Grouped = {}
+    async for some in in_pieces(found):
+        for one in some:
+            group(one, grouped)
+    return "".join(["".join(some) async for some in in_pieces(written(grouped))]).encode()
+
+
+async def in_pieces(items: Iterable[Item]) -> AsyncIterator[Sequence[Item]]:
+    """Yield ``items`` some at a time, giving others their turn on the loop between."""
+    rest = iter(items)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
+        await asyncio.sleep(0)
 
 
 def fetched(path: Path, target: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,12 @@ class Supervisor:
 
     def status(self) -> dict[str, DeviceStatus]:
         """Return the status of each device, by id."""
-        return {device: watch.status() for device, watch in self._watches.items()}
+        return dict(self.statuses())
+
+    def statuses(self) -> Iterator[tuple[str, DeviceStatus]]:
+        """Yield the same, each when it is asked for."""
+        for device, watch in list(self._watches.items()):
+            yield device, watch.status()
 
     def states(self) -> dict[str, State]:
         """Return where each device stands, by id."""
