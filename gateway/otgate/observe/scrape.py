@@ -7,7 +7,7 @@ and in pieces, so that nobody who asks holds up polls.
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from otgate.errors import Refused
+from otgate.errors import OtgateError, Refused
 from otgate.observe.control import HANGS_UP, short_path
 from otgate.observe.exposition import CONTENT_TYPE, Found, Grouped, group, written
 
@@ -87,12 +87,15 @@ class Responder:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request, answer it and hang up."""
         self._talking += 1
-        with suppress(*HANGS_UP):
+        try:
             async with asyncio.timeout(TALK_LIMIT_S):
                 writer.write(await self._answered(reader))
                 await writer.drain()
-        self._talking -= 1
-        writer.close()
+        except HANGS_UP:
+            return
+        finally:
+            self._talking -= 1
+            writer.close()
 
     async def _answered(self, reader: asyncio.StreamReader) -> bytes:
         if self._talking > MOST_AT_ONCE:
@@ -108,7 +111,10 @@ class Responder:
 
     async def _reply(self, path: bytes) -> Reply:
         if path == b"/metrics":
-            return Reply(200, await self.text(), CONTENT_TYPE)
+            try:
+                return Reply(200, await self.text(), CONTENT_TYPE)
+            except OtgateError as error:
+                return Reply(503, f"{error}\n".encode())
         if path == b"/healthz":
             why = self._source.stuck()
             return Reply(503 if why else 200, f"{why or 'ok'}\n".encode())

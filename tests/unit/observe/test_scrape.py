@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from brokers import free_port
-from otgate.errors import Refused
+from otgate.errors import Refused, SpoolUnusable
 from otgate.observe import scrape
 from otgate.observe.exposition import CONTENT_TYPE, Found
 from otgate.observe.metrics import DEVICES, HEALTHY
@@ -29,10 +29,13 @@ class Side:
     def __init__(self, series: int = 1) -> None:
         self.asked = 0
         self.why = ""
+        self.error: Exception | None = None
         self._series = series
 
     async def metrics(self) -> Iterable[Found]:
         self.asked += 1
+        if self.error is not None:
+            raise self.error
         return [
             (HEALTHY, (), 1),
             *((DEVICES, (f"s{number}",), number) for number in range(self._series)),
@@ -121,6 +124,28 @@ async def test_who_says_nothing_keeps_nobody_else_out_for_long(
             assert await reader.read() == b""
             writer.close()
         assert await got(path, "/healthz") == (200, "ok\n")
+
+
+async def test_a_side_that_cannot_tell_says_why_and_goes_on_answering(tmp_path: Path) -> None:
+    side = Side()
+    side.error = SpoolUnusable("the spool is of a newer format")
+    async with served(tmp_path / "x.sock", side.responder()):
+        for _ in range(2 * MOST_AT_ONCE):
+            assert await got(tmp_path / "x.sock") == (503, f"{side.error}\n")
+        side.error = None
+        assert (await got(tmp_path / "x.sock"))[0] == 200
+
+
+async def test_a_defect_leaves_no_conversation_open(tmp_path: Path) -> None:
+    side = Side()
+    side.error = ZeroDivisionError()
+    seen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: seen.append(told))
+    async with served(tmp_path / "x.sock", side.responder()):
+        for _ in range(2 * MOST_AT_ONCE):
+            assert await said(tmp_path / "x.sock", b"GET /metrics HTTP/1.0\r\n\r\n") == b""
+        assert await got(tmp_path / "x.sock", "/healthz") == (200, "ok\n")
+    assert len(seen) == 2 * MOST_AT_ONCE
 
 
 async def test_many_who_ask_at_once_are_given_the_same(tmp_path: Path) -> None:
