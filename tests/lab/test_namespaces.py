@@ -59,6 +59,13 @@ def published(site: Path) -> int:
     return int(lanes.get("data", {}).get("complete_through", 0))
 
 
+def read_only(directory: Path) -> list[str]:
+    """Return the command that runs another one to which a directory is mounted read-only."""
+    directory.mkdir()
+    mounting = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", mounting, str(directory)]
+
+
 @pytest.mark.slow
 def test_each_side_reaches_its_own_network_and_only_that(networks: TwoNetworks) -> None:
     done = networks.script("up")
@@ -81,7 +88,7 @@ def test_each_side_reaches_its_own_network_and_only_that(networks: TwoNetworks) 
         devices(networks, site),
         broker,
         Process(run_log, *field, prefix=networks.inside(OT)),
-        Process(bus_log, *bus, prefix=networks.inside(IT)),
+        Process(bus_log, *bus, prefix=[*networks.inside(IT), *read_only(site / "spool")]),
     ):
         missing = f"this machine does not have address {networks.address('ot', 1)}"
         wait_until(lambda: missing in run_log.read_text(), run_log)

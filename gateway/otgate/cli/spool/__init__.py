@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from otgate.cli.command import Command, add_verbs
-from otgate.cli.spool import export, ls, show
+from otgate.cli.spool import copy, export, ls, show
 
 DESCRIPTION = """\
 Look into a spool: what it holds, how far its bus side is, how long an outage it lasts for. Works
@@ -13,11 +13,12 @@ while both sides run and while none does, reads only, and never changes a spool.
   otgate spool show site.yaml --conduit analytics data/01JD3K7Q/18231
   otgate spool export site.yaml --from 2h --point f3/ia --format csv
   otgate spool ls /mnt/old-box/spool/analytics
+  otgate spool copy spool/analytics /mnt/diode/analytics
 
 SPOOL is site.yaml or its folder, a bus file, or the directory of one spool.
 """
 
-VERBS = (ls.COMMAND, show.COMMAND, export.COMMAND)
+VERBS = (ls.COMMAND, show.COMMAND, export.COMMAND, copy.COMMAND)
 """In the order that help shows them."""
 
 
