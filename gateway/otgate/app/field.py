@@ -21,6 +21,7 @@ from otgate.app.egress import Egress
 from otgate.app.field_metrics import field_metrics
 from otgate.app.firsts import Firsts
 from otgate.app.loop import settle, trimming
+from otgate.app.machine import moved, this_machine
 from otgate.app.maintenance import Maintenance
 from otgate.app.measured import Measured, metrics_path
 from otgate.app.needs import beyond, field_needs, field_own
@@ -163,7 +164,8 @@ async def confined_side(
             plans=site.plans,
         )
         administration = Administration(egress, written, supervisor, shutters, maintenance, reread)
-        verbs = door.recorder.verbs(with_sandbox(administration, door.sandbox))
+        besides = {"sandbox": door.sandbox, "moved": moved(site.state_directory, this_machine())}
+        verbs = door.recorder.verbs(with_more(administration, besides))
         stuck = partial(hung, egress)
         measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck, clock)
         async with control.answering(door.listener, verbs), measured.served(door.metrics):
@@ -195,11 +197,11 @@ async def confined_side(
         egress.close()
 
 
-def with_sandbox(administration: Administration, sandbox: str) -> control.Verbs:
-    """Return the verbs; the status says what confines the side, too."""
+def with_more(administration: Administration, besides: Mapping[str, str]) -> control.Verbs:
+    """Return the verbs; the status says what was found at the start, too."""
 
     def status(request: control.Request) -> control.Answer:
-        return {**administration.status(request), "sandbox": sandbox}
+        return {**administration.status(request), **besides}
 
     return {**administration.verbs, "status": status}
 
