@@ -1,11 +1,13 @@
 """The DNP3 driver against our outstation on loopback: what it reads, confirms, and survives."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from dnp3_devices import device, point, running, until
+from otgate.driver import Trouble
 from otgate.errors import LinkLost
 from otgate.model import Device, Kind, Origin
 from otgate.quality import Quality, names
@@ -220,6 +222,7 @@ async def test_a_point_may_be_in_what_could_not_be_read() -> None:
             made.trouble.begin(Dnp3Fault.CORRUPT_BODY)
             await run.scan()
             assert run.session.counts.unreadable
+            assert run.session.trouble().malformed == run.session.counts.unreadable
             assert {row[0] for row in run.disk.rows()} == set(range(len(POINTS)))
             made.trouble.begin(Dnp3Fault.NONE)
             await run.scan()
@@ -528,3 +531,25 @@ async def test_an_outstation_is_reached_by_datagrams() -> None:
             assert run.disk.last(IA) == (0.1, 0)
     finally:
         await endpoint.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Dnp3Fault.CORRUPT, "malformed"),
+        (Dnp3Fault.FORGED_ADDRESS, "unexpected"),
+    ],
+)
+async def test_spoilt_frames_and_those_of_strangers_are_told_as_trouble(
+    fault: Dnp3Fault, kind: str
+) -> None:
+    made = rtu()
+    async with listening(made) as endpoint, running(on(endpoint, timeout_s=0.3)) as run:
+        await run.scan()
+        assert run.session.trouble() == Trouble()
+        made.trouble.begin(fault)
+        with suppress(TimeoutError, LinkLost):
+            await run.scan()
+        met = run.session.trouble()
+        assert getattr(met, kind) > 0
+        assert sum(met) == getattr(met, kind)

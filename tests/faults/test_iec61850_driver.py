@@ -134,9 +134,9 @@ async def test_an_overflow_of_the_buffer_marks_the_points() -> None:
     ("fault", "counted"),
     [
         (IedFault.CONF_REV, lambda talk: talk.session.counts.changed),
-        (IedFault.UNKNOWN_DATA_SET, lambda talk: talk.session._wire.counts.strangers),
+        (IedFault.UNKNOWN_DATA_SET, lambda talk: talk.session.trouble().unexpected),
         (IedFault.DROP_SEGMENT, lambda talk: talk.session._wire.segments.dropped),
-        (IedFault.GARBAGE, lambda talk: talk.session._wire.gone.done()),
+        (IedFault.GARBAGE, lambda talk: talk.session.trouble().malformed),
         (IedFault.ABORT, lambda talk: talk.session._wire.gone.done()),
     ],
 )
@@ -173,6 +173,7 @@ async def test_wrong_invoke_ids_are_nobodys_answer() -> None:
             await read(talk)
         server.trouble.begin(IedFault.NONE)
         assert talk.session._client.connection.requests.counts.strangers
+        assert talk.session.trouble().unexpected
         assert {value for value, _, _, _ in talk.disk.of(CB)} == {truth}
 
 
