@@ -2,15 +2,19 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from audit_logs import events, records
 from daemons import Process, said, simulated, wait_until, write_site
+from otgate.observe.audit.anchor import Anchored, anchors_in
 from otgate.observe.audit.proof import proved
+from otgate.spool.reader import SpoolReader
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -71,6 +75,26 @@ def test_what_is_done_to_a_field_side_is_in_its_log_over_a_kill(tmp_path: Path) 
     by = [r["what"]["by"] for r in records(log) if r["event"] == "reloaded"]
     assert by[1] == "SIGHUP"
     assert not proved(log).breaks
+
+
+def test_a_field_side_shows_its_log_to_syslog_and_in_its_spool(tmp_path: Path) -> None:
+    site = write_site(tmp_path, 1)
+    heard = tmp_path / "syslog"
+    text = (site / "site.yaml").read_text()
+    (site / "site.yaml").write_text(f'{text}audit: {{mqtt: "on", syslog: "unix:{heard}"}}\n')
+    log = site / "state" / "audit"
+    reader = SpoolReader.open(site / "spool" / "analytics", tmp_path / "cursor")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, closing(reader):
+        listener.bind(str(heard))
+        with simulated(site) as endpoints, field(site, endpoints) as process:
+            wait_until(lambda: getattr(reader.newest_live(), "anchor", ""), limit_s=40)
+            shown = reader.newest_live()
+            assert process.stop() == 0
+        told = [anchor for _ in "ab" for anchor in anchors_in(listener.recv(4096).decode())]
+    assert shown is not None
+    assert shown.anchor == told[0].hash
+    assert [anchor.log for anchor in told] == ["sub7/gw1/field"] * 2
+    assert not proved(log, anchors=[*told, Anchored(shown.anchor)]).breaks
 
 
 def test_a_bus_side_keeps_a_log_of_its_own(tmp_path: Path) -> None:

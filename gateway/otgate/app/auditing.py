@@ -19,8 +19,8 @@ from otgate.config.credential import resolve
 from otgate.config.signature import PrivateKey, private_key, read_private
 from otgate.endpoint.syslog import syslog_place
 from otgate.errors import OtgateError, Refused
-from otgate.observe.audit.anchor import Syslog
-from otgate.observe.audit.book import Ends, Signer, nowhere
+from otgate.observe.audit.anchor import Shown, Syslog
+from otgate.observe.audit.book import Ends, Signer
 from otgate.observe.audit.hearing import Hearing
 from otgate.observe.audit.journal import Keeping
 from otgate.observe.audit.log import Audit
@@ -41,6 +41,8 @@ class Recorder:
 
     audit: Audit
     hearing: Hearing
+    shown: Shown
+    """What other zones may see of the log."""
 
     def verbs(self, verbs: Verbs) -> Verbs:
         """Return ``verbs`` so that who asks for one, and what came of it, is recorded."""
@@ -95,7 +97,14 @@ def audited(means: Means, started: Mapping[str, Any]) -> Iterator[Recorder]:
     """
     place, signer, unsigned = means.place, means.signer, means.unsigned
     keeping = Keeping(place.directory, place.size_mb * 1_000_000, place.keep_days * 86400)
-    audit = Audit(keeping, Ends(signer, means.syslog or nowhere))
+    shown = Shown()
+
+    def anchor(seq: int, head: str) -> None:
+        shown(seq, head)
+        if means.syslog is not None:
+            means.syslog(seq, head)
+
+    audit = Audit(keeping, Ends(signer, anchor))
     hearing = Hearing(audit)
     key = {"key": signer.id} if signer else {"unsigned": unsigned or "no key is named"}
     audit.note("start", log=means.name, **versions(), **key, **started)
@@ -103,7 +112,7 @@ def audited(means: Means, started: Mapping[str, Any]) -> Iterator[Recorder]:
         with overheard(hearing):
             if unsigned:
                 log.error("audit_unsigned", why=unsigned)
-            yield Recorder(audit, hearing)
+            yield Recorder(audit, hearing, shown)
     finally:
         hearing.count_out()
         audit.note("stop", **reason(sys.exception()))

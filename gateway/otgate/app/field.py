@@ -31,11 +31,13 @@ from otgate.config.site import Loaded, Site
 from otgate.driver import Driver
 from otgate.errors import Refused
 from otgate.observe import control
+from otgate.observe.audit.anchor import Shown
 from otgate.observe.clock import ClockWatch
 from otgate.observe.notify import Notifier
 from otgate.sandbox.needs import Needs
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS
+from otgate.spool.items import ANCHOR
 from otgate.spool.state_file import StateFile
 from otgate.supervisor import Supervisor
 from otgate.supervisor.reserve import allow_all_files
@@ -180,7 +182,7 @@ async def confined_side(
             await together(
                 supervisor.run(),
                 releasing(egress.outlet),
-                living(egress, supervisor),
+                living(egress, supervisor, door.recorder.shown),
                 delaying(egress),
                 telling(egress),
                 shutting(egress, shutters),
@@ -222,10 +224,10 @@ async def releasing(outlet: Ways) -> None:
             outlet.release()
 
 
-async def living(egress: Egress, supervisor: Supervisor) -> None:
+async def living(egress: Egress, supervisor: Supervisor, shown: Shown) -> None:
     """Write liveness to every spool each `LIVE_S`, and at once when what it tells changes."""
     loop = asyncio.get_running_loop()
-    signs = Signs(egress)
+    signs = Signs(egress, shown)
     due = loop.time()
     while True:
         states = {device: str(state) for device, state in supervisor.states().items()}
@@ -241,8 +243,9 @@ class Signs:
     A spool gets one when those change, and not when any other device's do: that would tell as much.
     """
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, shown: Shown) -> None:
         self._egress = egress
+        self._shown = shown
         self._ways: Sequence[Way] = ()
         self._visible: Mapping[str, frozenset[str]] = {}
         self._told: dict[str, Mapping[str, str]] = {}
@@ -257,8 +260,13 @@ class Signs:
             seen = self._visible[way.conduit]
             told = way.late({one: state for one, state in states.items() if one in seen})
             if due or told != self._told.get(way.conduit):
-                way.spool.live({one: state for one, state in told.items() if one in seen})
+                visible = {one: state for one, state in told.items() if one in seen}
+                way.spool.live({**visible, **self._anchor()})
                 self._told[way.conduit] = told
+
+    def _anchor(self) -> Mapping[str, str]:
+        head = self._shown.head if self._egress.site.audit.shown else ""
+        return {ANCHOR: head} if head else {}
 
 
 async def delaying(egress: Egress) -> None:

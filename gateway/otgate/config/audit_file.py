@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from otgate.config.audit_place import AuditPlace
 from otgate.config.bus_side import Credential
 from otgate.config.credential_name import CredentialName
-from otgate.config.forms import Entry, File, wrong
+from otgate.config.forms import Entry, File, Switch, wrong
 from otgate.endpoint.syslog import syslog_place
 
 
@@ -40,6 +40,13 @@ class AuditEntry(Entry):
     """Where checkpoints are told, so that a log that is cut off shows."""
 
 
+class SiteAuditEntry(AuditEntry):
+    """The same for a field side, whose bus sides can carry checkpoints further."""
+
+    mqtt: Switch = "off"
+    """`on` shows the hash of a checkpoint each hour in every conduit's retained status."""
+
+
 def audit_place(here: Path, state: Path, entry: AuditEntry) -> AuditPlace:
     """Resolve the paths of an entry from the folder of its file."""
     return AuditPlace(
@@ -48,6 +55,7 @@ def audit_place(here: Path, state: Path, entry: AuditEntry) -> AuditPlace:
         keep_days=entry.keep_days,
         key=key_of(here, entry.key),
         syslog=entry.syslog,
+        shown=isinstance(entry, SiteAuditEntry) and entry.mqtt == "on",
     )
 
 

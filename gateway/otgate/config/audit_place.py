@@ -15,3 +15,5 @@ class AuditPlace:
     keep_days: float = 90.0
     key: Path | Credential | None = None
     syslog: str | None = None
+    shown: bool = False
+    """Whether conduits carry the hash of a checkpoint."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from otgate.config.audit_file import AuditEntry
+from otgate.config.audit_file import SiteAuditEntry
 from otgate.config.calc_file import CalcEntry
 from otgate.config.forms import (
     DeviceId,
@@ -240,7 +240,7 @@ class SiteFile(Entry):
     sandbox: SandboxMode = "auto"
     """`required` refuses to start where the kernel cannot keep the field side from what it does not
     need; `auto` says so and starts; `off` gives up nothing."""
-    audit: AuditEntry = AuditEntry()
+    audit: SiteAuditEntry = SiteAuditEntry()
     """What is recorded of the gateway itself."""
 
 

@@ -195,7 +195,7 @@ class Delivery:
         """Return what is known now."""
         now_s = asyncio.get_running_loop().time()
         lanes = {lane.value: status for lane in Lane if (status := self._lane(lane))}
-        return Known(field.state(now_s), field.devices(now_s), lanes)
+        return Known(field.state(now_s), field.devices(now_s), lanes, field.anchor)
 
     async def farewell(self, field: FieldWatch) -> None:
         """Stop in good order: wait for what is under way, say so, disconnect."""

@@ -42,6 +42,11 @@ class FieldWatch:
             return "unknown" if monotonic_s - self._start_s <= SILENCE_S else "lost"
         return "alive" if monotonic_s - self._arrived_s <= SILENCE_S else "lost"
 
+    @property
+    def anchor(self) -> str:
+        """What the field side showed last of its audit log, whether or not it lives."""
+        return self._seen.anchor if self._seen else ""
+
     def devices(self, monotonic_s: float) -> Mapping[str, str]:
         """Return the devices' states; nothing is known of them without a living field side."""
         if self._seen is None or self.state(monotonic_s) != "alive":

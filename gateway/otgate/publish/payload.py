@@ -164,6 +164,9 @@ class GatewayStatus(
     sent_us: Micros
     devices: dict[str, str] = {}
     lanes: dict[str, LaneStatus] = {}
+    audit: Annotated[
+        str, Meta(description="hash of a checkpoint of the field side's audit log")
+    ] = ""
 
 
 class DeviceStatus(

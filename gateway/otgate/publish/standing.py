@@ -32,6 +32,7 @@ class Known:
     field: Field = "unknown"
     devices: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lanes: Mapping[str, LaneStatus] = dataclasses.field(default_factory=dict)
+    audit: str = ""
 
 
 class Standing:
@@ -67,6 +68,7 @@ class Standing:
             sent_us=now_ns // 1000,
             devices=self._states(known),
             lanes=dict(known.lanes),
+            audit=known.audit,
         )
         return Message(self.topics.status, encode_json(status), Retain.YES)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from otgate.model import Batch, Clock, Index, Lane, Origin, Values, ValueType
 from otgate.spool.catalog import Catalog
-from otgate.spool.items import Frame, Gap, GapReason, Live
+from otgate.spool.items import ANCHOR, Frame, Gap, GapReason, Live
 
 FRAME = struct.Struct("<II")
 """Length of the body in bytes, and its checksum."""
@@ -290,4 +290,4 @@ def unpack_live(body: memoryview, epoch: int) -> Live | None:
         states = msgspec.json.decode(body[LIVE_HEAD.size :], type=dict[str, str])
     except msgspec.DecodeError:
         return None
-    return Live(epoch, time_ns, states)
+    return Live(epoch, time_ns, states, states.pop(ANCHOR, ""))

@@ -82,6 +82,10 @@ class Passed:
 Item = Frame | Gap | Epoch | Passed
 
 
+ANCHOR = "@audit"
+"""Stands among the states of a sign of life for `Live.anchor`; no device has such an id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """The field side was alive at ``time_ns`` and knew ``states`` of its devices."""
@@ -89,3 +93,5 @@ class Live:
     epoch: int
     time_ns: int
     states: Mapping[str, str]
+    anchor: str = ""
+    """Hash of a checkpoint of its audit log, where it shows one."""

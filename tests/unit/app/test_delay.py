@@ -14,6 +14,7 @@ from otgate.app.delay.states import MOST, LateStates
 from otgate.app.delay.waiting import Exit, Release, Waiting
 from otgate.app.field import Signs
 from otgate.model import Lane
+from otgate.observe.audit.anchor import Shown
 from otgate.spool.writer import SpoolWriter
 
 
@@ -383,7 +384,7 @@ def signs(monkeypatch: pytest.MonkeyPatch, plant: Plant) -> Signs:
     """Begin to write signs of life, of which `Written` knows."""
     monkeypatch.setattr(Written, "signs", [])
     plant.way.spool.__class__ = Written
-    return Signs(plant.egress)
+    return Signs(plant.egress, Shown())
 
 
 async def test_a_devices_state_is_told_as_late_as_its_samples(plant: Plant, signs: Signs) -> None:

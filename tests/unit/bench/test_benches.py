@@ -11,6 +11,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 SAYS = {
+    "audit": {"note_us", "record_us"},
     "check": {"100"},
     "dnp3_driver": {"asyncio"},
     "modbus": {"blocking_socket_us_per_read", "asyncio", "uvloop"},

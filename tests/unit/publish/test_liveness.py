@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from otgate.publish.liveness import FieldWatch
 from otgate.spool.items import Live
 
@@ -14,6 +16,13 @@ def test_nothing_is_known_before_the_first_sign_of_life() -> None:
     watch.seen(None, 1.0, NOW_NS)
     assert watch.state(1.0) == "unknown"
     assert watch.state(16.0) == "lost"
+
+
+def test_an_anchor_outlives_the_field_side() -> None:
+    watch = FieldWatch(0.0)
+    assert watch.anchor == ""
+    watch.seen(replace(live(), anchor="ab"), 0.0, NOW_NS)
+    assert (watch.state(16.0), watch.anchor) == ("lost", "ab")
 
 
 def test_the_field_side_is_lost_after_15_silent_seconds() -> None:

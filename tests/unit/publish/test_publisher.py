@@ -14,8 +14,9 @@ from otgate.publish.payload import DeviceStatus, GatewayStatus, Samples
 from otgate.publish.settings import Compression, LastValues, Limits
 from otgate.publish.subscribe import Received
 from otgate.publish.topics import MessageClass
+from otgate.spool.items import ANCHOR
 from otgate.spool.reader import SpoolReader
-from publishing import Feeder, catalog, publishing, subscriber
+from publishing import Feeder, Memory, catalog, publishing, subscriber
 
 __all__ = ["broker"]
 
@@ -93,6 +94,22 @@ async def test_status_follows_the_field_side(broker: Mosquitto, spool: Path, sta
         feeder.live("lost")
         await memory.until(lambda: _states(memory.of(MessageClass.STATUS))[-1:] == ["lost"])
     feeder.close()
+
+
+async def test_status_carries_the_anchor_of_the_audit_log(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    feeder = Feeder(spool)
+    feeder.writer.live({"f3": "good", ANCHOR: "ab" * 32})
+    async with subscriber(broker.url) as memory, publishing(spool, state, broker.url):
+        await memory.until(lambda: any(told.audit for told in _statuses(memory)))
+        assert _statuses(memory)[-1].audit == "ab" * 32
+        assert ANCHOR not in _statuses(memory)[-1].devices
+    feeder.close()
+
+
+def _statuses(memory: Memory) -> list[GatewayStatus]:
+    return [one for one in memory.of(MessageClass.STATUS) if isinstance(one, GatewayStatus)]
 
 
 async def test_a_clean_stop_says_so_and_says_how_far(

@@ -2,6 +2,7 @@ from pathlib import Path
 from threading import Event
 
 from otgate.model import Lane
+from otgate.spool.items import ANCHOR
 from otgate.spool.reader import Live, SpoolReader
 from otgate.spool.writer import SpoolWriter
 from spools import AMPLE, NOW_NS, QUICK, QuickFiles, batch, catalog, committed
@@ -29,6 +30,16 @@ def test_the_newest_sign_of_life_is_read(tmp_path: Path) -> None:
     until(reader, "starting")
     writer.live({"f3": "good"})
     assert until(reader, "good") == Live(writer.epoch, NOW_NS, {"f3": "good"})
+    writer.close()
+    reader.close()
+
+
+def test_a_sign_of_life_carries_the_anchor_of_an_audit_log(tmp_path: Path) -> None:
+    writer = opened(tmp_path / "s")
+    reader = SpoolReader.open(tmp_path / "s", tmp_path / "state")
+    writer.live({"f3": "good", ANCHOR: "ab" * 32})
+    live = until(reader, "good")
+    assert (live.anchor, live.states) == ("ab" * 32, {"f3": "good"})
     writer.close()
     reader.close()
 

@@ -4,7 +4,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +31,42 @@ class Anchored:
     """Which log it is of; empty where that was not noted."""
 
 
+SHOWN = re.compile(r'"audit":\s*"([0-9a-f]{64})"')
+"""As a conduit's retained status has it."""
+SHOW_S = 3600.0
+
+
+class Shown:
+    """The newest checkpoint as it may be shown to other zones: another one once an hour.
+
+    One at each checkpoint would tell when something happens here.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.head = ""
+        self._clock_s = clock_s
+        self._due_s = float("-inf")
+
+    def __call__(self, _seq: int, head: str) -> None:
+        """Take a checkpoint."""
+        now_s = self._clock_s()
+        if now_s >= self._due_s:
+            self.head, self._due_s = head, now_s + SHOW_S
+
+
 def words(log: str, seq: int, head: str) -> str:
     """Spell an anchor."""
     return f"otgate-audit log={log} seq={seq} hash={head}"
 
 
 def anchors_in(text: str) -> Iterator[Anchored]:
-    """Yield every anchor in a file of syslog, or of what `otgate audit verify` prints."""
+    """Yield every anchor in text: syslog, retained statuses, what `otgate audit verify` prints."""
     for log, seq, head in WORDS.findall(text):
         yield Anchored(head, int(seq), log)
     for seq, head in NOTED.findall(text):
         yield Anchored(head, int(seq))
+    for head in SHOWN.findall(text):
+        yield Anchored(head)
 
 
 def anchors(given: Iterable[str]) -> list[Anchored]:

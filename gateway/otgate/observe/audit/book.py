@@ -13,6 +13,8 @@ from otgate.observe.audit.record import CHECKPOINT, REMOVED, STOP, Note, noted, 
 
 CHECKPOINT_S, CHECKPOINT_RECORDS = 300.0, 256
 """How old, and how many, records become before a checkpoint vouches for them."""
+FIRST_CHECKPOINT_S = 10.0
+"""The same for the first ones of a run, which say what runs."""
 RETRY_S = 1.0
 FILLING = 0.8
 """Of the bytes that may be kept; from there on it is said that records may go too soon."""
@@ -60,6 +62,7 @@ class Book:
         self._unvouched = 0
         """Records since the last checkpoint."""
         self._since_s = 0.0
+        self._within_s = min(FIRST_CHECKPOINT_S, ends.checkpoint_s)
         self._urgent = False
         """Whether something is to be synced at once."""
         self._checkpoint: tuple[int, str] | None = None
@@ -74,7 +77,7 @@ class Book:
             return None
         if self._unvouched >= CHECKPOINT_RECORDS:
             return 0.0
-        return max(0.0, self._since_s + self._ends.checkpoint_s - time.monotonic())
+        return max(0.0, self._since_s + self._within_s - time.monotonic())
 
     def open(self, now_ns: int) -> None:
         """Make sure that there is a file to write, and record how the last run left it.
@@ -147,6 +150,7 @@ class Book:
             what |= {"key": signer.id, "ed25519": signature.hex()}
         journal.append([noted(self._clock(), CHECKPOINT, what)])
         self._unvouched = 0
+        self._within_s = self._ends.checkpoint_s
         self._checkpoint = journal.seq, journal.head
 
     def _sync(self) -> None:

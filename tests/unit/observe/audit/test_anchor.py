@@ -8,7 +8,7 @@ import pytest
 from audit_logs import audit, lines
 from otgate.endpoint.syslog import SyslogPlace, syslog_place
 from otgate.errors import Refused
-from otgate.observe.audit.anchor import Anchored, Syslog, anchors, words
+from otgate.observe.audit.anchor import SHOW_S, Anchored, Shown, Syslog, anchors, words
 from otgate.observe.audit.book import Ends
 from otgate.observe.audit.record import digest
 
@@ -81,6 +81,26 @@ def test_anchors_are_read_from_words_and_from_files(tmp_path: Path) -> None:
         Anchored(HASH, 3, "a/b/field"),
         Anchored(HASH, 9),
     ]
+
+
+def test_an_anchor_is_read_from_a_retained_status(tmp_path: Path) -> None:
+    (tmp_path / "status").write_text(
+        f'{{"schema":"otgate.status/1","audit":"{HASH}","bus":"alive"}}'
+    )
+    assert anchors([str(tmp_path / "status")]) == [Anchored(HASH)]
+
+
+def test_another_checkpoint_is_shown_once_an_hour() -> None:
+    now_s = [100.0]
+    shown = Shown(lambda: now_s[0])
+    assert shown.head == ""
+    shown(1, "first")
+    now_s[0] += SHOW_S - 1
+    shown(2, "second")
+    assert shown.head == "first"
+    now_s[0] += 1
+    shown(3, "third")
+    assert shown.head == "third"
 
 
 def test_what_is_no_anchor_is_refused(tmp_path: Path) -> None:
