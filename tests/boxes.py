@@ -35,6 +35,8 @@ WantedBy=multi-user.target
 """
 BROKER = "listener 1883 127.0.0.1\nallow_anonymous false\npassword_file /etc/mosquitto/users\n"
 WATCHDOG_S = 4
+LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
+"""Calls of our sides that a container withholds from everybody, unlike a machine."""
 SET_UP = f"""
 set -eu
 cd /bundle
@@ -69,7 +71,15 @@ def needs_boxes() -> None:
 def contained(tree: Path, *words: str) -> list[str]:
     """Return the command that runs a container without a network."""
     known = ["--quiet", "--register=no", "--keep-unit", "--private-network", "--console=pipe"]
-    return [str(NSPAWN), *known, f"--machine=otgate-{os.getpid()}", "-D", str(tree), *words]
+    return [
+        str(NSPAWN),
+        *known,
+        f"--system-call-filter={LANDLOCK}",
+        f"--machine=otgate-{os.getpid()}",
+        "-D",
+        str(tree),
+        *words,
+    ]
 
 
 def bundle() -> Path:

@@ -34,6 +34,20 @@ def pid(box: Box, unit: str) -> int:
     return int(box.show(unit, "MainPID")["MainPID"])
 
 
+def kernel(box: Box) -> str:
+    """What `otgate doctor` says of the kernel, outside the units."""
+    words = (
+        "runuser",
+        "-u",
+        "otgate-bus",
+        "--",
+        OTGATE,
+        "doctor",
+        "/etc/otgate/bus/analytics.yaml",
+    )
+    return box.run(*words, code=None).stdout.splitlines()[0]
+
+
 def send(box: Box, unit: str, signal: str) -> None:
     box.run("systemctl", "kill", "--kill-whom=main", f"--signal={signal}", unit)
 
@@ -156,6 +170,13 @@ def test_the_sides_cannot_read_each_others_secrets_or_write_what_is_not_theirs(
     spool = "/var/lib/otgate/spool/analytics/data"
     running.run("runuser", "-u", "otgate-bus", "--", "test", "-r", spool)
     running.run("runuser", "-u", "otgate-bus", "--", "test", "-w", spool, code=1)
+
+
+def test_beneath_the_units_both_sides_have_a_sandbox_of_their_own(running: Box) -> None:
+    for directory, side in (("otgate-field", "field"), ("otgate-bus-analytics", "bus-analytics")):
+        sandbox = str(running.status(f"/run/{directory}")[side]["sandbox"])
+        assert sandbox.endswith("a filter of system calls")
+        assert ("Landlock" in sandbox) == ("Landlock" in kernel(running))
 
 
 def test_stopping_the_target_stops_both_in_good_order(running: Box) -> None:

@@ -1,5 +1,7 @@
 """Bundles as they are packed: the same bytes anywhere, and what their script refuses."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -56,6 +58,29 @@ def installed(bundle: Path, into: Path, *words: str) -> subprocess.CompletedProc
 def test_another_folder_time_and_umask_give_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
     other = packed(copied(tmp_path / "a/longer/name", 0o077), 0o077)
     assert other == (bundle.parent / "bundle.tar").read_bytes()
+
+
+def test_its_papers_name_every_wheel_that_is_in_it(bundle: Path) -> None:
+    told = json.loads((bundle / "sbom.cdx.json").read_text())
+    named = {
+        one["value"]
+        for each in (told["metadata"]["component"], *told["components"])
+        for one in each["properties"]
+    }
+    wheels = {
+        f"{path.name} sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in (bundle / "wheels").iterdir()
+    }
+    assert named == wheels
+    (listed,) = (bundle / "requirements").glob("lab-*.txt")
+    hashes = {line.split("sha256:")[1] for line in listed.read_text().splitlines()}
+    rest = [each for each in named if each.split("sha256:")[1] not in hashes]
+    assert len(rest) == 1, "pip, which is run and not installed"
+    assert rest[0].startswith("pip-")
+    without_text = {each["name"] for each in told["components"]} - {
+        path.name for path in (bundle / "licences").iterdir()
+    }
+    assert without_text == {"pyserial"}, "whose wheel has none"
 
 
 def test_a_changed_file_is_refused_before_anything_is_written(bundle: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ TARGETS = {
 """Each file that ships, and where it goes below the prefix: a folder, or its name there."""
 MANIFEST = "var/lib/otgate/installed.json"
 FIELD, BUS = "etc/otgate/field", "etc/otgate/bus"
+SECRETS = "etc/otgate/bus-credentials"
 SPOOL, STATE = "/var/lib/otgate/spool", "/var/lib/otgate/field"
 
 
@@ -99,6 +100,18 @@ class Installation:
             words += ["--create"] if command == "systemd-tmpfiles" else []
             conf = "sysusers.d" if command == "systemd-sysusers" else "tmpfiles.d"
             complaints += ran([*words, str(self._prefix / f"etc/{conf}/otgate.conf")])
+        return complaints
+
+    def keep_secrets(self) -> list[str]:
+        """Make a directory of credentials for each bus file; return what could not be done."""
+        complaints = []
+        for file in sorted((self._prefix / BUS).glob("*.yaml")):
+            folder = self._prefix / SECRETS / file.stem
+            try:
+                for path in (folder.parent, folder):
+                    path.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                complaints.append(f"cannot make {error.filename}: {error.strerror}")
         return complaints
 
     def own(self, begin: Mapping[str, str]) -> list[str]:

@@ -61,7 +61,7 @@ def execute(options: Namespace) -> int:
         return USAGE
     print("\n".join(installation.plan(wanted, begin)))
     installation.write(wanted, begin)
-    complaints = [*installation.make(), *installation.own(begin)]
+    complaints = [*installation.make(), *installation.own(begin), *installation.keep_secrets()]
     for complaint in complaints:
         print(f"otgate install: {complaint}", file=sys.stderr)
     if not complaints:

@@ -96,6 +96,21 @@ def test_modes_keep_the_sides_apart(box: Path) -> None:
 
 @as_root
 @with_systemd
+def test_each_conduit_has_credentials_that_its_bus_side_alone_is_given(box: Path) -> None:
+    assert install(box) == 0
+    (box / "etc/otgate/bus/market.yaml").write_text("conduit: market\n")
+    assert install(box) == 0
+    secrets = box / "etc/otgate/bus-credentials"
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {
+        "analytics": 0o700,
+        "market": 0o700,
+    }
+    unit = (UNITS / "otgate-bus@.service").read_text()
+    assert "LoadCredential=otgate:/etc/otgate/bus-credentials/%i\n" in unit
+
+
+@as_root
+@with_systemd
 def test_the_site_to_begin_with_is_right(box: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert install(box, "--driver", "modbus", "--driver", "iec61850") == 0
     capsys.readouterr()
