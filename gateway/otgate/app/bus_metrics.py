@@ -74,6 +74,7 @@ def of_reader(conduit: str, reader: SpoolReader, now_ns: int) -> Iterator[Found]
         unread = reader.unread(lane)
         yield metrics.UNREAD, (conduit, lane), unread.size_bytes
         yield metrics.LAG, (conduit, lane), unread.behind_s(now_ns)
+        yield metrics.BACKLOG, (conduit, lane), reader.backlog(lane)
 
 
 def of_field(conduit: str, publisher: Publisher) -> Iterator[Found]:

@@ -236,7 +236,13 @@ UNREAD = Metric(
 LAG = Metric(
     "otgate_spool_lag_seconds",
     GAUGE,
-    "How old the newest sample read is, where more is unread; 0 where nothing is.",
+    "How old the newest sample read in order is, where more is unread; 0 where nothing is.",
+    ("conduit", "lane"),
+)
+BACKLOG = Metric(
+    "otgate_backlog_samples",
+    GAUGE,
+    "Samples left behind while newer ones go first.",
     ("conduit", "lane"),
 )
 READABLE = Metric("otgate_spool_readable", GAUGE, "0 where the spool is not there.", ("conduit",))
@@ -261,7 +267,7 @@ CERTIFICATE_ENDS = Metric(
 
 BUS = (
     *SHARED, CONNECTED, CONNECTIONS, ATTEMPTS, MESSAGES, PUBLISHED, PUBLISHED_BYTES, HOP, GAPS,
-    REFUSED, UNASKED, IN_FLIGHT, WINDOW, UNREAD, LAG, READABLE, CURSOR_SAVED, FIELD_ALIVE,
+    REFUSED, UNASKED, IN_FLIGHT, WINDOW, UNREAD, LAG, BACKLOG, READABLE, CURSOR_SAVED, FIELD_ALIVE,
     FIELD_DEVICES, CERTIFICATE_ENDS,
 )  # fmt: skip
 

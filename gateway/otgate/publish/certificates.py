@@ -10,7 +10,7 @@ from pathlib import Path
 
 PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 MAX_FILE_BYTES = 4 << 20
-SEQUENCE, EXPLICIT_VERSION = 0x30, 0xA0
+EXPLICIT_VERSION = 0xA0
 FORMS = {0x17: "%y%m%d%H%M%S", 0x18: "%Y%m%d%H%M%S"}
 """UTCTime and GeneralizedTime (RFC 5280, §4.1.2.5); both in UTC, with seconds."""
 

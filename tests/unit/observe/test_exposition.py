@@ -10,7 +10,17 @@ from prometheus import parsed
 PLAIN = Metric("things", Kind.GAUGE, "How many\\there are.\nNow.")
 LABELLED = Metric("done_total", Kind.COUNTER, "What was done.", ("who", "what"))
 TIMED = Metric("took_seconds", Kind.HISTOGRAM, "How long it took.", ("who",))
-UNITS = ("_bytes", "_seconds", "_total", "_info", "_fds", "_messages", "_points", "_segments")
+UNITS = (
+    "_bytes",
+    "_seconds",
+    "_total",
+    "_info",
+    "_fds",
+    "_messages",
+    "_points",
+    "_segments",
+    "_samples",
+)
 BARE = {
     "otgate_healthy", "otgate_clock_synchronised", "otgate_clock_doubted",
     "otgate_devices", "otgate_device_state",
