@@ -43,6 +43,8 @@ class Segment:
     size_bytes: int
     start: Start | None
     end: End
+    rest_bytes: int = 0
+    """Behind its last good frame; only the last segment of an epoch is read for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,9 @@ def _lane(lane: Lane, shelf: Shelf, cursor: LaneCursor | None) -> LaneSurvey:
     found = shelf.listed()
     starts = [start_of(shelf.files, shelf.directory, shelf.log, each) for each in found]
     looked = [
-        Segment(each, shelf.size_bytes(each), start, _end(shelf, each, start, starts[number + 1 :]))
+        Segment(
+            each, shelf.size_bytes(each), start, *_end(shelf, each, start, starts[number + 1 :])
+        )
         for number, (each, start) in enumerate(zip(found, starts, strict=True))
     ]
     told = LaneSurvey(lane, looked)
@@ -195,20 +199,24 @@ def _lane(lane: Lane, shelf: Shelf, cursor: LaneCursor | None) -> LaneSurvey:
 
 def _end(
     shelf: Shelf, segment: SegmentId, start: Start | None, later: Sequence[Start | None]
-) -> End:
-    """Return where a segment ends: where the next of its epoch starts, else its last frame."""
+) -> tuple[End, int]:
+    """Return where a segment ends: where the next of its epoch starts, else its last frame.
+
+    Of the latter also how many bytes are behind it.
+    """
     if start is None:
-        return End(0, 0)
+        return End(0, 0), 0
     following = next((each for each in later if each is not None), None)
     if following is not None and following.id.epoch == segment.epoch:
-        return End(following.first_seq, following.created_ns)
+        return End(following.first_seq, following.created_ns), 0
     with suppress(OSError, Damaged):
         opened = shelf.opened(segment)
         try:
-            return _last_of(opened, shelf.log)
+            end = _last_of(opened, shelf.log)
+            return end, max(shelf.size_bytes(segment) - opened.at, 0)
         finally:
             opened.close()
-    return End(start.first_seq, start.created_ns)
+    return End(start.first_seq, start.created_ns), 0
 
 
 def _last_of(opened: Opened, log: Log) -> End:

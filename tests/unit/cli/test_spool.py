@@ -1,7 +1,9 @@
 import csv
+import errno
 import io
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,35 @@ def test_what_holds_no_spool_is_said_plainly(box: Box) -> None:
     assert "neither a site.yaml nor a spool" in box.says("ls", where=box.folder / "bus", code=1)
 
 
+def test_a_file_of_another_kind_is_said_to_be_none(box: Box) -> None:
+    other = box.folder / "other.yaml"
+    for text in ("just: this", "root:x:0:0", "[]"):
+        other.write_text(text)
+        assert "is no site file, no bus file and no spool" in box.says("ls", where=other, code=1)
+
+
+def test_spools_that_may_not_be_listed_are_said_to_be_closed(
+    full: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iterdir = Path.iterdir
+
+    def closed(path: Path) -> Iterator[Path]:
+        if path.name == "spools":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert "Permission denied" in full.says("ls", code=1)
+
+
+def test_ls_says_that_an_end_is_unreadable(full: Box) -> None:
+    first = min((full.spool / "data").glob("*.seg"))
+    first.write_bytes(first.read_bytes()[:-1])
+    told = full.says("ls")
+    assert "bytes at its end are unreadable" in told
+    assert "2 samples, 2 segments" in told
+
+
 def test_an_unknown_conduit_is_corrected(full: Box) -> None:
     assert "did you mean `analytics`" in full.says("ls", "--conduit", "analytic", code=1)
 
@@ -175,6 +206,13 @@ def test_show_refuses_what_is_no_place(full: Box, capsys: pytest.CaptureFixture[
         with pytest.raises(SystemExit):
             main(["spool", "show", str(full.folder), word])
         assert "write LANE/EPOCH/SEQ" in capsys.readouterr().err
+
+
+def test_show_refuses_a_count_that_is_none(full: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("0", "-1", "x"):
+        with pytest.raises(SystemExit):
+            main(["spool", "show", str(full.folder), f"--count={word}"])
+        assert "is no number from 1 on" in capsys.readouterr().err
 
 
 # export

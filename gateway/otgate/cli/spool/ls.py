@@ -15,7 +15,6 @@ from otgate.cli.times import ago, lasting, moment
 from otgate.config.render import counted, visible
 from otgate.spool.epoch import epoch_text
 from otgate.spool.files import OS
-from otgate.spool.segment import Start
 from otgate.spool.survey import EpochSurvey, LaneSurvey, Rate, Segment, Survey, survey
 
 DESCRIPTION = """\
@@ -95,12 +94,12 @@ def of_epoch(epoch: EpochSurvey) -> str:
     numbers = f"{first.first_seq:,} to {end.seq - 1:,}" if epoch.samples else "no sample"
     span = f"{moment(first.created_ns)} to {moment(end.ns)}"
     segments = counted(len(epoch.segments), "segment")
-    return f"{epoch_text(epoch.epoch)}  {numbers}  {span}  {segments}{_before(first)}"
-
-
-def _before(first: Start) -> str:
-    dropped = first.dropped_before
-    return f"  at least {dropped:,} dropped before it" if dropped else ""
+    told = f"{epoch_text(epoch.epoch)}  {numbers}  {span}  {segments}"
+    if first.dropped_before:
+        told += f"  at least {first.dropped_before:,} dropped before it"
+    if rest_bytes := epoch.segments[-1].rest_bytes:
+        told += f"  {rest_bytes:,} bytes at its end are unreadable"
+    return told
 
 
 def of_segment(segment: Segment) -> str:
@@ -211,6 +210,7 @@ def _epoch(epoch: EpochSurvey) -> dict[str, Any]:
         "to_ns": epoch.end.ns,
         "bytes": epoch.size_bytes,
         "dropped_before": epoch.first.dropped_before,
+        "unreadable_bytes": epoch.segments[-1].rest_bytes,
         "segments": _segments(epoch.segments),
     }
 

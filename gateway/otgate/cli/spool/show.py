@@ -59,11 +59,22 @@ def at(text: str) -> At:
     raise ArgumentTypeError(f"{text!r} is no place: write LANE/EPOCH/SEQ, data/01JD3K7Q/18231")
 
 
+def some(text: str) -> int:
+    """Read a number from 1 on.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
     subject_arguments(parser)
     parser.add_argument("place", metavar="PLACE", nargs="?", type=at, help="LANE/EPOCH/SEQ")
-    parser.add_argument("--count", type=int, default=5, metavar="N", help="frames; default: 5")
+    parser.add_argument("--count", type=some, default=5, metavar="N", help="frames; default: 5")
     parser.add_argument(
         "--point", action="append", default=[], metavar="DEVICE/POINT", help="this one, or f3/i*"
     )

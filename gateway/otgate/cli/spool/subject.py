@@ -90,6 +90,8 @@ def found_at(given: Path) -> list[Subject]:
     tree = None if source is None else read_yaml(source, found)
     if tree is not None and isinstance(tree.value, dict) and "brokers" in tree.value:
         return [of_bus(path)]
+    if tree is not None and not (isinstance(tree.value, dict) and "site" in tree.value):
+        raise Refused(f"{path} is no site file, no bus file and no spool")
     keeps = None if tree is None else spool_entry(tree, found)
     if keeps is None:
         print(rendered(found.sorted()), file=sys.stderr)
@@ -126,14 +128,26 @@ def of_site(folder: Path, keeps: SpoolEntry) -> list[Subject]:
     }
     return [
         Subject(one.name, one, states.get(one.name, folder / "state" / "bus" / one.name), keeps)
-        for one in sorted((folder / keeps.directory).glob("*"))
+        for one in listed(folder / keeps.directory)
         if is_spool(one)
     ]
+
+
+def listed(directory: Path) -> list[Path]:
+    """Return what is in a directory; nothing where that is not there.
+
+    Raises:
+        OSError: it may not be read.
+    """
+    try:
+        return sorted(directory.iterdir())
+    except FileNotFoundError:
+        return []
 
 
 def spool_entry(tree: Tree, found: Diagnostics) -> SpoolEntry | None:
     """Read the `spool` block of a site file; None where it has errors."""
     given = {}
-    if isinstance(tree.value, dict) and "spool" in tree.value:
+    if "spool" in tree.value:
         given = partial(SpoolEntry, tree, ("spool",), found)
     return None if found.errors else SpoolEntry.model_validate(given)
