@@ -96,7 +96,6 @@ def audited(means: Means, started: Mapping[str, Any]) -> Iterator[Recorder]:
     A thread of its own does the writing, which is to be begun in the sandbox.
     """
     place, signer, unsigned = means.place, means.signer, means.unsigned
-    keeping = Keeping(place.directory, place.size_mb * 1_000_000, place.keep_days * 86400)
     shown = Shown()
 
     def anchor(seq: int, head: str) -> None:
@@ -104,7 +103,7 @@ def audited(means: Means, started: Mapping[str, Any]) -> Iterator[Recorder]:
         if means.syslog is not None:
             means.syslog(seq, head)
 
-    audit = Audit(keeping, Ends(signer, anchor))
+    audit = Audit(keeping_of(place), Ends(signer, anchor))
     hearing = Hearing(audit)
     key = {"key": signer.id} if signer else {"unsigned": unsigned or "no key is named"}
     audit.note("start", log=means.name, **versions(), **key, **started)
@@ -119,6 +118,18 @@ def audited(means: Means, started: Mapping[str, Any]) -> Iterator[Recorder]:
         audit.close()
         if means.syslog is not None:
             means.syslog.close()
+
+
+def record_refusal(place: AuditPlace, name: str, why: str) -> None:
+    """Record that a side was not started, and why."""
+    audit = Audit(keeping_of(place), Ends(signer_of(place)[0]))
+    audit.note("start_refused", log=name, why=why, **versions())
+    audit.close()
+
+
+def keeping_of(place: AuditPlace) -> Keeping:
+    """Return how much of a log is kept where."""
+    return Keeping(place.directory, place.size_mb * 1_000_000, place.keep_days * 86400)
 
 
 def versions() -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import structlog
 
 from otgate.app.accepted import Accepted
 from otgate.app.administration import Administration
+from otgate.app.anomalies import Anomalies
 from otgate.app.attending import attending
 from otgate.app.auditing import Recorder, audited, prepared
 from otgate.app.confinement import enter, staying
@@ -193,6 +194,7 @@ async def confined_side(
                 staying(own),
                 firsts.keeping(),
                 counting(egress, door.recorder.audit),
+                Anomalies(supervisor.status).watch(),
             )
     finally:
         count(egress, door.recorder.audit)

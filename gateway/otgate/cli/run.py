@@ -104,23 +104,33 @@ def field(options: Namespace) -> int:
 
 def admitted(site: "Site", wanted: Sequence[str]) -> bool:
     """Say what keeps a site from being run although its files have no error, if anything."""
+    why = unsigned(site, wanted) or older(site)
+    if why:
+        from otgate.app.auditing import record_refusal  # noqa: PLC0415  seldom needed
+
+        print(f"otgate: {why}", file=sys.stderr)
+        record_refusal(site.audit, f"{site.id}/{site.gateway}/field", why)
+    return not why
+
+
+def unsigned(site: "Site", wanted: Sequence[str]) -> str:
+    """Say which signatures are wanted that a site does not ask for."""
+    missing = sorted({*wanted} - {f"{role}={key}" for role, key in site.signers.items()})
+    help_ = "`signatures` in site.yaml names another key, or none"
+    return f"{site.path} is not signed by {', '.join(missing)}: {help_}" if missing else ""
+
+
+def older(site: "Site") -> str:
+    """Say which policy ran last, where another one may not take its place; else take note."""
     from otgate.app.editions import Editions  # noqa: PLC0415  the parent needs none of it
 
-    missing = sorted({*wanted} - {f"{role}={key}" for role, key in site.signers.items()})
-    if missing:
-        help_ = "`signatures` in site.yaml names another key, or none"
-        print(
-            f"otgate: {site.path} is not signed by {', '.join(missing)}: {help_}", file=sys.stderr
-        )
-        return False
     editions = Editions(site)
     try:
         editions.check(site)
         editions.keep(site)
     except Refused as refused:
-        print(f"otgate: {refused}", file=sys.stderr)
-        return False
-    return True
+        return str(refused)
+    return ""
 
 
 COMMAND = Command(

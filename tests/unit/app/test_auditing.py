@@ -8,7 +8,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from audit_logs import records
-from otgate.app.auditing import audited, prepared
+from otgate.app.auditing import audited, prepared, record_refusal
 from otgate.config.audit_place import AuditPlace
 from otgate.config.bus_side import Credential
 from otgate.config.signature import PrivateKey, make_key, read_private, read_public
@@ -104,6 +104,15 @@ def test_a_key_that_cannot_be_read_is_an_alarm_and_no_end(tmp_path: Path) -> Non
         pass
     assert logs[0]["event"] == "audit_unsigned"
     assert "no.key" in str(told(tmp_path)[0][1]["unsigned"])
+
+
+def test_a_start_that_is_refused_is_recorded_and_no_crash(tmp_path: Path) -> None:
+    record_refusal(AuditPlace(tmp_path), LOG, "policy version 1 is older than 2")
+    with audited(prepared(AuditPlace(tmp_path), LOG), {}):
+        pass
+    found = told(tmp_path)
+    assert [event for event, _ in found] == ["start_refused", "start", "stop"]
+    assert found[0][1]["why"] == "policy version 1 is older than 2"
 
 
 def test_a_private_key_has_the_id_of_its_public_half(tmp_path: Path) -> None:

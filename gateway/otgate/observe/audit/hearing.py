@@ -18,8 +18,9 @@ MOST_KINDS = 2000
 """Kinds that are told apart within an hour."""
 
 EDGES = frozenset({
-    "broker_back", "broker_connected", "conduit_asked", "device_back", "keys_changed",
-    "outstation_restarted", "policy_staged", "report_chosen", "spool_readable", "spool_writing",
+    "broker_back", "broker_connected", "conduit_asked", "device_back", "device_usual",
+    "keys_changed", "outstation_restarted", "policy_staged", "report_chosen", "spool_readable",
+    "spool_writing",
 })  # fmt: skip
 """Events of level info that are recorded."""
 

@@ -28,8 +28,9 @@ NAME = re.compile(r"(\d{12})-(\d{4}-\d\d-\d\d)\.jsonl")
 FILE_BYTES = 16 << 20
 BLOCK_BYTES = 4096
 """The least that a file takes on a disk."""
-TAIL_BYTES = 4 * MAX_WHAT_BYTES
-"""More than the longest line and half of another."""
+LINE_BYTES = MAX_WHAT_BYTES + 1024
+"""More than any line has."""
+TAIL_BYTES = 3 * LINE_BYTES
 LOCK = "lock"
 
 
@@ -269,6 +270,9 @@ def tail(path: Path) -> tuple[bytes, bytes]:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         lines = file.read().split(b"\n")
+        if len(lines[-1]) > LINE_BYTES:  # no line of ours: blocks that a power cut left unwritten
+            file.seek(0)
+            lines = file.read().split(b"\n")
     return (lines[-2] if len(lines) > 1 else b""), lines[-1]
 
 

@@ -52,6 +52,17 @@ def test_a_torn_line_is_cut_off_and_told(tmp_path: Path) -> None:
     assert not proved(tmp_path).breaks
 
 
+def test_blocks_that_a_power_cut_left_unwritten_are_cut_off(tmp_path: Path) -> None:
+    written(tmp_path, 2)
+    path = files(tmp_path)[0]
+    whole = path.stat().st_size
+    os.truncate(path, whole + (1 << 20))
+    written(tmp_path, 1)
+    assert records(tmp_path)[3]["what"]["bytes"] == 1 << 20
+    assert path.stat().st_size < 2 * whole + 4096
+    assert not proved(tmp_path).breaks
+
+
 def test_a_damaged_end_is_told_and_gone_on_from(tmp_path: Path) -> None:
     written(tmp_path, 2)
     path = files(tmp_path)[0]
