@@ -6,10 +6,11 @@ What it says are plain values; `otgate doctor` makes sentences of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otgate.app.egress import Egress, types_of
+from otgate.app.egress import Egress
 from otgate.app.outlet import Way
 from otgate.calc.calculation import CALC
 from otgate.config.nearest import did_you_mean
+from otgate.driver import planned_types
 from otgate.errors import Refused
 from otgate.model import Device, ValueType
 from otgate.observe.control import Request
@@ -37,7 +38,7 @@ def trace_point(egress: Egress, supervisor: Supervisor, request: Request) -> Tol
     trace = supervisor.trace(device.id, number)
     if trace is None:
         raise Refused(f"the device `{device.id}` is not read")
-    of = types_of(site)[device.id][number]
+    of = planned_types(device, site.plans[device.id])[number]
     return {
         "map_hash": site.map_hash,
         "policy_hash": site.policy_hash,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from daemons import write_site
@@ -24,6 +25,8 @@ from otgate.spool.cursor import Place
 from otgate.spool.latest import Latest
 
 S = 10**9
+UNREAD = Quality.INVALID | Quality.NO_VALUE | Quality.NOT_YET_READ
+WINDOW = {"calculated": True, "address": "max of f1/ia each 600 s"}
 NOW_NS = 1_790_000_000 * S
 NEWEST = Latest(Lane.DATA, Place(40, 7), 12.5, 0, NOW_NS - S, NOW_NS - S)
 BUS: dict[str, Any] = {
@@ -104,12 +107,16 @@ def case(site: Site) -> Case:
         sample: dict[str, bool] | None = None,
         told: dict[str, Any] | None = None,
         reporting: Reporting | None = None,
+        address: str | None = None,
         refused: str = "why",
         answers: bool = True,
         **other: Any,
     ) -> Diagnosis:
         device = replace(site.devices[0], reporting=reporting or site.devices[0].reporting)
-        verdict = decide(site.policy, site.policy.conduits["analytics"], device, device.points[0])
+        point = device.points[0]
+        if address is not None:
+            point = msgspec.structs.replace(point, address=address)
+        verdict = decide(site.policy, site.policy.conduits["analytics"], device, point)
         sample = {"acknowledged": True, "in_flight": False} if sample is None else sample
         way = Way(verdict, Path("spool"), newest, "", bus, "nobody answers", sample)
         says = field_side(site, **other) if told is None else told
@@ -117,7 +124,7 @@ def case(site: Site) -> Case:
         evidence = Evidence(
             site,
             device,
-            device.points[0],
+            point,
             scans,
             says or None,
             refused=refused,
@@ -248,8 +255,19 @@ def test_of_several_scans_the_best_counts(case: Case) -> None:
     assert hop(case(scans=[failed, failed | {"error": ""}]), "polled").found is Found.OK
 
 
-def test_a_calculated_point_is_not_polled(case: Case) -> None:
-    assert "calculated by the gateway" in hop(case(calculated=True), "polled").says
+def test_a_calculated_point_is_led_back_to_its_inputs(case: Case) -> None:
+    formula = {"calculated": True, "address": "f1/ib + f2/ia^2 / nothing/here"}
+    assert hop(case(**formula), "polled").says == "not itself; its inputs are: f1/ib, f2/ia"
+    lost = hop(case(quality=names(Quality.INVALID | Quality.COMM_LOST), **formula), "decoded")
+    assert "otgate doctor" in lost.help
+    assert lost.help.endswith("f2/ia")
+
+
+def test_what_was_never_passed_on_is_not_missed_in_the_spool(case: Case) -> None:
+    diagnosis = case(sent_quality=None, newest=None, quality=names(UNREAD), read_ns=0, **WINDOW)
+    assert hop(diagnosis, "decoded").says == "not calculated yet: a window has to end first"
+    assert hop(diagnosis, "spool").found is Found.WAITS
+    assert diagnosis.arrives
 
 
 def test_what_sends_a_quiet_value_is_named(case: Case) -> None:

@@ -36,6 +36,8 @@ def spooled(evidence: Evidence, way: Way, now_ns: int) -> Hop:
         if delay_s := told.get("delay_s", 0):
             says = f"nothing of it yet: this conduit holds back for {lasting(delay_s * NS)}"
             return Hop("spool", Found.WAITS, says)
+        if (evidence.field_side or {}).get("about", {"sent_quality": ""})["sent_quality"] is None:
+            return Hop("spool", Found.WAITS, "nothing of it yet, as nothing was passed on")
         return Hop("spool", Found.STOPS, f"no sample of it is in {way.spool}", NOTHING_SPOOLED)
     return Hop("spool", Found.OK, of_sample(evidence, newest, now_ns))
 

@@ -1,8 +1,10 @@
 """The hops before the conduits: configured, planned, polled, decoded, deadband."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from otgate.calc.calculation import CALC
 from otgate.cli.doctor.evidence import Evidence, Told
 from otgate.cli.doctor.hop import Found, Hop
 from otgate.cli.times import ago, lasting
@@ -11,6 +13,7 @@ from otgate.model import Point
 LATE, LATE_S = 3, 2.0
 """Periods after which a scan is late, and seconds that have to have passed besides."""
 NS = 10**9
+PATH = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 NEVER_READ = "not_yet_read"
 
 
@@ -36,6 +39,8 @@ def configured(evidence: Evidence) -> Hop:
 
 def planned(evidence: Evidence) -> Hop:
     """Say which scans ask for it."""
+    if evidence.device.driver == CALC:
+        return Hop("planned", Found.OK, "calculated by the gateway, from what is polled")
     if evidence.scans:
         scans = ", ".join(f"{one.name} each {one.period_s:g} s" for one in evidence.scans)
         return Hop("planned", Found.OK, f"read by scan {scans}")
@@ -62,7 +67,8 @@ def polled(evidence: Evidence, told: Told, now_ns: int) -> Hop:
     """Say how the device stands, and how its scans went last."""
     device, state = evidence.device.id, told["state"]
     if told["calculated"]:
-        return Hop("polled", Found.OK, "calculated by the gateway; its inputs are polled")
+        read = ", ".join(inputs(evidence)) or "none by name"
+        return Hop("polled", Found.OK, f"not itself; its inputs are: {read}")
     so_long = lasting(now_ns - told["since_ns"])
     if state == "unusable":
         says = f"{device} cannot be used as it is configured: {told['error']}"
@@ -80,6 +86,14 @@ def polled(evidence: Evidence, told: Told, now_ns: int) -> Hop:
         says = f"{best.says}, but {device} has been failing for {so_long}: {told['error']}"
         return Hop("polled", Found.WAITS, says)
     return best
+
+
+def inputs(evidence: Evidence) -> list[str]:
+    """Return the points that a calculated one names in its formula."""
+    known = {
+        f"{device.id}/{point.id}" for device in evidence.site.devices for point in device.points
+    }
+    return sorted(known.intersection(PATH.findall(evidence.point.address)))
 
 
 def of_scans(device: str, scans: Sequence[Told], now_ns: int, overruns: int) -> Hop:
@@ -111,13 +125,15 @@ def decoded(evidence: Evidence, told: Told, now_ns: int) -> Hop:
     quality = list(about["quality"])
     if NEVER_READ in quality and not about["read_ns"]:
         served = not told["scans"] or any(scan["at_ns"] for scan in told["scans"])
+        if told["calculated"]:
+            return Hop("decoded", Found.WAITS, "not calculated yet: a window has to end first")
         found = Found.STOPS if served else Found.WAITS
         return Hop("decoded", found, "no answer held it yet", "see the hop before")
     value = spelled(evidence.point, about["value"])
     if "invalid" in quality:
         last = f"; the last value is {value}" if about["value"] is not None else ""
         says = f"the newest read is {', '.join(quality)}{last}. It is published as such"
-        return Hop("decoded", Found.STOPS, says, REASONS.get(reason_of(quality), ""))
+        return Hop("decoded", Found.STOPS, says, remedy(evidence, told, quality))
     age = ago(now_ns - about["read_ns"])
     return Hop("decoded", Found.OK, f"{value}, {', '.join(quality)}, read {age}")
 
@@ -131,9 +147,11 @@ REASONS = {
 """What to look at, by the detail of the quality."""
 
 
-def reason_of(quality: Sequence[str]) -> str:
-    """Return the detail that says most."""
-    return next((one for one in REASONS if one in quality), "")
+def remedy(evidence: Evidence, told: Told, quality: Sequence[str]) -> str:
+    """Say what to look at: of what is calculated its inputs, else what the quality hints at."""
+    if told["calculated"] and (of := inputs(evidence)):
+        return "; ".join(f"otgate doctor {evidence.site.path} {one}" for one in of)
+    return next((REASONS[one] for one in REASONS if one in quality), "")
 
 
 def deadband(evidence: Evidence, told: Told) -> Hop:
