@@ -32,10 +32,10 @@ class Window:
     @property
     def has_late_room(self) -> bool:
         """Whether another late message leaves half of the window to what is live."""
-        if not self._late:
-            return len(self._sent) < self.limit
-        most = self.limit // 2
-        return self._late < most and 2 * self._late_size < self.size_limit
+        if len(self._sent) >= self.limit:
+            return False
+        few = self._late < self.limit // 2 and 2 * self._late_size < self.size_limit
+        return few or not self._late
 
     def in_flight(self) -> list[Message]:
         """Return what is in flight, the oldest first."""

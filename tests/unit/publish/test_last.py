@@ -77,3 +77,22 @@ def test_a_last_value_satisfies_its_schema_and_keeps_quality_and_device_time() -
     jsonschema.validate(last, payload_schemas()["last"])
     assert (last["v"], last["time_us"], last["clock"]) == (None, 7000, "device")
     assert last["q"] == ["invalid", "no_value"]
+
+
+def test_what_came_out_of_a_backlog_waits_for_its_end() -> None:
+    newest = NewestValues()
+    newest.take(frame(5, 2.0), LABELS, Urgency.LIVE)
+    newest.take(frame(3, 0.0, 1.0), LABELS, Urgency.LATE)
+    assert list(due(newest)) == ["ia0"]
+    newest.reconnected()
+    newest.field("lost")
+    assert list(due(newest)) == ["ia0"]
+    newest.caught_up()
+    assert list(due(newest)) == ["ia1"]
+
+
+def test_what_is_live_after_all_does_not_wait() -> None:
+    newest = NewestValues()
+    newest.take(frame(3, 1.0), LABELS, Urgency.LATE)
+    newest.take(frame(5, 2.0), LABELS, Urgency.LIVE)
+    assert due(newest)["ia0"]["v"] == 2.0
