@@ -78,6 +78,13 @@ class Gateway:
         self.kills.append(done)
         return done
 
+    def hold_up(self, seconds: float) -> None:
+        """Let the bus side do nothing for a while, so that it finds a backlog."""
+        bus = self.process.children["bus"]
+        os.kill(bus, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(bus, signal.SIGCONT)
+
     def status(self, side: str) -> dict[str, Any]:
         return said(self.site, "field" if side == "run" else "bus-analytics")
 

@@ -34,6 +34,8 @@ class Load:
     period_s: float = 0.1
     spool_mb: int = 256
     replay_s: float = 3.0
+    backlog: str = "{}"
+    """Of the bus file, as YAML."""
 
     @property
     def samples_a_second(self) -> float:
@@ -45,7 +47,8 @@ class Load:
             "site.yaml": self._site(),
             "points/load.csv": self._points(),
             "policy.yaml": POLICY,
-            "bus/analytics.yaml": BUS.format(port=broker_port) + f"replay_s: {self.replay_s}\n",
+            "bus/analytics.yaml": BUS.format(port=broker_port)
+            + f"replay_s: {self.replay_s}\nbacklog: {self.backlog}\n",
         }.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

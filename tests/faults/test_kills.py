@@ -94,6 +94,27 @@ def backlog(spool: Path, frames: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_kills_in_the_middle_of_a_drain_behind_live_data_lose_nothing(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    sizes = modest(tmp_path, backlog="{live_s: 2, messages_per_s: 20}")
+    with gateway(tmp_path, sizes, seed=3) as running:
+        time.sleep(1)
+        running.hold_up(7)
+        for side in (Side.BUS, Side.FIELD, Side.BOTH, Side.BUS):
+            time.sleep(rng.uniform(0.3, 1.0))
+            running.kill(side)
+        drained = running.listener.replayed_samples
+        until = time.monotonic() + 60
+        while "backlog" in running.status("bus")["lanes"]["data"]:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        assert 0 < drained < running.listener.replayed_samples
+        running.stop()
+        assert running.audit.verdict() == FAULTLESS
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_dozens_of_kills_at_random_moments_lose_nothing(tmp_path: Path, seed: int) -> None:

@@ -50,7 +50,7 @@ class TlsEntry(Entry):
 class BatchEntry(Entry):
     """How large one message may become."""
 
-    max_points: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_points: Annotated[int, Field(ge=1, le=100_000)] = 500
     """Samples in one message."""
     max_kb: Annotated[int, Field(ge=1, le=262_144)] = 256
     """Kilobytes of one message."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-BURST_S = 0.1
+BURST_S = 0.02
 """A bucket holds what flows in so long, so that a late wake costs no rate."""
 
 

@@ -37,6 +37,8 @@ LOOK_AHEAD_S = 0.25
 STATUS_EVERY_S = 15.0
 REWIND_EVERY_S = 1.0
 """At most so often live data that became old are made a backlog of: it stops what is under way."""
+PACE_S = 0.005
+"""A backlog goes out in bursts this far apart, each of which costs a look at what is live."""
 KEPT_ENCODERS = 4
 """One a catalog: of what is live, of a backlog, and of two lanes."""
 
@@ -72,6 +74,8 @@ class Delivery:
         self._entered_ahead: list[Epoch] = []
         """Epochs that what is live has entered, and a backlog not yet."""
         self._rewound_s = 0.0
+        self.wants_room = False
+        """Whether the backlog waits for late messages to be acknowledged."""
         self.drain: Drain | None = None
         """How the backlog gets on, where there is one."""
         self._explained: set[str] = set()
@@ -116,8 +120,9 @@ class Delivery:
             await self._rewind(0.0, field)
             return
         limit_s = LOOK_EVERY_S
-        if self._feed.live_from and self._session.window.has_late_room:
-            limit_s = min(limit_s, self._allowance.wait_s())
+        self.wants_room = not self._session.window.has_late_room
+        if self._feed.live_from and not self.wants_room:
+            limit_s = min(limit_s, max(PACE_S, self._allowance.wait_s()))
         if self._feed.overdue:
             limit_s = min(limit_s, max(0.0, self._overdue_in_s()))
         await self._reader.changed(limit_s)

@@ -65,7 +65,7 @@ class Backlog:
     live_s: float = 10.0
     """What leaves later than so long after it was spooled is late."""
     bytes_per_s: float = 4096 * 1024
-    messages_per_s: float = 1000
+    messages_per_s: float = 500
 
     @property
     def live_ns(self) -> int:
