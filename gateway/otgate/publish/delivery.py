@@ -4,7 +4,7 @@ After an outage what is live goes first, and the backlog behind it, as fast as i
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import NoReturn
 
@@ -28,7 +28,7 @@ from otgate.publish.settings import BusSettings, LastValues
 from otgate.publish.standing import Known, Standing, lane_status
 from otgate.publish.verdicts import CLOSES, Verdicts, Way
 from otgate.spool.items import Epoch, Frame, Gap
-from otgate.spool.reader import Place, SpoolReader
+from otgate.spool.reader import Place, Span, SpoolReader
 from otgate.together import in_step
 
 LOOK_EVERY_S = 1.0
@@ -36,7 +36,7 @@ LOOK_AHEAD_S = 0.25
 """How often the newest catalog is looked for, which may recall what is still to be sent."""
 STATUS_EVERY_S = 15.0
 REWIND_EVERY_S = 1.0
-"""At most so often live data that became old are made a backlog of: it stops what is under way."""
+"""At most so often live data that became old are made a backlog of: a segment is looked through."""
 PACE_S = 0.005
 """A backlog goes out in bursts this far apart, each of which costs a look at what is live."""
 KEPT_ENCODERS = 4
@@ -74,8 +74,8 @@ class Delivery:
         self._entered_ahead: list[Epoch] = []
         """Epochs that what is live has entered, and a backlog not yet."""
         self._rewound_s = 0.0
-        self.wants_room = False
-        """Whether the backlog waits for late messages to be acknowledged."""
+        self.wants_ack = False
+        """Whether something waits for a late message to be acknowledged."""
         self.drain: Drain | None = None
         """How the backlog gets on, where there is one."""
         self._explained: set[str] = set()
@@ -97,11 +97,10 @@ class Delivery:
             taken = self._next()
             if taken is not None:
                 await self._deliver(taken, field)
-            elif self._live_from and not self._feed.live_from:
+            elif self._is_through():
                 await self._end_backlog(field)
             elif self._feed.overdue and self._overdue_in_s() <= 0:
-                await self._session.drained()
-                await self._rewind(0.0, field)
+                await self._rewind(0.0, field, self._under_way())
             else:
                 await self._pause(field)
 
@@ -120,21 +119,35 @@ class Delivery:
             await self._rewind(0.0, field)
             return
         limit_s = LOOK_EVERY_S
-        self.wants_room = not self._session.window.has_late_room
-        if self._feed.live_from and not self.wants_room:
+        has_room = self._session.window.has_late_room
+        self.wants_ack = not has_room or (self._live_from is not None and not self._feed.live_from)
+        if self._feed.live_from and has_room:
             limit_s = min(limit_s, max(PACE_S, self._allowance.wait_s()))
         if self._feed.overdue:
             limit_s = min(limit_s, max(0.0, self._overdue_in_s()))
         await self._reader.changed(limit_s)
         self._feed.look_again()
 
+    def _is_through(self) -> bool:
+        """Tell whether a backlog was taken and acknowledged."""
+        if self._live_from is None or self._feed.live_from:
+            return False
+        return self._reader.complete_through(Lane.DATA) >= self._live_from
+
+    def _under_way(self) -> Iterator[Span]:
+        """Yield what is not to be read again, since its acknowledgement may come."""
+        for claim in self._session.window.claims():
+            yield claim.lane, claim.epoch, claim.first, claim.first + claim.count
+
     def _overdue_in_s(self) -> float:
         return self._rewound_s + REWIND_EVERY_S - self._clock_s()
 
-    async def _rewind(self, seconds: float, field: FieldWatch) -> None:
+    async def _rewind(
+        self, seconds: float, field: FieldWatch, under_way: Iterable[Span] = ()
+    ) -> None:
         """Read again what is not acknowledged, and say where what is live begins."""
         before = self._live_from
-        await self._feed.rewind(seconds)
+        await self._feed.rewind(seconds, under_way)
         self._rewound_s = self._clock_s()
         self._live_from = self._feed.live_from
         self._entered_ahead.clear()
@@ -147,7 +160,6 @@ class Delivery:
 
     async def _end_backlog(self, field: FieldWatch) -> None:
         """Say that nothing is missing before what is live any more."""
-        await self._session.drained()
         self._live_from = self.drain = None
         entered, self._entered_ahead = self._entered_ahead, []
         for epoch in entered:

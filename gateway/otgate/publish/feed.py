@@ -5,7 +5,7 @@ it. Where the order is strict there is one place, and no backlog.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from otgate.model import Lane
 from otgate.publish.message import Urgency
 from otgate.publish.settings import Backlog, Order
 from otgate.spool.items import Frame, Item
-from otgate.spool.reader import Place, SpoolReader
+from otgate.spool.reader import Place, Span, SpoolReader
 
 EVENTS_IN_A_ROW = 4
 """Event items taken while data waits, before one data item goes."""
@@ -96,14 +96,17 @@ class Feed:
         """How many samples of the backlog are to be taken, but for a few that are read already."""
         return self._reader.backlog(Lane.DATA)
 
-    async def rewind(self, seconds: float) -> None:
-        """Start again from what is acknowledged, less ``seconds``; what is live first."""
+    async def rewind(self, seconds: float, under_way: Iterable[Span] = ()) -> None:
+        """Start again from what is acknowledged, less ``seconds``; what is live first.
+
+        What is ``under_way`` is left out.
+        """
         for waiting in (*self._waiting.values(), self._behind):
             waiting.clear()
         self._dry.clear()
         self._resting = 0
         self.overdue = False
-        self._reader.rewind(seconds)
+        self._reader.rewind(seconds, under_way)
         if self._backlog.order is Order.LIVE:
             # half of the age is left for getting it out
             await self._reader.split(Lane.DATA, self._clock() - self._backlog.live_ns // 2)

@@ -9,7 +9,7 @@ class Due(Enum):
     NOTHING = "nothing"
     PING = "ping"
     END = "end"
-    """The last ping was not answered."""
+    """The last ping was not answered, and nothing else was heard since."""
 
 
 class Keepalive:
@@ -47,7 +47,10 @@ class Keepalive:
         if now_s < self.due_s:
             return Due.NOTHING
         if self._asked:
-            return Due.END
+            if now_s - self._heard_s >= self.period_s:
+                return Due.END
+            self._sent_s = now_s  # the ping waits behind what is under way, and that moves
+            return Due.NOTHING
         self._asked = True
         self._sent_s = self._heard_s = now_s
         return Due.PING

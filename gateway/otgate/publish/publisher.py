@@ -426,7 +426,7 @@ class Publisher:
             log.warning("samples_recalled", why="the newest catalog no longer has their points")
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
-        if message.urgency is Urgency.LATE and self._delivery and self._delivery.wants_room:
+        if message.urgency is Urgency.LATE and self._delivery and self._delivery.wants_ack:
             self._reader.nudge()
         if outcome.refused:
             reason = self._verdicts.refused(message, outcome)

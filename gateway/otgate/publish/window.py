@@ -1,6 +1,6 @@
 """How much may be under way: messages sent and not yet acknowledged, and their bytes."""
 
-from otgate.publish.message import Message, Urgency
+from otgate.publish.message import Claim, Message, Urgency
 
 LAST_ID = 65_535
 """Packet ids run from 1 to here (MQTT 5.0, §2.2.1)."""
@@ -45,6 +45,10 @@ class Window:
     def oldest(self) -> Message | None:
         """The message that has been in flight for longest."""
         return next(iter(self._sent.values()), None)
+
+    def claims(self) -> list[Claim]:
+        """Return what the samples in flight claim."""
+        return [message.claim for message in self._sent.values() if message.claim is not None]
 
     def free_id(self) -> int:
         """Return a packet id that nothing in flight has; the window is not full of them."""

@@ -4,7 +4,7 @@ import json
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -92,6 +92,7 @@ class LaneCursor:
         self._left: tuple[Place, int] | None = None
         """Where the last epoch of which something is acknowledged was left, and its base."""
         self._history: deque[Acknowledged] = deque()
+        self._under_way: dict[int, Ranges] = {}
 
     @property
     def floor(self) -> Place:
@@ -117,9 +118,18 @@ class LaneCursor:
         return self._bases.get(epoch, 0)
 
     def missing(self, epoch: int, start: int, stop: int) -> list[tuple[int, int]]:
-        """Return the parts of [start, stop) that are not acknowledged."""
-        acked = self._acked.get(epoch)
-        return [(start, stop)] if acked is None else acked.missing(start, stop)
+        """Return the parts of [start, stop) that are neither acknowledged nor under way."""
+        acked, under_way = self._acked.get(epoch), self._under_way.get(epoch)
+        parts = [(start, stop)] if acked is None else acked.missing(start, stop)
+        if under_way is None:
+            return parts
+        return [hole for part in parts for hole in under_way.missing(*part)]
+
+    def leave(self, under_way: Iterable[tuple[int, int, int]]) -> None:
+        """Take it that these, and no others, are under way: epoch, start and stop."""
+        self._under_way = {}
+        for epoch, start, stop in under_way:
+            self._under_way.setdefault(epoch, Ranges()).add(start, stop)
 
     def acknowledge(self, epoch: int, start: int, stop: int) -> None:
         """Take [start, stop) as done with."""

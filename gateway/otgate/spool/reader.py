@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 from otgate.model import Lane
 from otgate.permission import why
@@ -34,6 +34,9 @@ __all__ = [
     "SpoolReader",
     "epoch_text",
 ]
+
+Span: TypeAlias = tuple[Lane, int, int, int]
+"""Samples: lane, epoch, first and one above the last."""
 
 SAVE_AFTER = 64
 """Acknowledgements after which the cursor is kept: as many as one read hands out frames. So a kill
@@ -165,8 +168,10 @@ class SpoolReader:
         """Return the epoch and the sequence number below which all is acknowledged."""
         return self._cursors[lane].floor
 
-    def rewind(self, seconds: float | None = None) -> None:
+    def rewind(self, seconds: float | None = None, under_way: Iterable[Span] = ()) -> None:
         """Read again what is not acknowledged, and what was just before that.
+
+        What is ``under_way`` is left out.
 
         ``seconds`` go back from the last acknowledgement, however long ago that was: it is the
         newest that may be forgotten. A second rewind takes nothing more back.
@@ -175,7 +180,9 @@ class SpoolReader:
             for cursor in self._cursors.values():
                 cursor.rewind(self._acknowledged_s - seconds)
             self._keep_unsynced()
-        for reader in self._lanes.values():
+        spans = list(under_way)
+        for lane, reader in self._lanes.items():
+            self._cursors[lane].leave(span[1:] for span in spans if span[0] is lane)
             reader.rewind()
 
     def flush(self) -> None:

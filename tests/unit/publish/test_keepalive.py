@@ -60,3 +60,13 @@ def test_a_server_that_asks_for_more_pings_has_them_earlier() -> None:
     keepalive = Keepalive(60, 0)
     keepalive.granted(2)
     assert keepalive.due_s == 2
+
+
+def test_a_ping_that_waits_behind_what_moves_is_not_the_end() -> None:
+    keepalive = Keepalive(4, 0)
+    assert keepalive.due(4) is Due.PING
+    for now_s in range(5, 60):  # acknowledged, with nothing new to be sent
+        keepalive.heard(now_s)
+        assert keepalive.due(now_s) is Due.NOTHING
+    assert keepalive.due(62.9) is Due.NOTHING
+    assert keepalive.due(63) is Due.END

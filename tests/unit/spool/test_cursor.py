@@ -333,3 +333,12 @@ def test_what_is_left_between_two_places_is_counted(cursor: LaneCursor) -> None:
     cursor.acknowledge(9, 1, 3)
     assert cursor.unacknowledged(Place(5, 1), Place(9, 10)) == 109 - 2 - 2
     assert cursor.unacknowledged(Place(5, 3), Place(5, 10)) == 6
+
+
+def test_what_is_under_way_is_not_missing_until_the_next_rewind(cursor: LaneCursor) -> None:
+    cursor.acknowledge(5, 0, 2)
+    cursor.leave([(5, 3, 5), (5, 8, 9)])
+    assert cursor.missing(5, 0, 10) == [(2, 3), (5, 8), (9, 10)]
+    assert cursor.floor == Place(5, 2)
+    cursor.leave([])
+    assert cursor.missing(5, 0, 10) == [(2, 10)]
