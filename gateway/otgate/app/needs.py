@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,7 +106,6 @@ def field_needs(site: "Site", drivers: Mapping[str, Driver], control: Path) -> N
     lines = any(one.files for one in known)
     listen = {port for one in known for port in one.listen}
     listen.update(scraped_at(site.metrics_listen).values())
-    listen.update(ANY_PORT if any(device.via.address for device in site.wired) else ())
     return Needs(
         read=[Path("/")],
         write=[*field_own(site), control, NOWHERE],
@@ -138,7 +138,7 @@ def lacks(reached: Reach | None, held: Needs) -> str:
             return f"to connect to TCP port {port}"
     for port in reached.listen:
         if held.listen is not None and port not in held.listen:
-            return f"to listen on TCP port {port}"
+            return f"to listen on TCP port {port}" if port else "to come from an address"
     return "a serial line" if reached.files and not held.devices else ""
 
 
@@ -146,4 +146,7 @@ def reach(devices: Sequence[Device], drivers: Mapping[str, Driver]) -> Iterator[
     """Yield what each device's link needs; None where its driver does not say."""
     for device in devices:
         driver = drivers[device.driver]
-        yield driver.reach(device) if isinstance(driver, Reaching) else None
+        one = driver.reach(device) if isinstance(driver, Reaching) else None
+        if one is not None and device.via.address:
+            one = replace(one, listen=[*one.listen, *ANY_PORT])
+        yield one

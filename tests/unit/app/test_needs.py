@@ -1,5 +1,6 @@
 """What sides need of the system, by what their files say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from otgate.config.bus_side import BusFile
 from otgate.config.site import Loaded, Site, load_site
 from otgate.driver import Driver, installed
 from otgate.errors import Refused
+from otgate.via import Via
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,15 @@ def test_a_reload_that_the_sandbox_would_break_is_refused(
         return
     with pytest.raises(Refused, match=what):
         within(held, drivers, lambda: new)
+
+
+def test_a_reload_that_gives_a_device_an_address_to_come_from_is_refused(
+    tmp_path: Path, drivers: dict[str, Driver]
+) -> None:
+    site = site_of(tmp_path, drivers)
+    held = field_needs(site, drivers, tmp_path)
+    devices = [replace(device, via=Via(address="10.0.0.2")) for device in site.devices]
+    bound = replace(site, devices=devices)
+    with pytest.raises(Refused, match="`f1` needs to come from an address"):
+        within(held, drivers, lambda: Loaded(bound, ()))
+    assert not beyond(bound, drivers, field_needs(bound, drivers, tmp_path))
