@@ -138,17 +138,24 @@ def head(what: str, schema: str, place: str = "") -> str:
 
 
 def explained(
-    schema: Mapping[str, Any], given: Mapping[str, Any], definitions: Mapping[str, Any]
+    schema: Mapping[str, Any],
+    given: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    *,
+    whole: bool = False,
 ) -> Iterator[str]:
-    """Yield a mapping line by line: the keys that are given, and comments for the others."""
+    """Yield a mapping line by line: the keys that are given, and comments for the others.
+
+    A ``whole`` one has no comments for keys, since it is one itself.
+    """
     for key, one in schema["properties"].items():
         inner = definitions.get(one.get("$ref", "").removeprefix("#/$defs/"), {})
         about = inner.get("description") or one["description"]
-        off = "" if key in given else "# "
+        off = "" if whole or key in given else "# "
         if "properties" in inner:
             yield from remarked(f"{off}{key}:", about)
-            below = explained(inner, given.get(key, {}), definitions)
-            yield from (f"{off}  {line.removeprefix(off)}" for line in below)
+            below = explained(inner, given.get(key, {}), definitions, whole=whole or bool(off))
+            yield from (f"{off}  {line}" for line in below)
         elif (value := given.get(key, shown_value(one))) is not None:
             yield from remarked(f"{off}{key}: {braced(value)}", about)
 
