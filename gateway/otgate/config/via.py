@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from otgate.config.forms import Entry, wrong
 from otgate.driver import Bound, Driver
@@ -50,6 +50,13 @@ class ViaEntry(Entry):
         Annotated[str, AfterValidator(an_address)] | None, Field(examples=["10.1.0.2"])
     ] = None
     """The address that they come from; alone it does not choose the interface."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.address and ip_address(self.address).is_link_local and not self.interface:
+            message = f"`{self.address}` is one of many: each interface has its own network of them"
+            raise wrong("wrong-value", message, "say which by `interface`")
+        return self
 
     def via(self) -> Via:
         """Return what it stands for."""

@@ -108,6 +108,8 @@ async def listener(host: str, port: int, via: Via) -> socket.socket:
     made = bound(family, kind, proto, Via(via.interface))
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # else peers would come under IPv6 names of their IPv4
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         _bind(made, at)
     except OSError:
         made.close()
