@@ -20,7 +20,7 @@ from otgate.spool.cursor import Place
 from otgate.spool.epoch import epoch_number, epoch_text
 from otgate.spool.items import Frame, Gap
 from otgate.spool.survey import count, survey
-from otgate.spool.walk import Walk
+from otgate.spool.walk import Walk, Walked
 
 DESCRIPTION = """\
 Show frames of a spool as they were written: from a place on, or the newest of each lane. A place is
@@ -115,12 +115,9 @@ def chosen(directory: Path, options: Namespace) -> Iterator[Frame | Gap]:
         yield from deque(newest, maxlen=options.count)
 
 
-def items(walked: Iterable[object]) -> Iterator[Frame | Gap]:
+def items(walked: Iterable[Walked]) -> Iterator[Frame | Gap]:
     """Yield the frames and gaps of a walk."""
-    for each in walked:
-        item = getattr(each, "item", None)
-        if isinstance(item, Frame | Gap):
-            yield item
+    return (each.item for each in walked if isinstance(each.item, Frame | Gap))
 
 
 def with_points(found: Iterable[Frame | Gap], picked: Picked) -> Iterator[Frame | Gap]:
