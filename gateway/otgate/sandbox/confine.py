@@ -40,8 +40,11 @@ def confine(needs: Needs) -> Confined:
     abi = landlock.version()
     lacking += [what for least, what in LACKS if abi < least]
     try:
-        gain_no_privileges()
         capabilities.give_up()
+    except OSError as error:
+        lacking.append(f"the rights of root are kept: {error.strerror}")
+    try:
+        gain_no_privileges()
         # held open for ever: the kernel forgets an entry of /proc that is not, and its rule with it
         os.open(OURSELVES, os.O_PATH | os.O_CLOEXEC)
         if abi:
