@@ -127,4 +127,4 @@ def test_a_log_that_cannot_be_written_stops_no_samples(tmp_path: Path) -> None:
         assert process.stop() == 0
     failing = [line for line in (site / "run.log").read_text().splitlines() if "audit_f" in line]
     assert len(failing) == 1
-    assert json.loads(failing[0])["error"].startswith("File exists: ")
+    assert json.loads(failing[0])["error"].startswith("a file stands where a directory")

@@ -27,7 +27,9 @@ from otgate.observe.audit.log import Audit
 from otgate.observe.control import Answer, Request, Verb, Verbs
 from otgate.observe.logs import overheard
 
-OFTEN = frozenset({"status", "trace"})
+STATUS = "status"
+"""The verb whose answer tells the log's state too."""
+OFTEN = frozenset({STATUS, "trace"})
 """Verbs that programs ask again and again; each asker's are counted after the first few."""
 
 SHOWN_CHARACTERS = 400
@@ -44,6 +46,11 @@ class Recorder:
     shown: Shown
     """What other zones may see of the log."""
 
+    @property
+    def state(self) -> str:
+        """Whether what is noted reaches the disk, in words."""
+        return self.audit.error or "recording"
+
     def verbs(self, verbs: Verbs) -> Verbs:
         """Return ``verbs`` so that who asks for one, and what came of it, is recorded."""
         return {name: self._recorded(name, verb) for name, verb in verbs.items()}
@@ -57,7 +64,7 @@ class Recorder:
                 self._asked(name, request, refused=short(str(refused)))
                 raise
             self._asked(name, request)
-            return done
+            return {**done, "audit": self.state} if name == STATUS else done
 
         return answer
 

@@ -8,6 +8,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from audit_logs import records
+from daemons import wait_until
 from otgate.app.auditing import audited, prepared, record_refusal
 from otgate.config.audit_place import AuditPlace
 from otgate.config.bus_side import Credential
@@ -76,6 +77,20 @@ def test_a_program_that_asks_each_second_fills_no_log(tmp_path: Path) -> None:
             asyncio.run(status(Request({}, os.getuid())))  # type: ignore[arg-type]  a coroutine
     events = [event for event, _ in told(tmp_path)]
     assert events == ["start", *["asked"] * 10, "repeated", "stop"]
+
+
+def test_status_tells_whether_the_log_is_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    states = []
+    for directory in (tmp_path / "log", tmp_path / "file" / "log"):
+        with capture_logs(), audited(prepared(AuditPlace(directory), LOG), {}) as recorder:
+            wait_until(lambda: recorder.audit.written or recorder.audit.error)
+            status = recorder.verbs({"status": lambda _: {"side": "field"}})["status"]
+            told = asyncio.run(status(Request({}, os.getuid())))  # type: ignore[arg-type]  a coroutine
+            states.append((told["side"], told["audit"]))
+    assert states[0] == ("field", "recording")
+    in_the_way = f"a file stands where a directory has to be: {tmp_path / 'file' / 'log'}"
+    assert states[1] == ("field", in_the_way)
 
 
 def test_a_key_of_a_file_signs_checkpoints(tmp_path: Path) -> None:

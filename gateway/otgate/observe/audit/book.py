@@ -121,6 +121,7 @@ class Book:
         if self.due_s() == 0.0:
             self._vouch({})
         if self._urgent or self._checkpoint:
+            self.open(self._clock())
             self._sync()
 
     def end(self) -> None:
@@ -193,8 +194,11 @@ class Book:
         record = read(line)
         if record is None:
             return False
-        age_s = self._clock() / 1e9 - datetime.fromisoformat(record.time).timestamp()
-        return age_s < self.journal.keeping.keep_s
+        try:
+            written_s = datetime.fromisoformat(record.time).timestamp()
+        except ValueError:  # not ours, by its time
+            return False
+        return self._clock() / 1e9 - written_s < self.journal.keeping.keep_s
 
     def _room(self) -> dict[str, float]:
         journal = self.journal

@@ -26,6 +26,7 @@ NOTE_BYTES = 200
 A_WRITE = 64
 """Notes written at once."""
 STOP_S = 1.0
+IN_THE_WAY = "a file stands where a directory has to be"
 
 log = structlog.get_logger()
 
@@ -144,7 +145,9 @@ class Audit:
         self.written += count
 
     def _fail(self, error: OSError) -> None:
-        why = f"{error.strerror or error}: {self._book.journal.keeping.directory}"
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        what = IN_THE_WAY if in_the_way else error.strerror or str(error)
+        why = f"{what}: {self._book.journal.keeping.directory}"
         if not self.error:
             log.error("audit_failing", error=why)
         self.error = why

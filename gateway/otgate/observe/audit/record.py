@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Note(NamedTuple):
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A record as it was written."""
 
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=1, lt=10**12)]
     time: str
     """ISO 8601, UTC, with microseconds."""
     event: str
@@ -47,7 +47,10 @@ DECODER = msgspec.json.Decoder(Record)
 
 def noted(time_ns: int, event: str, what: Mapping[str, Any], *, urgent: bool = True) -> Note:
     """Return a note that takes no more room than a record may."""
-    body = ENCODER.encode(what)
+    try:
+        body = ENCODER.encode(what)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # half a character, 10 ** 30
+        body = ENCODER.encode({"unspelled": ascii(what)})
     if len(body) > MAX_WHAT_BYTES:
         body = ENCODER.encode({"cut_bytes": len(body), "sha256": digest(body)})
     return Note(time_ns, event, body, urgent)

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import subprocess
@@ -222,6 +223,49 @@ def test_text_of_a_device_stays_in_its_line(tmp_path: Path) -> None:
         log.note("device_lost", error='a\n{"seq":9}\x00"\u2028', raw=b"\xff", what=Path("/x"))
     assert records(tmp_path)[0]["what"]["error"] == 'a\n{"seq":9}\x00"\u2028'
     assert len(lines(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("odd", ["\udc80", 10**30, {("a", "b"): 1}, float("nan"), {1, 2}])
+def test_what_is_hard_to_spell_is_recorded_all_the_same(tmp_path: Path, odd: object) -> None:
+    with audit(tmp_path) as log:
+        log.note("asked", odd=odd)
+        log.hear("device_lost", {"odd": odd})
+    assert events(tmp_path) == ["asked", "device_lost", "checkpoint"]
+    assert not proved(tmp_path).breaks
+
+
+def test_half_a_character_is_spelled_out(tmp_path: Path) -> None:
+    with audit(tmp_path) as log:
+        log.note("asked", name="\udc80")
+    assert records(tmp_path)[0]["what"] == {"unspelled": "{'name': '\\udc80'}"}
+
+
+def test_a_sync_that_fails_once_is_an_alarm_that_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = [OSError(errno.EIO, "Input/output error")]
+    sync = os.fdatasync
+
+    def faulty(descriptor: int) -> None:
+        if faults:
+            raise faults.pop()
+        sync(descriptor)
+
+    with capture_logs() as told, audit(tmp_path, Ends(retry_s=0.01)) as log:
+        monkeypatch.setattr(os, "fdatasync", faulty)
+        log.note("asked")
+        wait_until(lambda: len(told) == 2)
+    assert [entry["event"] for entry in told] == ["audit_failing", "audit_writing"]
+    assert events(tmp_path) == ["asked", "checkpoint"]
+    assert not proved(tmp_path).breaks
+
+
+def test_a_file_with_times_of_nowhere_stops_no_writer(tmp_path: Path) -> None:
+    line = b'{"seq":1,"time":"soon","event":"x","what":{},"prev":"%s"}\n' % (b"0" * 64)
+    (tmp_path / "000000000001-2027-01-01.jsonl").write_bytes(line * 3000)
+    filled(tmp_path, keep_s=90 * 86400.0)
+    assert "removed" in events(tmp_path)
+    assert events(tmp_path)[-1] == "checkpoint"
 
 
 @pytest.fixture
