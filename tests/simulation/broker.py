@@ -7,15 +7,17 @@ crash loses the rest. Whoever looks on sees a message when no crash takes it bac
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from random import Random
 
 from simulation.network import Carries, End, Line
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 12, 13, 14
 """Control packet types: MQTT 5.0, §2.1.2."""
+RECEIVE_MAXIMUM = 0x21
+"""A property: MQTT 5.0, §3.2.2.3.3."""
 SERVER_UNAVAILABLE = {5: 0x88, 4: 3}
 """Why a connection is refused, by protocol level: MQTT 5.0, §3.2.2.2; 3.1.1, §3.2.2.3."""
 AUTOSAVE_S = 1.0
+ACKNOWLEDGEMENT_BYTES = 4
 
 Seen = Callable[[float, str, bytes], None]
 
@@ -23,8 +25,9 @@ Seen = Callable[[float, str, bytes], None]
 class Broker:
     """Holds what was published, its connections, and how it fails now."""
 
-    def __init__(self, rng: Random, seen: Seen, raw: Callable[[bytes], None]) -> None:
-        self.rng = rng
+    def __init__(
+        self, seen: Seen, raw: Callable[[bytes], None], overrun: Callable[[int], None]
+    ) -> None:
         self.refusing = False
         self.slow_s = 0.0
         """How long an acknowledgement takes."""
@@ -36,11 +39,14 @@ class Broker:
         """After so many more bytes it drops the connection, in the midst of whatever comes."""
         self.only_311 = False
         """Whether it knows MQTT 3.1.1 alone, and closes upon anything else."""
+        self.receive_maximum = 0
+        """How many unacknowledged messages it takes, by its word in MQTT 5; 0 is any number."""
         self.retained: dict[str, bytes] = {}
         self.clients: set[Client] = set()
         self.messages = self._count = 0
         self._seen = seen
         self.raw = raw
+        self.overrun = overrun
         self._unsaved: deque[tuple[float, str, bytes]] = deque()
         self._loop = asyncio.get_running_loop()
         self.line: Line
@@ -89,6 +95,7 @@ class Client(asyncio.Protocol):
         self.number = broker.count()
         self._in = bytearray()
         self._unsaid = bytearray()
+        self._unanswered = 0
         self._end: End
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -158,6 +165,8 @@ class Client(asyncio.Protocol):
                 other._end.abort()
         self.level = level
         self.will = (topic, payload, bool(flags & 0x20)) if will else None
+        if level == 5 and self.broker.receive_maximum:
+            properties = bytes((3, RECEIVE_MAXIMUM)) + self.broker.receive_maximum.to_bytes(2)
         self._say(bytes((CONNACK << 4, 2 + len(properties), 0, 0)) + properties)
 
     def _publish(self, first: int, body: bytes) -> None:
@@ -167,6 +176,10 @@ class Client(asyncio.Protocol):
         at += 1 + body[at] if self.level == 5 else 0
         self.broker.publish(topic, body[at:], retain=bool(first & 1))
         if qos:
+            self._unanswered += 1
+            limit = self.broker.receive_maximum
+            if self.level == 5 and limit and self._unanswered > limit:
+                self.broker.overrun(self._unanswered)
             self._say_later(bytes((PUBACK << 4, 2)) + packet_id)
 
     def _say_later(self, octets: bytes) -> None:
@@ -175,12 +188,16 @@ class Client(asyncio.Protocol):
         elif self.broker.silent:
             self._unsaid += octets
         elif self.broker.slow_s:
-            asyncio.get_running_loop().call_later(self.broker.slow_s, self._say, octets)
+            asyncio.get_running_loop().call_later(self.broker.slow_s, self._acknowledge, octets)
         else:
-            self._say(octets)
+            self._acknowledge(octets)
+
+    def _acknowledge(self, octets: bytes) -> None:
+        self._unanswered -= len(octets) // ACKNOWLEDGEMENT_BYTES
+        self._say(octets)
 
     def speak(self) -> None:
-        self._say(bytes(self._unsaid))
+        self._acknowledge(bytes(self._unsaid))
         self._unsaid.clear()
 
     def _say(self, octets: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from otgate.cli.audit import Auditor
 from otgate.model import Batch, Lane, Origin
-from otgate.publish.payload import GOOD, GapNotice, Samples
+from otgate.publish.payload import GOOD, GapNotice, Last, Samples
 from otgate.publish.subscribe import DECODERS, DEVICE_STATUS, GATEWAY_STATUS, Received
 from otgate.publish.topics import GATEWAY, Address, MessageClass, read_topic
 from otgate.quality import VALIDITY_MASK, Quality, names
@@ -126,6 +126,8 @@ class Judge:
         self._tail = b""
         self._newest: dict[tuple[str, str], tuple[tuple[str, int], tuple[str, ...]]] = {}
         """The quality that each point was given last."""
+        self._retained: dict[tuple[str, str], int] = {}
+        """When the newest value was received that the broker retains of each point."""
         self._highest: dict[tuple[str, str], tuple[str, int]] = {}
 
     # What writers do.
@@ -207,6 +209,8 @@ class Judge:
             self._samples(message, address.message_class)
         elif isinstance(message, GapNotice):
             self._gap(message)
+        elif isinstance(message, Last):
+            self._last(message)
 
     def _samples(self, samples: Samples, message_class: MessageClass) -> None:
         book = self.books.get((samples.lane, samples.epoch))
@@ -250,6 +254,17 @@ class Judge:
         safe = book.next_seq if book.floor is None else book.floor
         if wrong := book.dropped.missing(gap.seq, min(stop, safe)):
             self.history.violate("nothing lost", f"{gap.lane} {wrong} is given up: {gap}")
+
+    def _last(self, last: Last) -> None:
+        """Check that a retained value moves forward only."""
+        point = last.device, last.id
+        if last.received_us < self._retained.get(point, 0):
+            self.history.violate("order", f"the last value of {point} went back: {last}")
+        self._retained[point] = last.received_us
+
+    def overrun(self, count: int) -> None:
+        """Learn that a client sent more than the broker said to take."""
+        self.history.violate("memory bounded", f"{count} messages without an acknowledgement")
 
     def minute(self, now_s: float) -> None:
         """Forget what cannot matter any more."""

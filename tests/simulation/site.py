@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 from otgate.config.bus import load_bus
 from otgate.config.bus_side import BusFile
@@ -20,7 +21,7 @@ devices:
   - {id: d2, driver: modbus, zone: bay, points: points/d.csv, scans: {fast: 15, slow: 60},
      modbus: {url: "tcp://10.0.0.2:503", unit: 1, base: 0, timeout_s: 1}}
 defaults: {sensitivity: internal, max_age_s: 90}
-spool: {directory: spool, size_mb: 64, age_h: 48}
+spool: {directory: spool, size_mb: 2, age_h: 48, reserve_mb: 1}
 policy: policy.yaml
 sandbox: "off"
 """
@@ -56,6 +57,19 @@ DENIED = (b"xyzzy", f'"v":{SECRET_WORD}'.encode())
 """What of the denied point would be seen in messages: its id, and its value."""
 REFUSED = "absent"
 """The point that no device has."""
+
+
+def varied(bus: BusFile, rng: Random) -> BusFile:
+    """Return one of the many ways in which a bus side may be set."""
+    order = rng.choice(("live", "strict"))
+    backlog = replace(bus.backlog, order=order, messages_per_s=rng.choice((2, 20, 1000)))
+    return replace(
+        bus,
+        backlog=backlog,
+        window=rng.choice((1, 3, 20, 100)),
+        last=rng.choice(("on", "off")),
+        max_points=rng.choice((2, 1000)),
+    )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 START_S = 5_000.0
 """How long the machine has run when a simulation begins; not 0, which some take for never."""
 GRAIN_S = 1e-9
+TURN_S = 1e-6
+"""What a turn of the loop takes at least: what waits for a time too short to count gets on too."""
 
 
 class Deadlock(RuntimeError):
@@ -27,7 +29,7 @@ class Jumps:
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
             raise Deadlock
-        self._loop.now_s += timeout
+        self._loop.now_s += max(timeout, TURN_S)
         return []
 
 

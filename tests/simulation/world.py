@@ -43,7 +43,7 @@ from simulation.judge import UNIX_NS, Judge
 from simulation.machine import WRITEBACK_S, Machine
 from simulation.network import Line, Network
 from simulation.processes import Process, current, killed
-from simulation.site import DENIED, REFUSED, Written
+from simulation.site import DENIED, REFUSED, Written, varied
 from simulation.spooling import Driven, Watch
 from simulation.virtual_loop import START_S, VirtualLoop
 
@@ -54,7 +54,7 @@ USER_TIMEOUT_S = 10.0
 """As `otgate.endpoint.tcp` sets it."""
 KERNEL_TIMEOUT_S = 900.0
 """Until Linux gives up what is not acknowledged: tcp(7), tcp_retries2."""
-CAPS = {"tasks": 80, "timers": 200, "ends": 16, "disk MB": 64}
+CAPS = {"tasks": 80, "timers": 200, "ends": 16, "disk MB": 4}
 """What a running site never needs more of."""
 
 
@@ -89,6 +89,8 @@ class World:
         self.delays = [rng.uniform(0.001, 0.1), rng.uniform(0.001, 0.1), rng.uniform(0.001, 0.3)]
         """Of the two lines to devices, and the one to the broker, in seconds."""
         self._only_311 = rng.random() < 0.3
+        self._receive_maximum = rng.choice((0, 2, 10))
+        self.bus_file = varied(written.bus, self.rng("bus"))
         self.publisher: Any = None
         self.supervisor: Any = None
         given = drawn(self.rng("faults"), seconds) if faults is None else faults
@@ -188,8 +190,9 @@ class World:
         registers = {one.unit.device: one.unit for one in devices}
         self.judge = Judge(self.history, registers, DENIED)
         Driven.witness = self.judge
-        self.broker = Broker(self.rng("broker"), self.judge.arrived, self.judge.heard)
+        self.broker = Broker(self.judge.arrived, self.judge.heard, self.judge.overrun)
         self.broker.only_311 = self._only_311
+        self.broker.receive_maximum = self._receive_maximum
         standing: tuple[list[Server], list[Server]] = ([], [])
         gateway = partial(Server, {1: devices[0], 2: devices[1]}, standing[0])
         meter = partial(Server, {1: devices[2]}, standing[1])
@@ -223,7 +226,7 @@ class World:
         await field_module.confined_side(self.written.site, drivers, door, None)
 
     async def _bus(self) -> None:
-        bus = self.written.bus
+        bus = self.bus_file
         with closing(SpoolReader.open(bus.spool, bus.state, clock_s=self.loop.time)) as reader:
             await bus_module.publisher_of(bus, reader).run()
 
