@@ -144,7 +144,7 @@ class Session:
     def _passed_over(self, now_s: float) -> bool:
         """Tell whether the oldest message has been waited for too long, while others were taken.
 
-        A broker answers in order (MQTT 5.0, §4.6): that answer will not come any more.
+        Brokers answer in order, or nearly so: that answer will not come any more.
         """
         if self.window.oldest is not self._oldest:
             self._oldest, self._oldest_s = self.window.oldest, now_s
