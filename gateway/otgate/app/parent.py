@@ -66,6 +66,10 @@ async def kept_running(side: Side, field_gone: asyncio.Event) -> None:
         code = await one_life(side, field_gone)
         if code in {os.EX_CONFIG, USAGE}:
             raise Hopeless(f"the {side.name} refused to start; see its message above")
+        if code == os.EX_TEMPFAIL:  # it has outgrown its sandbox, which it can enter only once
+            log.warning("side_renewed", child=side.name)
+            await asyncio.sleep(FIRST_PAUSE_S)
+            continue
         if loop.time() - started >= STABLE_S:
             pause_s = FIRST_PAUSE_S
         log.error("side_died", child=side.name, exit=code, restart_in_s=pause_s)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from otgate.app.confinement import Unconfined
+from otgate.app.confinement import Outgrown, Unconfined
 from otgate.app.loop import run
 from otgate.observe.logs import LEVELS, LogForm, configure
 
@@ -37,9 +37,15 @@ def start_logs(options: Namespace, side: str) -> None:
 
 
 def run_confined(side: Coroutine[Any, Any, int]) -> int:
-    """Run a side in its sandbox; where that is required and cannot be had, it is not started."""
+    """Run a side in its sandbox; where that is required and cannot be had, it is not started.
+
+    A side that has outgrown its sandbox ends in good order, and says so by its exit code.
+    """
     try:
         return run(side)
     except Unconfined as unconfined:
         print(f"otgate: {unconfined}", file=sys.stderr)
         return os.EX_CONFIG
+    except Outgrown as outgrown:
+        print(f"otgate: {outgrown}", file=sys.stderr)
+        return os.EX_TEMPFAIL

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from confined import needs_landlock
 from otgate.app.parent import Side, parent
 from otgate.errors import Refused
 from otgate.observe.control import ask
@@ -22,6 +24,7 @@ brokers: ["mqtt://127.0.0.1:1"]
 def bus_side(folder: Path, text: str = BUS) -> Side:
     (folder / "bus").mkdir()
     (folder / "bus" / "analytics.yaml").write_text(text)
+    (folder / "spool" / "analytics").mkdir(parents=True)
     return Side("bus side", ["bus", str(folder / "bus" / "analytics.yaml"), "--log", "json"])
 
 
@@ -65,6 +68,21 @@ async def test_a_child_that_dies_is_started_again(
     os.kill(pid, signal.SIGKILL)
     await until(lambda: pid not in child_pids())
     await until(lambda: answers(tmp_path))
+
+
+@pytest.mark.slow
+async def test_a_child_that_outgrew_its_sandbox_is_renewed_and_did_not_die(
+    family: tuple[asyncio.Task[int], int], tmp_path: Path
+) -> None:
+    needs_landlock()
+    _, pid = family
+    spool = tmp_path / "spool" / "analytics"
+    with capture_logs() as logs:
+        spool.rename(tmp_path / "old")
+        spool.mkdir()
+        await until(lambda: pid not in child_pids())
+        await until(lambda: answers(tmp_path))
+    assert [each["event"] for each in logs] == ["side_renewed", "side_started"]
 
 
 async def test_a_stopped_parent_leaves_no_child(family: tuple[asyncio.Task[int], int]) -> None:
