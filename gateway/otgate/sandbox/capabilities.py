@@ -23,18 +23,17 @@ def held() -> int:
 
 
 def give_up() -> None:
-    """Keep none but `KEPT`, and of those what there is.
+    """Keep none but `KEPT`, and of those what there is; who has no others makes no call.
 
-    Who has no others makes no call, which a service manager's filter may refuse.
+    A service manager that gave none may have forbidden the call, too.
 
     Raises:
         OSError: the kernel refused.
     """
-    if not any(one & ~KEPT for one in _sets()[:2]) and not any(_sets()[2:]):
-        return
-    effective, permitted = held() & KEPT, _permitted() & KEPT
-    data = SETS.pack(effective, permitted, 0, 0, 0, 0)
-    _called("capset", HEAD.pack(VERSION, 0), data)
+    effective, permitted = held(), _permitted()
+    if permitted & ~KEPT:
+        data = SETS.pack(effective & KEPT, permitted & KEPT, 0, 0, 0, 0)
+        _called("capset", HEAD.pack(VERSION, 0), data)
 
 
 def _permitted() -> int:
