@@ -9,12 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
+from otgate.publish import last as last_module
 from otgate.publish.delivery import Delivery
+from otgate.publish.payload import Last
 from otgate.publish.retry import Next, Retry
 from otgate.publish.session import Session
+from otgate.publish.window import Window
 from otgate.spool.items import Frame, Gap, GapReason
 from otgate.spool.reader import SpoolReader
+from otgate_sim.registers import Table
+from simulation.devices import Registers
 from simulation.faults import Fault
 from simulation.machine import Disk
 from simulation.site import POLICY, Written
@@ -174,10 +180,13 @@ def test_the_judge_finds_samples_that_are_acknowledged_and_never_sent(
 def test_the_judge_finds_a_value_that_no_device_served(
     written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulation.devices.check", lambda device, point, number: number & 1)
-    world = run(written)
-    assert not found(world, "nothing invented")
-    monkeypatch.setattr("simulation.devices.Registers.is_true", lambda *_: False)
+    honest = Registers.read
+
+    def read(self: Registers, table: Table, address: int, count: int) -> list[int] | None:
+        words = honest(self, table, address, count)
+        return words and [word ^ 1 for word in words]
+
+    monkeypatch.setattr(Registers, "read", read)
     assert found(run(written), "nothing invented")
 
 
@@ -221,3 +230,29 @@ def test_the_judge_finds_what_piles_up(written: Written, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Session, "acknowledged", leak)
     assert found(run(written), "memory bounded")
+
+
+@pytest.mark.slow
+def test_the_judge_finds_more_in_flight_than_the_broker_takes(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Window, "fits", lambda *_: True)
+    world = World(written, 1, CALM_S, [Fault(20, 20, "broker", "silent", 0)])
+    world.receive_maximum, world.only_311 = 2, False
+    assert found(world.run(), "memory bounded")
+
+
+@pytest.mark.slow
+def test_the_judge_finds_a_retained_value_that_goes_back(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = last_module.encode_json
+
+    def backwards(told: Any) -> bytes:
+        old = told.received_us % 2 if isinstance(told, Last) else 0
+        return honest(structs.replace(told, received_us=told.received_us - 10**9) if old else told)
+
+    monkeypatch.setattr(last_module, "encode_json", backwards)
+    world = World(written, 1, CALM_S, [])
+    world.bus_file = replace(world.bus_file, last="on")
+    assert found(world.run(), "order")

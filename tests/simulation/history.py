@@ -11,7 +11,7 @@ class History:
     """Two runs of one seed have the same digest."""
 
     def __init__(self, time: Callable[[], float]) -> None:
-        self._time = time
+        self.time = time
         self._digest = sha256()
         self.count = 0
         self.last: deque[str] = deque(maxlen=SHOWN)
@@ -19,7 +19,7 @@ class History:
 
     def note(self, text: str) -> None:
         """Add something that a person wants to read."""
-        line = f"{self._time():.3f} {text}"
+        line = f"{self.time():.3f} {text}"
         self.last.append(line)
         self._add(line.encode())
 
@@ -31,7 +31,7 @@ class History:
         """Add that an invariant did not hold."""
         text = f"{invariant}: {what}"
         if len(self.violations) < SHOWN:
-            self.violations.append(f"at {self._time():.3f} s, {text}")
+            self.violations.append(f"at {self.time():.3f} s, {text}")
         self.note(f"VIOLATED {text}")
 
     @property

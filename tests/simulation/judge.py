@@ -164,24 +164,17 @@ class Judge:
         for lane in Lane:
             self.books[lane.value, epoch_text(writer.epoch)].look()
 
-    def closed(self, writer: SpoolWriter, *, sick: bool = False) -> None:
-        self.cycled(writer)
-        self._end(lambda book: book.writer is writer, sick=sick)
-
     # What becomes of processes and disks.
 
     def ended(self, process: Process, *, sick: bool) -> None:
-        """Learn that a process is gone."""
-        self._end(lambda book: book.writer.process is process, sick=sick)
-
-    def _end(self, whose: Any, *, sick: bool) -> None:
+        """Learn that a process is gone; of a disk that was sick only what was synced is sure."""
         for book in self.books.values():
-            if whose(book):
-                book.end(self.history._time(), sick=sick)
+            if book.writer.process is process:
+                book.end(self.history.time(), sick=sick or bool(book.writer.error))
 
     def cut(self) -> None:
         """Learn that the power was cut."""
-        now_s = self.history._time()
+        now_s = self.history.time()
         for book in self.books.values():
             if book.floor is None or now_s - book.ended_s < 2 * WRITEBACK_S:
                 book.floor = book.durable

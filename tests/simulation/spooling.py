@@ -23,7 +23,6 @@ class Witness(Protocol):
     def opened(self, writer: SpoolWriter) -> None: ...
     def took(self, writer: SpoolWriter, lane: Lane, first: int, batch: Batch) -> None: ...
     def cycled(self, writer: SpoolWriter) -> None: ...
-    def closed(self, writer: SpoolWriter) -> None: ...
 
 
 class Handbell:
@@ -96,7 +95,7 @@ class Driven(SpoolWriter):
         alive = not (self._closed or self.process.dead)
         super().close()
         if alive:
-            self.witness.closed(self)
+            self.witness.cycled(self)
 
 
 class Watch:

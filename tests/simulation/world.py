@@ -90,8 +90,8 @@ class World:
         rng = self.rng("lines")
         self.delays = [rng.uniform(0.001, 0.1), rng.uniform(0.001, 0.1), rng.uniform(0.001, 0.3)]
         """Of the two lines to devices, and the one to the broker, in seconds."""
-        self._only_311 = rng.random() < 0.3
-        self._receive_maximum = rng.choice((0, 2, 10))
+        self.only_311 = rng.random() < 0.3
+        self.receive_maximum = rng.choice((0, 2, 10))
         self.bus_file = varied(written.bus, self.rng("bus"))
         self.publisher: Any = None
         self.supervisor: Any = None
@@ -193,8 +193,8 @@ class World:
         self.judge = Judge(self.history, registers, DENIED)
         Driven.witness = self.judge
         self.broker = Broker(self.judge.arrived, self.judge.heard, self.judge.overrun)
-        self.broker.only_311 = self._only_311
-        self.broker.receive_maximum = self._receive_maximum
+        self.broker.only_311 = self.only_311
+        self.broker.receive_maximum = self.receive_maximum
         standing: tuple[list[Server], list[Server]] = ([], [])
         gateway = partial(Server, {1: devices[0], 2: devices[1]}, standing[0])
         meter = partial(Server, {1: devices[2]}, standing[1])
