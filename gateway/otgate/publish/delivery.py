@@ -99,7 +99,7 @@ class Delivery:
                 await self._deliver(taken, field)
             elif self._is_through():
                 await self._end_backlog(field)
-            elif self._feed.overdue and self._overdue_in_s() <= 0:
+            elif self._is_overdue:
                 await self._rewind(0.0, field, self._under_way())
             else:
                 await self._pause(field)
@@ -108,9 +108,9 @@ class Delivery:
         """Take what goes next: of the backlog only where it holds up nothing."""
         late = Room.FREE if self._session.window.has_late_room else Room.TAKEN
         taken = self._feed.take(late)
-        if taken is None and late is Room.FREE and self._feed.live_from:
-            return self._feed.take_behind() if self._allowance.wait_s() <= 0 else None
-        return taken
+        if taken or late is Room.TAKEN or self._is_overdue or self._allowance.wait_s() > 0:
+            return taken
+        return self._feed.take_behind()
 
     async def _pause(self, field: FieldWatch) -> None:
         """Do what is left for when everything was sent, and wait until there is more."""
@@ -138,6 +138,10 @@ class Delivery:
         """Yield what is not to be read again, since its acknowledgement may come."""
         for claim in self._session.window.claims():
             yield claim.lane, claim.epoch, claim.first, claim.first + claim.count
+
+    @property
+    def _is_overdue(self) -> bool:
+        return self._feed.overdue and self._overdue_in_s() <= 0
 
     def _overdue_in_s(self) -> float:
         return self._rewound_s + REWIND_EVERY_S - self._clock_s()
