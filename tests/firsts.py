@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from daemons import write_site
+from daemons import eventually, write_site
 from otgate.app.egress import Egress
-from otgate.app.firsts import KEEP_S, Firsts
+from otgate.app.firsts import Firsts
 from otgate.config.site import Site, load_site
 from otgate.driver import installed
 from otgate.model import Batch, Origin, ValueType
@@ -51,7 +51,7 @@ class Outside:
     async def keep(self) -> None:
         """Let what was told be written down."""
         keeping = asyncio.ensure_future(self.firsts.keeping())
-        await asyncio.sleep(KEEP_S + 0.1)
+        await eventually((self.folder / "state" / "firsts.json").exists)
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping

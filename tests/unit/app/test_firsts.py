@@ -15,6 +15,11 @@ IA, IB, TRIP, SECRET = 0, 1, 4, 5
 """Points of the site's devices, by their places in its map."""
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otgate.app.firsts.KEEP_S", 0.01)
+
+
 @pytest.fixture
 def outside(tmp_path: Path) -> Iterator[Outside]:
     made = Outside(tmp_path)
