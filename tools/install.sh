@@ -47,16 +47,17 @@ else
 fi
 
 target=${into:-/opt/otgate-$version}
+if [ -z "$into" ] && [ -e /opt/otgate ] && ! [ -L /opt/otgate ]; then
+    fail "/opt/otgate is no link to a version: move it away first, or install with --into DIR"
+fi
+if [ -e "$target" ] && ! [ -f "$target/pyvenv.cfg" ]; then
+    fail "$target is there and no environment of Python, which would be made anew: name a folder that is not there yet"
+fi
 "$python" -m venv --clear --without-pip "$target" || fail "cannot make $target: see above"
 for pip in wheels/pip-*.whl; do :; done
 PIP_CONFIG_FILE=/dev/null "$target/bin/python" "$pip/pip" --isolated --disable-pip-version-check \
     --no-cache-dir --quiet install --no-index --find-links wheels --only-binary :all: --require-hashes \
     --requirement "requirements/$list-$found.txt" || fail "the packages could not be installed: see above"
-if [ -z "$into" ]; then
-    if [ -e /opt/otgate ] && ! [ -L /opt/otgate ]; then
-        fail "installed in $target, but /opt/otgate is no link: move it away, then ln -s $target /opt/otgate"
-    fi
-    ln -sfn "$target" /opt/otgate
-fi
+[ -n "$into" ] || ln -sfn "$target" /opt/otgate
 "$target/bin/otgate" --version
 printf 'install.sh: next, as a box: %s/bin/otgate install --dry-run\n' "$target" >&2

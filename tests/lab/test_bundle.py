@@ -116,6 +116,14 @@ def test_another_processor_is_refused_with_the_target_that_packs_for_it(
     assert "make bundle PLATFORM=riscv64 packs one for it" in done.stderr
 
 
+def test_a_folder_that_holds_something_else_is_left_as_it_is(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    done = installed(bundle, tmp_path)
+    assert done.returncode == 1
+    assert f"{tmp_path} is there and no environment of Python" in done.stderr
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
 def test_what_is_not_an_option_is_told_how_to_use_it(bundle: Path) -> None:
     done = subprocess.run(
         ["sh", str(bundle / "install.sh"), "--prefix"],
