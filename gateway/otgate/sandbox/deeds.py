@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from otgate.sandbox.calls import FAST_OPEN
 from otgate.sandbox.capabilities import KEPT, held
 from otgate.sandbox.kernel import PR_GET_NO_NEW_PRIVS, controlled
 from otgate.sandbox.needs import Needs
 
 MULTIPATH = 262
 """IPPROTO_MPTCP: linux/in.h."""
-FAST_OPEN = 0x2000_0000
-"""MSG_FASTOPEN: linux/socket.h."""
 PTRACE_SEIZE, PTRACE_DETACH = 0x4206, 17
 """ptrace(2)."""
 LIMIT_S = 2.0

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from otgate.app.needs import beyond, bus_needs, bus_own, field_needs
 from otgate.config.bus import load_bus
 from otgate.config.bus_side import BusFile
 from otgate.config.site import Loaded, Site, load_site
-from otgate.driver import Driver, installed
+from otgate.driver import Driver, Reaching, installed
 from otgate.errors import Refused
 from otgate.via import Via
 
@@ -94,6 +95,36 @@ def test_a_serial_line_is_looked_for_under_any_name(
 ) -> None:
     needs = field_needs(site_of(tmp_path, drivers, "serial:///dev/ttyS7"), drivers, tmp_path)
     assert (needs.connect, needs.devices) == (frozenset({502}), [Path("/dev")])
+
+
+@pytest.fixture(scope="module")
+def lab(drivers: dict[str, Driver]) -> Site:
+    site = load_site(Path(__file__).parents[3] / "config/lab/site.yaml", drivers).site
+    assert site is not None
+    return site
+
+
+@pytest.mark.parametrize(
+    ("driver", "settings", "reached"),
+    [
+        ("modbus", {"url": "tcp://h:1502", "backup": "serial:///dev/x", "unit": 1, "base": 0},
+         ([1502], [], ["/dev/x"])),
+        ("modbus", {"url": "udp://h:1502", "unit": 1, "base": 0}, ([], [], [])),
+        ("dnp3", {"url": "tcp://h", "backup": "tcp://h:1", "outstation": 10},
+         ([20000, 1], [], [])),
+        ("dnp3", {"listen": "tcp://0.0.0.0:2000", "outstation": 10}, ([], [2000], [])),
+        ("dnp3", {"url": "serial:///dev/x", "outstation": 10}, ([], [], ["/dev/x"])),
+        ("iec61850", {"url": "mms://h", "backup": "mms://h:1102"}, ([102, 1102], [], [])),
+    ],
+)  # fmt: skip
+def test_every_driver_says_what_its_links_need(
+    drivers: dict[str, Driver], lab: Site, driver: str, settings: dict[str, Any], reached: object
+) -> None:
+    device = next(one for one in lab.wired if one.driver == driver)
+    saying = drivers[driver]
+    assert isinstance(saying, Reaching)
+    found = saying.reach(replace(device, settings=settings))
+    assert ([*found.connect], [*found.listen], [*found.files]) == reached
 
 
 class Silent:

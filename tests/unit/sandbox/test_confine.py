@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,3 +118,43 @@ def test_it_still_sees_itself_and_threads_start() -> None:
         "socket.socketpair()",
     )
     assert {*found.values()} == {"done"}
+
+
+EACH = """\
+import os, socket, sys
+from otgate.sandbox import landlock
+from otgate.sandbox.kernel import gain_no_privileges
+from otgate.sandbox.needs import Needs
+
+def refused(do, *given):
+    try:
+        do(*given)
+    except PermissionError:
+        return "x"
+    return "-"
+
+for abi in range(1, landlock.version() + 1):
+    if os.fork() == 0:
+        gain_no_privileges()
+        landlock.restrict(Needs(), abi)
+        there = ("127.0.0.1", int(sys.argv[2]))
+        print(
+            abi,
+            refused(open, sys.argv[1])
+            + refused(os.truncate, sys.argv[1], 0)
+            + refused(socket.create_connection, there)
+            + refused(os.kill, os.getppid(), 0),
+            flush=True,
+        )
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_each_version_of_landlock_withholds_what_it_can(tmp_path: Path, port: int) -> None:
+    (tmp_path / "file").write_text("x")
+    command = [sys.executable, "-c", EACH, str(tmp_path / "file"), str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [line.split()[1] for line in done.stdout.splitlines()]
+    assert found[:6] == ["x---", "x---", "xx--", "xxx-", "xxx-", "xxxx"]
+    assert {*found[6:]} <= {"xxxx"}
