@@ -10,11 +10,11 @@ import pytest
 
 from brokers import Mosquitto, broker
 from otgate.model import Lane
-from otgate.publish.payload import GatewayStatus, LaneStatus
+from otgate.publish.payload import GatewayStatus, LaneStatus, Samples
 from otgate.publish.settings import Backlog, LastValues, Order, Protocol
 from otgate.publish.subscribe import Received
 from otgate.publish.topics import MessageClass
-from publishing import Feeder, Memory, feeding, publishing, subscriber
+from publishing import Feeder, Memory, catalog, feeding, publishing, subscriber
 
 __all__ = ["broker"]
 
@@ -235,4 +235,29 @@ async def test_live_data_that_become_old_on_the_way_are_made_a_backlog_of(
         assert running.publisher.status()["connections"] == 1
     feeder.close()
     assert live(memory) == sorted(live(memory))
+    assert memory.audit.ledger.lost == 0
+
+
+@pytest.mark.slow
+async def test_a_catalog_that_lacks_points_governs_a_backlog_that_drains(
+    broker: Mosquitto, spool: Path, state: Path, feeder: Feeder
+) -> None:
+    feeder.measure(times=5)
+    async with (
+        subscriber(broker.url) as memory,
+        publishing(spool, state, broker.url, backlog=slowly(200)) as running,
+    ):
+        await memory.until(lambda: len(replayed(memory)) >= 20)
+        feeder.close()
+        tighter = Feeder(spool, catalog(points=5))
+        tighter.measure(times=5, count=5)
+        await memory.until(lambda: len(live(memory)) == 10)
+        since = len(memory.messages)
+        await memory.until(lambda: told_of_data(memory.messages)[-1].live_from is None)
+        tighter.close()
+    late = [m.payload for m in memory.messages[since:] if isinstance(m.payload, Samples)]
+    assert {point.id for samples in late for point in samples.points} == {
+        f"ia{number}" for number in range(5)
+    }
+    assert running.publisher.status()["recalled"] > 1000
     assert memory.audit.ledger.lost == 0
