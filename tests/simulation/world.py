@@ -20,6 +20,7 @@ from otgate.app import bus as bus_module
 from otgate.app import egress as egress_module
 from otgate.app import field as field_module
 from otgate.app.auditing import Recorder
+from otgate.app.parent import FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S
 from otgate.endpoint import tcp as tcp_module
 from otgate.model import Lane
 from otgate.observe.audit.anchor import Shown
@@ -50,8 +51,6 @@ from simulation.spooling import Driven, Watch
 from simulation.virtual_loop import START_S, VirtualLoop
 
 BROKER, GATEWAY_LINE, METER_LINE = 1883, 502, 503
-RESTART_S, LONGEST_RESTART_S, STABLE_S = 0.2, 10.0, 60.0
-"""As `otgate.app.parent` restarts what dies."""
 USER_TIMEOUT_S = 10.0
 """As `otgate.endpoint.tcp` sets it."""
 KERNEL_TIMEOUT_S = 900.0
@@ -233,7 +232,7 @@ class World:
 
     async def _kept(self, side: Side, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a side again and again, as its parent does."""
-        pause_s = RESTART_S
+        pause_s = FIRST_PAUSE_S
         while True:
             await self.power.wait()
             side.lives += 1
@@ -247,9 +246,9 @@ class World:
             if not how.startswith(("stopped", "SpoolUnusable")):
                 self.history.violate("every outage ends", f"the {side.name} side ended: {how}")
             if self.loop.time() - began_s >= STABLE_S:
-                pause_s = RESTART_S
+                pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
-            pause_s = min(LONGEST_RESTART_S, pause_s * 2)
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
     async def kill(self, *sides: Side) -> None:
         for side in sides:
