@@ -94,7 +94,7 @@ def on_files(site: Path) -> dict[str, str]:
         "read field credentials": f"open('{site}/field-credentials/key').read()",
         "read the site": f"open('{site}/site.yaml').read()",
         "read the policy": f"open('{site}/policy.yaml').read()",
-        "read the field side's state": f"os.listdir('{site}/state/devices')",
+        "read the field side's state": f"os.listdir('{site}/state')",
         "write the policy": f"open('{site}/policy.yaml', 'a')",
         "write its own configuration": f"open('{site}/bus/analytics.yaml', 'a')",
         "remove the control socket": f"os.unlink('{site}/run/field.sock')",
