@@ -63,7 +63,7 @@ class Counts:
     closed_idle: int = 0
     """Connections that the server closed while nothing was asked, and that were opened again."""
     malformed: int = 0
-    """What came instead of a Modbus frame: of a stream, which ends then, or a datagram."""
+    """What came instead of the Modbus frames asked for: it ends a stream, and not datagrams."""
     exceptions: Counter[int] = field(default_factory=Counter)
     """Exceptions in answer to a request, by unit."""
     stray: int = 0

@@ -29,9 +29,14 @@ def slowly(reply: str, pause_s: float) -> Steps:
     return [step for octet in octets for step in (octet, pause_s)]
 
 
+CLOSED = "the server closed the connection"
+BROKE = "the connection broke: Connection reset by peer"
+
+
 def dropped(why: str, asked: str = "3|34", **counts: int) -> Outcome:
     """The connection ends in the poll; the next poll is on a new one, and all is good."""
-    return Outcome(asked, LOST, f"lost: {why}", 1, counts)
+    spoilt = {} if why in {CLOSED, BROKE} else {"malformed": 1}
+    return Outcome(asked, LOST, f"lost: {why}", 1, spoilt | counts)
 
 
 def header(octets: str) -> Outcome:
@@ -218,8 +223,6 @@ EXCEPTIONS = {
 
 # Connections. The attempt after a loss comes 0.3 s later, and every 0.3 s from then on.
 
-CLOSED = "the server closed the connection"
-BROKE = "the connection broke: Connection reset by peer"
 
 CONNECTIONS = {
     "closed upon the request": Mode([(Do.CLOSE,)], dropped(CLOSED)),
