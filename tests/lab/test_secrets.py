@@ -11,7 +11,9 @@ import pytest
 
 from brokers import SERVED, Authority, Mosquitto, authority
 from daemons import Process, said, simulated, wait_until, write_site
+from otgate.cli.places import METRICS, sides
 from otgate.observe.control import ask
+from otgate.observe.scrape import fetched
 
 __all__ = ["authority"]
 
@@ -76,8 +78,10 @@ def everything(site: Path, vault: Vault, *pids: int) -> dict[str, bytes]:
     for pid in pids:
         for name in ("cmdline", "environ"):
             seen[f"{pid} {name}"] = Path(f"/proc/{pid}/{name}").read_bytes()
-    for socket in (site / "run").glob("*.sock"):
+    for socket in sides(site / "run"):
         seen[str(socket)] = str(ask(socket, "status")).encode()
+    for socket in (site / "run").glob(f"*{METRICS}"):
+        seen[str(socket)] = fetched(socket, "/metrics")[1].encode()
     return seen
 
 
