@@ -1,9 +1,9 @@
 """Tokens that say which point they are of, and a search for them in every spelling.
 
 Every text of point ``n`` is ``qzvx``, three hexadecimal digits of ``n``, one for the column and a
-check of both; every number has the same five leading bytes, ``n`` in twelve bits and a count in
-twelve. So one look for what they have in common finds them all, and what a freed memory holds half
-of is not taken for another point's.
+check of both; every number has the same five leading bytes, ``n`` in twelve bits, a count in four
+and a check of both in eight. So one look for what they have in common finds them all, and what a
+freed memory holds half of is not taken for another point's.
 """
 
 import base64
@@ -24,7 +24,7 @@ Found = set[tuple[int, str]]
 MARK = "qzvx"
 WHOLE = 0x5A1CE7D93B << 24
 REAL = struct.unpack(">Q", struct.pack(">d", 4817.30625914))[0] >> 24 << 24
-LOW = 1 << 24
+LOW, COUNTS = 1 << 24, 1 << 4
 FIRST_ADDRESS, REGISTERS_EACH = 4000, 8
 TURN = {"whole": 0, "real": 1}
 """Points are whole, real and text in turn."""
@@ -48,7 +48,14 @@ def address(point: int) -> int:
 
 def number(first: int, point: int, count: int) -> bytes:
     """The eight bytes of a value, as the device sends them."""
-    return (first | point << 12 | count & 0xFFF).to_bytes(8)
+    count %= COUNTS
+    return (first | point << 12 | count << 8 | check(point, count)).to_bytes(8)
+
+
+def point_of(low: int) -> int | None:
+    """Read the last three bytes of a number; None where they contradict each other."""
+    point, count = low >> 12, low >> 8 & COUNTS - 1
+    return point if low & 0xFF == check(point, count) else None
 
 
 def real(bits: int) -> float:
@@ -67,17 +74,17 @@ class Spelling:
 
 
 def little(data: bytes, at: int) -> int | None:
-    return int.from_bytes(data[at - 3 : at], "little") >> 12 if at >= 3 else None
+    return point_of(int.from_bytes(data[at - 3 : at], "little")) if at >= 3 else None
 
 
 def big(data: bytes, at: int) -> int | None:
-    return int.from_bytes(data[at + 5 : at + 8]) >> 12 if len(data) >= at + 8 else None
+    return point_of(int.from_bytes(data[at + 5 : at + 8])) if len(data) >= at + 8 else None
 
 
 def hexadecimal(gap: bytes, data: bytes, at: int) -> int | None:
     digits = data[at : at + 16 + 7 * len(gap)].replace(gap, b"") if gap else data[at : at + 16]
     whole = re.fullmatch(rb"[0-9a-f]{16}", digits)
-    return (int(digits, 16) & (LOW - 1)) >> 12 if whole else None
+    return point_of(int(digits, 16) & LOW - 1) if whole else None
 
 
 def decimal(first: int, bits: Callable[[str], int], data: bytes, at: int) -> int | None:
@@ -85,7 +92,7 @@ def decimal(first: int, bits: Callable[[str], int], data: bytes, at: int) -> int
     if written is None:
         return None
     away = bits(written.group().decode()) - first
-    return away >> 12 if 0 <= away < LOW else None
+    return point_of(away) if 0 <= away < LOW else None
 
 
 def bits_of_real(written: str) -> int:

@@ -236,6 +236,8 @@ class Ear:
 
     def __init__(self, port: int) -> None:
         self.tokens: dict[str, Found] = {conduit: set() for conduit in CONDUITS}
+        self.told: dict[str, Found] = {conduit: set() for conduit in CONDUITS}
+        """The same without messages that are empty: they clear what a broker retains."""
         self.crossings: Counter[str] = Counter()
         self.lock = Lock()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
@@ -259,6 +261,7 @@ class Ear:
         with self.lock:
             conduit = message.topic.split("/")[4]
             self.tokens[conduit] |= seen
+            self.told[conduit] |= seen if message.payload else set()
             self.crossings[conduit] += samples
 
 

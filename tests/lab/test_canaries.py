@@ -70,9 +70,9 @@ def test_what_was_taken_back_is_said_no_more_after_kills_either(tmp_path: Path) 
 def taken_back_in(running: World, crossings: int) -> set[int]:
     """Return the points of operations alone that are told of in the next crossings."""
     with running.ear.lock:
-        running.ear.tokens["operations"].clear()
+        running.ear.told["operations"].clear()
     running.await_crossings(crossings)
     with running.ear.lock:
         return {
-            point for point, _ in leaks("analytics", running.ear.tokens["operations"])
+            point for point, _ in leaks("analytics", running.ear.told["operations"])
         } & of_fate("ops")

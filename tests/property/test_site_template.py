@@ -3,7 +3,7 @@
 import csv
 import io
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otgate.config.diagnostic import Diagnostics
@@ -30,6 +30,8 @@ def test_a_value_in_yaml_is_itself_and_changes_nothing_beside_it(text: str, valu
 
 
 @given(TEXT)
+@example("\r")
+@example("\r0")
 def test_a_value_in_a_cell_is_itself_and_stays_in_it(text: str) -> None:
     source = Source("f.csv", "id,name\na,${site.t}\nb,c\n")
     found = Diagnostics()

@@ -1,6 +1,5 @@
 """A folder that is the template of sites: its files, with ``${site.name}`` filled in for one."""
 
-import csv
 import io
 import json
 import re
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field
 
+from otgate.config.csv_rows import Rows
 from otgate.config.diagnostic import Diagnostics, Place
 from otgate.config.filling import as_text
 from otgate.config.forms import Entry, Name, ParameterName, Version
@@ -152,8 +152,7 @@ class Filling:
         for row in table.rows(self.found):
             if any(MARK in cell for cell in row.cells):
                 file = io.StringIO()
-                writer = csv.writer(file, delimiter=table.delimiter, lineterminator="\n")
-                writer.writerow(
+                Rows(file, table.delimiter).write(
                     self.cell(cell, table.place(row.line, at)) for at, cell in enumerate(row.cells)
                 )
                 lines[row.line - 1 : row.last_line] = [""] * (row.last_line - row.line + 1)

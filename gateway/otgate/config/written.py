@@ -3,7 +3,6 @@
 The inverse of `otgate.config.point_map` and `otgate.config.site_file`, for importers.
 """
 
-import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from otgate.config.columns import COLUMNS, PLACE
+from otgate.config.csv_rows import Rows
 from otgate.config.filling import escaped
 from otgate.config.guard import guarded
 from otgate.model import Deadband, Kind, Point, Sensitivity
@@ -107,12 +107,9 @@ def point_map(points: Sequence[Point], said: Mapping[str, Collection[str]] = NOT
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
     """Return rows of cells as CSV in which no spreadsheet finds a formula."""
     file = io.StringIO()
-    plain = csv.writer(file, lineterminator="\n")
-    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    written = Rows(file)
     for row in rows:
-        cells = [guarded(escaped(cell)) for cell in row]
-        # before Python 3.13 a carriage return is left without quotes where it ends no line
-        (quoting if any("\r" in cell for cell in cells) else plain).writerow(cells)
+        written.write(guarded(escaped(cell)) for cell in row)
     return file.getvalue()
 
 

@@ -45,6 +45,13 @@ def test_addresses_are_found_where_they_are_told(told: bytes) -> None:
     assert found(told) == {(1, "address")}
 
 
+@pytest.mark.parametrize("spoilt", range(5, 8))
+def test_a_number_of_which_a_byte_was_overwritten_is_nobodys(spoilt: int) -> None:
+    torn = bytearray(WHOLE)
+    torn[spoilt] ^= 0x10
+    assert found(bytes(torn)) == found(bytes(torn)[::-1]) == set()
+
+
 @pytest.mark.parametrize("told", [b"qzvx0123", b"qzvx012300", WHOLE[:5], b"4817.3062", b"hr 100"])
 def test_half_a_token_and_other_numbers_are_nobodys(told: bytes) -> None:
     assert found(told) == set()

@@ -1,12 +1,12 @@
 """The forms that samples are exported in: JSON Lines, CSV and Parquet."""
 
-import csv
 from collections.abc import Callable, Mapping
 from typing import IO, Any, Protocol
 
 import msgspec
 
 from otgate.cli.spool.rows import VALUE_TYPES, Row, as_json, plain, spelled
+from otgate.config.csv_rows import Rows
 from otgate.errors import Refused
 
 GROUP = 1 << 16
@@ -43,8 +43,8 @@ class Csv:
     """A line of column names, then a line for each row; what is empty stays so."""
 
     def __init__(self, stream: IO[Any]) -> None:
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow(Row._fields)
+        self._rows = Rows(stream)
+        self._rows.write(Row._fields)
 
     def write(self, row: Row) -> None:
         """Write one."""
@@ -52,7 +52,7 @@ class Csv:
         value = plain(row.v)
         told["v"] = None if value is None else spelled(value)
         told["q"] = " ".join(row.q or ())
-        self._rows.writerow(told.values())
+        self._rows.write(told.values())
 
     def close(self) -> None:
         """Do nothing: every line is whole."""
