@@ -16,12 +16,12 @@ lab: setup ## run simulators, a broker, both sides and a live view; Ctrl-C stops
 	$(BIN)/otgate lab $(LAB)
 
 test: setup ## every test within 10 minutes on two cores
-	$(PYTEST) -n 2 --dist worksteal -m "not slow" $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal -m "not slow" $(ARGS)
 
 slow: setup ## the longer fault, fuzz and process tests
 	@sh tools/debian_tree.sh
 	@sh tools/setup_slow.sh
-	$(PYTEST) -n 2 --dist worksteal -m slow $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal -m slow $(ARGS)
 
 test-full: test slow policy-coverage ## all three
 
