@@ -73,6 +73,6 @@ def taken_back_in(running: World, crossings: int) -> set[int]:
         running.ear.told["operations"].clear()
     running.await_crossings(crossings)
     with running.ear.lock:
-        return {
-            point for point, _ in leaks("analytics", running.ear.told["operations"])
-        } & of_fate("ops")
+        return {point for point, _ in leaks("analytics", running.ear.told["operations"])} & of_fate(
+            "ops"
+        )
