@@ -37,7 +37,7 @@ def bound(
             _bind_to_interface(made, via.interface)
         if via.address or port:
             _bind_to_address(made, via, port)
-    except BaseException:
+    except BaseException:  # a cancellation too leaves no open socket
         made.close()
         raise
     return made
