@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.places import METRICS, control_argument, sockets_directory
+from otgate.cli.places import METRICS, running_site_arguments, sockets_directory
 from otgate.errors import Refused
 from otgate.observe.metrics import reference
 from otgate.observe.scrape import fetched
@@ -24,15 +24,7 @@ not, or none runs.
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument(
-        "site",
-        metavar="SITE",
-        type=Path,
-        nargs="?",
-        default=Path(),
-        help="site.yaml, or its folder",
-    )
-    control_argument(parser)
+    running_site_arguments(parser)
     parser.add_argument("--side", metavar="SIDE", help="`field`, or `bus-` and a conduit; or all")
     parser.add_argument("--health", action="store_true", help="say `ok`, or what is stuck")
     parser.add_argument(

@@ -9,6 +9,19 @@ def site_argument(parser: ArgumentParser) -> None:
     parser.add_argument("site", metavar="SITE", type=Path, help="site.yaml, or its folder")
 
 
+def running_site_arguments(parser: ArgumentParser) -> None:
+    """Add ``SITE``, here where it is left out, and where its running sides have their sockets."""
+    parser.add_argument(
+        "site",
+        metavar="SITE",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="site.yaml, or its folder",
+    )
+    control_argument(parser)
+
+
 def site_file(given: Path) -> Path:
     """Return the site file that ``given`` names."""
     return given / "site.yaml" if given.is_dir() else given

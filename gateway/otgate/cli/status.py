@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.places import sides, sockets_directory
+from otgate.cli.places import format_argument, running_site_arguments, sides, sockets_directory
 from otgate.errors import Refused
 from otgate.observe.control import ADMIN_GROUP, ask
 from otgate.terminal import printable
@@ -30,16 +30,8 @@ NOTHING = (None, "")
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument(
-        "site",
-        metavar="SITE",
-        type=Path,
-        nargs="?",
-        default=Path(),
-        help="site.yaml, or its folder",
-    )
-    parser.add_argument("--control", type=Path, metavar="DIR", help="directory of the sockets")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
+    running_site_arguments(parser)
+    format_argument(parser)
 
 
 def execute(options: Namespace) -> int:

@@ -15,7 +15,7 @@ from typing import TextIO
 from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.duration import duration_s
 from otgate.cli.glance import Look, lines
-from otgate.cli.places import control_argument, sides, sockets_directory
+from otgate.cli.places import running_site_arguments, sides, sockets_directory
 from otgate.cli.status import SILENT, answer, refuse_closed
 from otgate.errors import Refused
 from otgate.terminal import rewritable
@@ -42,15 +42,7 @@ UNBOUNDED = 1 << 16
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument(
-        "site",
-        metavar="SITE",
-        type=Path,
-        nargs="?",
-        default=Path(),
-        help="site.yaml, or its folder",
-    )
-    control_argument(parser)
+    running_site_arguments(parser)
     parser.add_argument(
         "--every", type=duration_s, default=2.0, metavar="DURATION", help="between looks (2 s)"
     )

@@ -76,7 +76,7 @@ def synchronised() -> bool | None:
 class ClockWatch:
     """Notices steps of the wall clock against one that nobody sets; says when to doubt it.
 
-    It is doubted while it shows a time that has passed already, for `DOUBT_S` after a step unless
+    It is doubted while it shows a time that has passed already, for `DOUBT_NS` after a step unless
     the system says that it is synchronised, and, where that is ``checked``, while it says not.
     """
 
@@ -135,10 +135,11 @@ class ClockWatch:
         settling = steady_ns < self._settled_ns
         if not settling and not self._checked:
             return ""
-        in_step = synchronised()
-        if settling and not in_step:
+        if synchronised():
+            return ""
+        if settling:
             return f"it stepped by {self.last_step_s:.3f} s"
-        return "the system does not say that it is synchronised" if not in_step else ""
+        return "the system does not say that it is synchronised"
 
     async def watch(self) -> NoReturn:
         """Look for ever."""
