@@ -50,7 +50,7 @@ class TlsEntry(Entry):
 class BatchEntry(Entry):
     """How large one message may become."""
 
-    max_points: Annotated[int, Field(ge=1, le=100_000)] = 500
+    max_points: Annotated[int, Field(ge=1, le=100_000)] = 1000
     """Samples in one message."""
     max_kb: Annotated[int, Field(ge=1, le=262_144)] = 256
     """Kilobytes of one message."""
@@ -66,7 +66,7 @@ class BacklogEntry(Entry):
     """Seconds; what leaves later than that after it was spooled is late, and goes to `replay`."""
     kb_per_s: Annotated[int, Field(ge=1, le=1 << 20)] = 4096
     """Kilobytes of backlog a second, at most, with `order: live`."""
-    messages_per_s: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    messages_per_s: Annotated[int, Field(ge=1, le=100_000)] = 500
     """Messages of backlog a second, at most, with `order: live`."""
 
 

@@ -124,8 +124,8 @@ class Login(typing.Protocol):
 class Limits:
     """How much one message may carry."""
 
-    max_points: int = 500
-    max_bytes: int = 128 * 1024
+    max_points: int = 1000
+    max_bytes: int = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class BusSettings:
     keepalive_s: int = 5
     window: int = 20
     """Messages sent and not yet acknowledged, at most."""
-    window_bytes: int = 1024 * 1024
+    window_bytes: int = 4096 * 1024
     limits: Limits = Limits()
     compress: Compression = Compression.NONE
     last: LastValues = LastValues.OFF
