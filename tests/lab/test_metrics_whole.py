@@ -24,6 +24,7 @@ pytestmark = pytest.mark.lab
 SOMETIMES = {
     "otgate_policy_end_timestamp_seconds", "otgate_certificate_end_timestamp_seconds",
     "otgate_clock_synchronised", "otgate_clock_error_bound_seconds",
+    "otgate_audit_checkpoint_timestamp_seconds",
 }  # fmt: skip
 """Metrics that are there where there is something to tell."""
 
@@ -83,6 +84,9 @@ def test_each_side_tells_what_it_declares_and_no_denied_name_leaves(
     assert field["otgate_samples_total"].value(origin="poll", validity="good") >= 20
     assert field["otgate_withheld_samples_total"].value(reason="denied") > 0
     assert field["otgate_device_state"].value(device="f1", state="good") == 1
+    for side in (field, bus):
+        assert side["otgate_audit_records_total"].value() > 0
+        assert side["otgate_audit_disk_bytes"].value() > 0
     whole = bus["otgate_hop_duration_seconds"].series
     told = [value for (part, at), value in whole.items() if part.endswith("_sum")]
     assert all(value >= 0 for value in told)

@@ -76,6 +76,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
                 "bus",
                 lambda: bus_metrics(bus.conduit, publisher, reader, time.time_ns()),
                 publisher.stuck,
+                recorder.audit,
             )
             async with control.answering(listener, recorder.verbs(verbs)), measured.served(scraped):
                 brokers = list(bus.brokers)

@@ -170,7 +170,8 @@ async def confined_side(
         besides = {"sandbox": door.sandbox, "moved": moved(site.state_directory, this_machine())}
         verbs = door.recorder.verbs(with_more(administration, besides))
         stuck = partial(hung, egress)
-        measured = Measured("field", lambda: field_metrics(egress, supervisor), stuck, clock)
+        found = partial(field_metrics, egress, supervisor)
+        measured = Measured("field", found, stuck, door.recorder.audit, clock)
         async with control.answering(door.listener, verbs), measured.served(door.metrics):
             log.info(
                 "field_side_started",

@@ -1,7 +1,7 @@
 """What one side shows to whoever asks how it is: metrics and health, on its sockets."""
 
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
 from itertools import chain
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.observe import metrics
+from otgate.observe.audit.log import Audit
 from otgate.observe.clock import ClockWatch
 from otgate.observe.exposition import Found
 from otgate.observe.process import of_process
@@ -26,11 +27,13 @@ class Measured:
         side: str,
         own: Callable[[], Awaitable[Iterable[Found]]],
         stuck: Callable[[float], str],
+        audit: Audit,
         clock: ClockWatch | None = None,
     ) -> None:
         self._build = version("otgate"), side
         self._own = own
         self._stuck = stuck
+        self._audit = audit
         self._clock = clock or ClockWatch()
         self._responder = Responder(Source(self.metrics, self.stuck))
 
@@ -45,6 +48,7 @@ class Measured:
             (metrics.HEALTHY, (), int(not self.stuck())),
             *of_process(),
             *self._clock.found(),
+            *of_audit(self._audit),
         ]
         return chain(shared, await self._own())
 
@@ -58,6 +62,25 @@ class Measured:
         if listen:
             running.append(listened(*address(listen), self._responder))
         return running
+
+
+def of_audit(audit: Audit) -> Iterator[Found]:
+    """Yield how the side's audit log is."""
+    standing, keeping = audit.standing, audit.keeping
+    for metric, value in (
+        (metrics.AUDIT_RECORDS, audit.written),
+        (metrics.AUDIT_LOST, audit.lost),
+        (metrics.AUDIT_FAILING, int(bool(audit.error))),
+        (metrics.AUDIT_FAILURES, audit.failures),
+        (metrics.AUDIT_CHECKPOINT, standing.checkpoint_s),
+        (metrics.AUDIT_OLDEST, standing.oldest_s),
+        (metrics.AUDIT_KEEP, keeping.keep_s),
+        (metrics.AUDIT_SHORTENED, standing.shortened),
+        (metrics.AUDIT_DISK, standing.size_bytes),
+        (metrics.AUDIT_LIMIT, keeping.size_bytes),
+    ):
+        if value is not None:
+            yield metric, (), value
 
 
 def metrics_path(control_path: Path) -> Path:

@@ -40,10 +40,46 @@ CLOCK_DOUBTED = Metric(
 CLOCK_STEPPED = Metric(
     "otgate_clock_last_step_seconds", GAUGE, "How far the last step went; below 0 is back."
 )
+AUDIT_RECORDS = Metric(
+    "otgate_audit_records_total", COUNTER, "Records written, without checkpoints."
+)
+AUDIT_LOST = Metric(
+    "otgate_audit_lost_records_total",
+    COUNTER,
+    "Records that found no room while the disk took none; the log says so in their place.",
+)
+AUDIT_FAILING = Metric(
+    "otgate_audit_failing", GAUGE, "1 while what is recorded does not reach the disk."
+)
+AUDIT_FAILURES = Metric(
+    "otgate_audit_failures_total", COUNTER, "Attempts to write the audit log that failed."
+)
+AUDIT_CHECKPOINT = Metric(
+    "otgate_audit_checkpoint_timestamp_seconds",
+    GAUGE,
+    "When a checkpoint last came to the disk, Unix time; absent before the first.",
+)
+AUDIT_OLDEST = Metric(
+    "otgate_audit_oldest_timestamp_seconds",
+    GAUGE,
+    "The day of the oldest records kept, Unix time.",
+)
+AUDIT_KEEP = Metric(
+    "otgate_audit_keep_seconds", GAUGE, "How old records are to become before they may go."
+)
+AUDIT_SHORTENED = Metric(
+    "otgate_audit_shortened_files_total",
+    COUNTER,
+    "Files of the audit log that went before they were as old as that.",
+)
+AUDIT_DISK = Metric("otgate_audit_disk_bytes", GAUGE, "What the audit log takes on disk.")
+AUDIT_LIMIT = Metric("otgate_audit_disk_limit_bytes", GAUGE, "What the audit log may take on disk.")
 
 SHARED = (
     BUILD, HEALTHY, CPU, MEMORY, FILES, STARTED,
     CLOCK_SYNCHRONISED, CLOCK_ERROR, CLOCK_STEPS, CLOCK_STEPPED, CLOCK_DOUBTED,
+    AUDIT_RECORDS, AUDIT_LOST, AUDIT_FAILING, AUDIT_FAILURES, AUDIT_CHECKPOINT, AUDIT_OLDEST,
+    AUDIT_KEEP, AUDIT_SHORTENED, AUDIT_DISK, AUDIT_LIMIT,
 )  # fmt: skip
 
 # Of the field side

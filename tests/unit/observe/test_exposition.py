@@ -26,7 +26,7 @@ BARE = {
     "otgate_devices", "otgate_device_state",
     "otgate_conduit_open", "otgate_spool_failing", "otgate_broker_connected",
     "otgate_broker_attempts", "otgate_spool_readable", "otgate_cursor_saved",
-    "otgate_field_side_alive", "otgate_field_devices",
+    "otgate_audit_failing", "otgate_field_side_alive", "otgate_field_devices",
 }  # fmt: skip
 """States and counts of things: they have no unit to be named by."""
 

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 
-from otgate.observe.audit.journal import Found, Journal, Keeping, Shelved, tail
+from otgate.observe.audit.journal import Found, Journal, Keeping, Shelved, day_of, tail
 from otgate.observe.audit.record import CHECKPOINT, REMOVED, STOP, Note, noted, read, vouched
 
 CHECKPOINT_S, CHECKPOINT_RECORDS = 300.0, 256
@@ -52,6 +52,19 @@ class Ends:
     retry_s: float = RETRY_S
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a log stands, for whoever asks on another thread."""
+
+    size_bytes: int = 0
+    oldest_s: float | None = None
+    """The day of the oldest file, Unix time."""
+    checkpoint_s: float | None = None
+    """When the last checkpoint was on the disk, Unix time."""
+    shortened: int = 0
+    """Files that went too soon, since the start."""
+
+
 class Book:
     """A journal with its checkpoints and its keeping; used on one thread."""
 
@@ -70,6 +83,14 @@ class Book:
         self._left: Sequence[Note] = ()
         """What is to be recorded of the run before."""
         self._said = ""
+        self._checkpoint_s: float | None = None
+        self._shortened = 0
+
+    def standing(self) -> Standing:
+        """Return how the log stands."""
+        shelf = self.journal.shelf
+        oldest_s = day_s(day_of(shelf[0].name)) if shelf else None
+        return Standing(self.journal.size_bytes, oldest_s, self._checkpoint_s, self._shortened)
 
     def due_s(self) -> float | None:
         """Return in how many seconds a checkpoint is due; None where nothing is new."""
@@ -159,6 +180,7 @@ class Book:
         self._urgent = False
         checkpoint, self._checkpoint = self._checkpoint, None
         if checkpoint is not None:
+            self._checkpoint_s = self._clock() / 1e9
             self._ends.anchor(*checkpoint)
 
     # Keeping
@@ -180,6 +202,7 @@ class Book:
         journal.sync()
         journal.remove(place)
         if too_soon:
+            self._shortened += 1
             log.error("audit_shortened", file=place.name, **self._room())
 
     def _warn(self, oldest: Shelved) -> None:
@@ -207,6 +230,14 @@ class Book:
             "of_mb": round(journal.keeping.size_bytes / 1e6, 1),
             "keep_days": round(journal.keeping.keep_s / 86400),
         }
+
+
+def day_s(day: str) -> float | None:
+    """Return when a day begins; None where a file is named by no day."""
+    try:
+        return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def left(found: Found, time_ns: int) -> Sequence[Note]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from otgate.observe.audit.book import Book, Ends
+from otgate.observe.audit.book import Book, Ends, Standing
 from otgate.observe.audit.journal import Keeping
 from otgate.observe.audit.record import Note, noted, stamp
 
@@ -57,6 +57,12 @@ class Audit:
         """Why nothing can be recorded now; empty while it can."""
         self.written = 0
         """Records since the start."""
+        self.lost = 0
+        """Records since the start that found no room."""
+        self.failures = 0
+        """Attempts since the start that the disk refused."""
+        self.standing = Standing()
+        self.keeping = keeping
         self._book = Book(keeping, self._ends, clock)
         self._thread = Thread(target=self._run, name="audit", daemon=True)
         self._thread.start()
@@ -92,6 +98,7 @@ class Audit:
     def _lose(self, time_ns: int) -> None:
         if self._lost is None:
             self._lost = Lost(0, time_ns, time_ns)
+        self.lost += 1
         self._lost.count += 1
         self._lost.to_ns = time_ns
 
@@ -125,6 +132,7 @@ class Audit:
             self._bell.set()
         else:
             self._recover()
+        self.standing = self._book.standing()
 
     def _written_out(self) -> None:
         while batch := self._batch():
@@ -147,7 +155,8 @@ class Audit:
     def _fail(self, error: OSError) -> None:
         in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         what = IN_THE_WAY if in_the_way else error.strerror or str(error)
-        why = f"{what}: {self._book.journal.keeping.directory}"
+        why = f"{what}: {self.keeping.directory}"
+        self.failures += 1
         if not self.error:
             log.error("audit_failing", error=why)
         self.error = why

@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from audit_logs import DAY_NS, Clock, audit, events, files, keeping, lines, records, written
+from audit_logs import (
+    DAY_NS,
+    NOON_NS,
+    Clock,
+    audit,
+    events,
+    files,
+    keeping,
+    lines,
+    records,
+    written,
+)
 from daemons import wait_until
 from disks import fill, tmpfs
 from otgate.observe.audit.book import Ends
@@ -324,3 +335,33 @@ def test_closing_a_log_that_cannot_be_written_takes_no_time(tmp_path: Path) -> N
         begun_s = time.monotonic()
         log.close()
     assert time.monotonic() - begun_s < 1.5
+
+
+def test_a_log_tells_how_far_it_goes_back_and_when_it_was_last_vouched_for(tmp_path: Path) -> None:
+    with audit(tmp_path, Ends(checkpoint_s=0.0), Clock(NOON_NS)) as log:
+        assert (log.standing.oldest_s, log.standing.checkpoint_s) == (None, None)
+        log.note("asked")
+        wait_until(lambda: log.standing.checkpoint_s is not None)
+        standing = log.standing
+    assert standing.oldest_s == (NOON_NS - DAY_NS // 2) / 1e9
+    assert standing.checkpoint_s == pytest.approx(NOON_NS / 1e9, abs=1)
+    assert 0 < standing.size_bytes <= keeping(tmp_path).size_bytes
+
+
+def test_what_goes_too_soon_is_counted(tmp_path: Path) -> None:
+    small = Audit(keeping(tmp_path, size_bytes=40_000), clock=Clock())
+    for number in range(20):
+        small.note("asked", text="x" * 3000)
+        wait_until(lambda: small.written > number)  # noqa: B023  it is called in the same turn
+    wait_until(lambda: small.standing.shortened > 0)
+    small.close()
+
+
+def test_what_the_disk_refused_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with audit(tmp_path / "file" / "log", Ends(retry_s=0.01)) as log:
+        log.note("asked")
+        wait_until(lambda: log.failures > 1)
+        for _ in range(WAITING_BYTES // MAX_WHAT_BYTES + 8):
+            log.note("asked", text="x" * (MAX_WHAT_BYTES - 100))
+    assert log.lost >= 7
