@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import structlog
 
+from otgate.app.by_point import ByPoint
 from otgate.app.catalog import catalog
 from otgate.app.delay.clock import Boot, DelayClock, this_boot
 from otgate.app.delay.hold import Hold, Terms
@@ -54,6 +55,7 @@ class Egress:
         self._delayed: DelayClock | None = None
         self._why: dict[str, str] = {}
         self._firsts: Firsts | None = None
+        self._by_point: ByPoint | None = None
         self._failure: SpoolUnusable | None = None
         """Why a swap was left half done; nothing is to be trusted to these ways any more."""
 
@@ -70,6 +72,11 @@ class Egress:
         """Let ``firsts`` know from now on of all that comes and crosses."""
         self._firsts = self.outlet.witness = firsts
         firsts.swapped(self.site, self.ways, self.why_shut)
+
+    def count(self, by_point: ByPoint) -> None:
+        """Let ``by_point`` count from now on what comes."""
+        self._by_point = self.outlet.tally = by_point
+        by_point.swapped(self.site, self.ways)
 
     def swap(self, site: Site) -> None:
         """Let ``site`` decide from now on: its gates at once, its catalogs in new epochs.
@@ -111,6 +118,8 @@ class Egress:
         self.outlet.shadow = None  # it numbers points by the maps of before
         if self._firsts is not None:
             self._firsts.swapped(site, ways, self.why_shut)
+        if self._by_point is not None:
+            self._by_point.swapped(site, ways)
 
     def shut_or_open(self) -> bool:
         """Swap where a conduit is to be shut or opened; tell whether one was.

@@ -16,6 +16,7 @@ from otgate.app.administration import Administration
 from otgate.app.anomalies import Anomalies
 from otgate.app.attending import attending
 from otgate.app.auditing import Recorder, audited, prepared
+from otgate.app.by_point import ByPoint
 from otgate.app.confinement import enter, staying
 from otgate.app.counting import count, counting
 from otgate.app.egress import Egress
@@ -155,6 +156,8 @@ async def confined_side(
     egress.swap(site)
     firsts = Firsts(StateFile(site.state_directory / "firsts.json", OS), door.recorder.audit.hear)
     egress.show(firsts)
+    by_point = ByPoint(door.recorder.audit.hear)
+    egress.count(by_point)
     clock = ClockWatch(passed_ns=shutters.clock.kept_ns, checked=site.clock_checked)
     egress.outlet.doubtful = clock.doubtful
     try:
@@ -194,11 +197,11 @@ async def confined_side(
                 administration.hung_up(),
                 staying(own),
                 firsts.keeping(),
-                counting(egress, door.recorder.audit),
+                counting(egress, by_point, door.recorder.audit),
                 Anomalies(supervisor.status).watch(),
             )
     finally:
-        count(egress, door.recorder.audit)
+        count(egress, by_point, door.recorder.audit)
         egress.close()
 
 

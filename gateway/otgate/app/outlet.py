@@ -161,6 +161,8 @@ class Ways:
         """What looks at every batch beside the gates, while a policy is staged."""
         self.witness: Callable[[Batch, Sequence[Part]], None] | None = None
         """Told of every batch and of what the gates passed of it."""
+        self.tally: Callable[[Batch], None] | None = None
+        """Counts every batch."""
 
     def __call__(self, batch: Batch) -> Receipt:
         """Pass ``batch`` through every gate into every spool. Never blocks."""
@@ -168,6 +170,8 @@ class Ways:
         if self.doubtful(now_ns):
             batch = in_doubt(batch)
         self.passed.take(batch)
+        if self.tally is not None:
+            self.tally(batch)
         if self.shadow is not None:
             self.shadow(batch, now_ns)
         parts = [
