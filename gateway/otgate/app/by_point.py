@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from otgate.app.outlet import Way
 from otgate.config.site import Site
@@ -28,19 +29,26 @@ WAITING = 1024
 class Seen:
     """The samples of one device, by point."""
 
-    __slots__ = ("_columns", "_counts", "_waiting", "device")
+    __slots__ = ("_again", "_columns", "_counts", "_waiting", "device")
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self._counts = np.zeros(len(device.points), np.int64)
         self._columns: list[Index] = []
+        self._again = 0
+        """How often the last column came again: it is known by identity."""
         self._waiting = 0
 
     def take(self, index: Index) -> None:
         """Count a sample of each point of ``index``; one may be there twice."""
+        if self._columns and index is self._columns[-1]:
+            self._again += 1
+            return
+        if self._again:
+            self._settle()
         self._columns.append(index)
         self._waiting += len(index)
-        if self._waiting >= WAITING:
+        if self._waiting >= WAITING and len(self._columns) > 1:
             self._settle()
 
     def drained(self) -> list[int]:
@@ -51,9 +59,15 @@ class Seen:
         return counts
 
     def _settle(self) -> None:
-        if self._columns:
-            self._counts += np.bincount(np.concatenate(self._columns), minlength=len(self._counts))
-        self._columns, self._waiting = [], 0
+        if not self._columns:
+            return
+        if self._again:
+            self._counts += self._again * self._counted(self._columns[-1])
+        self._counts += self._counted(np.concatenate(self._columns))
+        self._columns, self._again, self._waiting = [], 0, 0
+
+    def _counted(self, index: Index) -> npt.NDArray[np.int64]:
+        return np.bincount(index, minlength=len(self._counts))
 
 
 class ByPoint:

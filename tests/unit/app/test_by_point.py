@@ -62,12 +62,18 @@ def test_samples_of_one_point_in_one_batch_are_all_counted(outside: Counted) -> 
 
 
 def test_columns_are_counted_together_and_none_is_kept_for_long(outside: Counted) -> None:
-    column = np.array([IA, IB], np.int32)
     for _ in range(by_point.WAITING):
-        outside.emit(column)
+        outside.measure(IA, IB)
     assert not outside.by_point._seen["f1"]._columns
     crossed = dict.fromkeys(("ia", "ib"), by_point.WAITING)
     assert outside.heard() == [of_f1(crossed=crossed)]
+
+
+def test_a_column_that_comes_again_and_again_is_counted_as_often(outside: Counted) -> None:
+    column, other = np.array([IA, IB], np.int32), np.array([IB], np.int32)
+    for each in (column, column, other, column, column, column, other, other):
+        outside.emit(each)
+    assert outside.heard() == [of_f1(crossed={"ia": 5, "ib": 8})]
 
 
 def test_what_crossed_is_told_before_it_is_denied(outside: Counted) -> None:
