@@ -44,6 +44,9 @@ class Lane(StrEnum):
 EVENT_KINDS = frozenset({Kind.STATUS, Kind.EVENT})
 """Kinds whose samples travel in the event lane."""
 
+MOVING = frozenset({Kind.MEASUREMENT, Kind.COUNTER})
+"""Kinds whose values change where there is life."""
+
 
 class ValueType(IntEnum):
     """How a batch's values are held. Enums and double-bit states are I64 codes."""
@@ -171,6 +174,16 @@ class Reporting:
 
 
 @dataclass(frozen=True, slots=True)
+class Flat:
+    """For how long values of a device may stay exactly the same before somebody is told."""
+
+    after_s: float = 0.0
+    """0 is for ever."""
+    each: tuple[int, ...] = ()
+    """Points of which each is to change; where there are none, any of what it measures is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What a link talks to, with its points and its driver's own settings."""
 
@@ -185,6 +198,7 @@ class Device:
     time_zone: str = ""
     maintenance: bool = False
     via: Via = ANY_WAY
+    flat: Flat = Flat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.lab
 SOMETIMES = {
     "otgate_policy_end_timestamp_seconds", "otgate_certificate_end_timestamp_seconds",
     "otgate_clock_synchronised", "otgate_clock_error_bound_seconds",
-    "otgate_audit_checkpoint_timestamp_seconds",
+    "otgate_audit_checkpoint_timestamp_seconds", "otgate_device_flat_points",
 }  # fmt: skip
 """Metrics that are there where there is something to tell."""
 

@@ -22,6 +22,7 @@ from otgate.app.counting import count, counting
 from otgate.app.egress import Egress
 from otgate.app.field_metrics import field_metrics
 from otgate.app.firsts import Firsts
+from otgate.app.flat import FlatLines
 from otgate.app.loop import settle, trimming
 from otgate.app.machine import moved, this_machine
 from otgate.app.maintenance import Maintenance
@@ -173,7 +174,8 @@ async def confined_side(
         besides = {"sandbox": door.sandbox, "moved": moved(site.state_directory, this_machine())}
         verbs = door.recorder.verbs(with_more(administration, besides))
         stuck = partial(hung, egress)
-        found = partial(field_metrics, egress, supervisor)
+        flat = FlatLines(lambda: egress.site.devices, supervisor.newest)
+        found = partial(field_metrics, egress, supervisor, flat)
         measured = Measured("field", found, stuck, door.recorder.audit, clock)
         async with control.answering(door.listener, verbs), measured.served(door.metrics):
             log.info(
@@ -199,6 +201,7 @@ async def confined_side(
                 firsts.keeping(),
                 counting(egress, by_point, door.recorder.audit),
                 Anomalies(supervisor.status).watch(),
+                flat.watch(),
             )
     finally:
         count(egress, by_point, door.recorder.audit)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from otgate.app.egress import Egress
+from otgate.app.flat import FlatLines
 from otgate.app.outlet import VALIDITIES, Way
 from otgate.observe import metrics
 from otgate.observe.exposition import Found
@@ -13,18 +14,20 @@ from otgate.supervisor import Supervisor
 from otgate.supervisor.status import DeviceStatus, State
 
 
-async def field_metrics(egress: Egress, supervisor: Supervisor) -> Iterable[Found]:
+async def field_metrics(egress: Egress, supervisor: Supervisor, flat: FlatLines) -> Iterable[Found]:
     """Return the metrics that only a field side has."""
-    return found(egress, supervisor)
+    return found(egress, supervisor, flat)
 
 
-def found(egress: Egress, supervisor: Supervisor) -> Iterator[Found]:
+def found(egress: Egress, supervisor: Supervisor, flat: FlatLines) -> Iterator[Found]:
     """Yield them as they are asked for: a reload may come between two."""
     states = Counter(supervisor.states().values())
     for state in State:
         yield metrics.DEVICES, (state,), states[state]
     for device, status in supervisor.statuses():
         yield from of_device(device, status)
+    for device, lines in flat.counts().items():
+        yield metrics.FLAT, (device,), lines
     for driver, times in supervisor.scan_times.items():
         yield metrics.SCAN_DURATION, (driver,), times
     for origin, counts in egress.outlet.passed.counts.items():

@@ -1,6 +1,7 @@
 """The devices of a site file: their settings, points and plans."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from otgate.config.instances import Entries
 from otgate.config.nearest import did_you_mean, nearest
 from otgate.config.point_map import Ground, PointMap
 from otgate.config.policy import PolicyReading
-from otgate.config.site_file import DefaultsEntry, DeviceEntry
+from otgate.config.site_file import DefaultsEntry, DeviceEntry, FlatEntry
 from otgate.config.source import Source
 from otgate.config.validate import partial, whole
 from otgate.config.via import ViaEntry, via_mistakes
 from otgate.driver import Doubting, Driver, Sharing
 from otgate.errors import Mistake, Mistakes
 from otgate.load import link_loads
-from otgate.model import Device, Reporting, Scan, Sensitivity
+from otgate.model import MOVING, Device, Flat, Point, Reporting, Scan, Sensitivity
 from otgate.via import ANY_WAY, Via
 
 
@@ -114,12 +115,31 @@ class DeviceReading:
         if settings is not None and points is not None and whole_entry:
             via = ANY_WAY if given["id"] in overrides else self.via(given)
             device = device_of(given, points, settings, self.defaults, via)
+            device = replace(device, flat=self.flat(number, given["flat"], points.points))
             self.plan(number, driver, device, points)
 
     def via(self, given: Mapping[str, Any]) -> Via:
         """Return the way to a device: its own, or the default."""
         entry: ViaEntry | None = given["via"] or self.defaults.via
         return entry.via() if entry else ANY_WAY
+
+    def flat(self, number: int, entry: FlatEntry | None, points: Sequence[Point]) -> Flat:
+        """Return what of a device is to change, or say which points it does not have."""
+        if entry is None:
+            return Flat()
+        path = ("devices", number, "flat")
+        numbers = {point.id: at for at, point in enumerate(points)}
+        for at, name in enumerate(entry.each):
+            if name not in numbers:
+                place = self.tree.at(*path, "each", at)
+                help_ = did_you_mean(name, numbers, otherwise="it has")
+                self.found.say("unknown-point", place, f"the map has no point `{name}`", help_)
+        if not entry.each and not any(point.kind in MOVING for point in points):
+            message = "the device has no measurement and no counter that could stay the same"
+            help_ = "name the points that have to change: `each: [status]`"
+            self.found.say("flat-of-nothing", self.tree.key(*path), message, help_)
+        each = tuple(numbers[name] for name in entry.each if name in numbers)
+        return Flat(entry.after_s, each)
 
     def check_id(self, number: int, given: Mapping[str, Any]) -> None:
         """Refuse a second device of the same id."""

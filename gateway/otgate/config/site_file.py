@@ -128,6 +128,15 @@ class BlockEntry(RepeatEntry):
 BLOCK = {"points": "points/bay.csv", "count": 24, "stride": 40}
 
 
+class FlatEntry(Entry):
+    """For how long values may stay exactly the same before the log says so."""
+
+    after_s: Annotated[float, Field(ge=60, le=31_536_000, examples=[3600])]
+    """Seconds; values are looked at once a minute."""
+    each: Annotated[list[Id], Field(examples=[["ia", "p"]])] = Field(default_factory=list)
+    """Points of which each has to change; without any, one of all measurements and counters."""
+
+
 class DeviceEntry(Entry):
     """A device. Its driver's settings stand under the driver's name."""
 
@@ -166,6 +175,8 @@ class DeviceEntry(Entry):
     """The IANA zone of a device that stamps in local time."""
     maintenance: Switch = "off"
     """`on` marks everything the device says as under test."""
+    flat: Annotated[FlatEntry | None, Field(examples=[{"after_s": 3600}])] = None
+    """When it is told that values never change; without it that is taken for normal."""
     via: Annotated[ViaEntry | None, Field(examples=[VIA_EXAMPLE])] = None
     """The interface and address it is reached by; replaces `defaults.via`, `{}` is any."""
 

@@ -128,6 +128,12 @@ UNEXPECTED = Metric(
     "Frames on a device's link that nobody waits for: late ones, and those of strangers.",
     ("device",),
 )
+FLAT = Metric(
+    "otgate_device_flat_points",
+    GAUGE,
+    "Points that stay the same although they are to change; 1 where the whole device does.",
+    ("device",),
+)
 RETRIES = Metric(
     "otgate_device_retries_total",
     COUNTER,
@@ -212,7 +218,7 @@ SPOOL_BUFFER = Metric(
 
 FIELD = (
     *SHARED, DEVICES, DEVICE_STATE, DEVICE_LAST_GOOD, SCANS, SCAN_FAILURES, SCAN_OVERRUNS,
-    SCAN_TIME, SCAN_DURATION, EXCEPTIONS, MALFORMED, UNEXPECTED, RETRIES,
+    SCAN_TIME, SCAN_DURATION, EXCEPTIONS, MALFORMED, UNEXPECTED, FLAT, RETRIES,
     DEVICE_PASSED, DEVICE_SUPPRESSED, SAMPLES,
     CONDUIT_OPEN, CONDUIT_POINTS, WITHHELD, POLICY_ENDS, SPOOL_AGE, SPOOL_SYNC, SPOOL_SAMPLES,
     SPOOL_DROPPED, SPOOL_WRITTEN, SPOOL_SYNCS, SPOOL_FAULTS, SPOOL_FAILING, SPOOL_DISK,

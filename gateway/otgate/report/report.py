@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from otgate.model import Batch, Clock, Device, Index, Mask, Nanoseconds, Origin, ValueType
-from otgate.quality import Quality
+from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.about import About, plain
 from otgate.report.change import EXACT, comparison, deadbands, max_ages_ns, paced
 from otgate.report.memory import NEVER_SENT, Column, Memory, rows_of
@@ -336,6 +336,17 @@ class Report:
             held=bool(memory.held[number]),
             deadband=float(self._bands[number]),
         )
+
+    def newest(self, numbers: Index) -> str | None:
+        """Return the newest values of some points, spelled; None where all of them are invalid."""
+        memory = self._memory
+        for column in self._columns.values():
+            memory.settle(column)
+        words = memory.quality[numbers] | memory.mark[numbers]
+        if (words & np.uint32(VALIDITY_MASK) == np.uint32(Quality.INVALID)).all():
+            return None
+        types = memory.value_types[numbers]
+        return repr([memory.values[of][numbers[types == of]].tolist() for of in memory.values])
 
     def known(self, now_ns: int) -> list[Batch]:
         """Return every value that was read, with its own time and marks; nothing is sent."""

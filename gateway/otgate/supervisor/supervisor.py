@@ -12,7 +12,7 @@ from otgate.calc.calculation import CALC
 from otgate.calc.engine import Result
 from otgate.driver import Driver, Link, Receipt
 from otgate.histogram import Histogram
-from otgate.model import Device, Scan
+from otgate.model import Device, Index, Scan
 from otgate.supervisor.calculating import Calculating
 from otgate.supervisor.headway import Headway
 from otgate.supervisor.lateness import Turnstile
@@ -108,6 +108,11 @@ class Supervisor:
     def states(self) -> dict[str, State]:
         """Return where each device stands, by id."""
         return {device: watch.state for device, watch in self._watches.items()}
+
+    def newest(self, device: str, numbers: Index) -> str | None:
+        """Return the newest values of some points of ``device``; None where there are none now."""
+        watch = self._watches.get(device)
+        return None if watch is None else watch.newest(numbers)
 
     def trace(self, device: str, number: int) -> Trace | None:
         """Return what is known of a point of ``device``, or None where that is not read."""

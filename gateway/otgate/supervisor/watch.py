@@ -130,6 +130,10 @@ class Watch:
         scans = [(scan, self._asked.get(scan.name)) for scan in self.plan if number in scan.points]
         return Trace(self.device, scans, self.status(), self._report.about(number))
 
+    def newest(self, numbers: Index) -> str | None:
+        """Return the newest values of some points, spelled; None where there are none now."""
+        return self._report.newest(numbers) if self.state is State.GOOD else None
+
     def known(self) -> list[Batch]:
         """Return every value that is known, and send nothing."""
         return self._report.known(self._clock())

@@ -20,7 +20,7 @@ MOST_KINDS = 2000
 EDGES = frozenset({
     "broker_back", "broker_connected", "conduit_asked", "device_back", "device_usual",
     "keys_changed", "outstation_restarted", "policy_staged", "report_chosen", "spool_readable",
-    "spool_writing",
+    "spool_writing", "values_move",
 })  # fmt: skip
 """Events of level info that are recorded."""
 
@@ -35,7 +35,7 @@ OWN = "audit_"
 """Begins the names of what the audit log itself says."""
 LOUD = frozenset({"warning", "error", "critical", "exception"})
 UNTOLD = frozenset({"event", "exc_info", "stack_info"})
-OF = ("device", "conduit", "broker", "child", "rcb", "uid")
+OF = ("device", "point", "conduit", "broker", "child", "rcb", "uid")
 """Fields that say what an event is about."""
 
 
