@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import takewhile
+from typing import Any
 
 import zstandard
 
@@ -29,7 +30,7 @@ FIRST_ADDRESS, REGISTERS_EACH = 4000, 8
 TURN = {"whole": 0, "real": 1}
 """Points are whole, real and text in turn."""
 DEEPEST = 3
-MAX_UNPACKED = 64 << 20
+MAX_UNPACKED, CHUNK = 64 << 20, 4096
 
 
 def text(point: int, column: int) -> str:
@@ -37,6 +38,7 @@ def text(point: int, column: int) -> str:
     return f"{MARK}{point:03x}{column:x}{check(point, column):02x}"
 
 
+@cache
 def check(point: int, column: int) -> int:
     return zlib.crc32(bytes((point >> 8, point & 0xFF, column))) & 0xFF
 
@@ -121,7 +123,7 @@ SPELLINGS = (
 )
 DECIMAL = re.compile(rb"[0-9]{19}|[0-9]{4}\.[0-9]{10,}")
 TEXT = re.compile(MARK.encode() + rb"([0-9a-f]{3})([0-9a-f])([0-9a-f]{2})")
-ADDRESS = re.compile(rb"\b(?:hr|address|register)s?\W{1,4}([0-9]{4,5})\b", re.IGNORECASE)
+ADDRESS = re.compile(rb"\b(?:hr|ai|oct|address|register)s?\W{1,4}([0-9]{4,5})\b", re.IGNORECASE)
 PACKED = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 
 
@@ -155,7 +157,7 @@ def numbers_and_texts(data: bytes) -> Found:
 
 def texts(data: bytes) -> Found:
     """Return whose texts stand in ``data``."""
-    written = ([int(part, 16) for part in parts] for parts in TEXT.findall(data))
+    written = ([int(part, 16) for part in parts] for parts in set(TEXT.findall(data)))
     return {(n, f"text {column}") for n, column, sum_ in written if sum_ == check(n, column)}
 
 
@@ -177,25 +179,26 @@ def parts(data: bytes, depth: int) -> Iterator[bytes]:
 
 def unpacked(data: bytes) -> Iterator[bytes]:
     """Yield what zstd, zlib and base64 hold within ``data``."""
-    for magic, unpack in UNPACKERS.items():
+    for magic, (unpacker, errors) in UNPACKERS.items():
         for at in every(magic, data):
-            with suppress(zlib.error, zstandard.ZstdError):
-                yield unpack(data[at:])
+            with suppress(errors):
+                yield unpacked_at(data, at, unpacker())
     for written in PACKED.findall(data):
         with suppress(ValueError):
             yield base64.b64decode(written[: len(written) // 4 * 4])
 
 
-def unzstd(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+def unpacked_at(data: bytes, at: int, unpacker: Any) -> bytes:
+    """Return what is packed from ``at`` on, to its end; the rest of ``data`` is not copied."""
+    found = bytearray()
+    while at < len(data) and not unpacker.eof and len(found) < MAX_UNPACKED:
+        found += unpacker.decompress(data[at : at + CHUNK])
+        at += CHUNK
+    return bytes(found)
 
 
-def unzlib(data: bytes) -> bytes:
-    return zlib.decompressobj().decompress(data, MAX_UNPACKED)
-
-
-UNPACKERS: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"\x28\xb5\x2f\xfd": unzstd,
-    b"\x78\x9c": unzlib,
+UNPACKERS: Mapping[bytes, tuple[Callable[[], Any], type[Exception]]] = {
+    b"\x28\xb5\x2f\xfd": (zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError),
+    b"\x78\x9c": (zlib.decompressobj, zlib.error),
 }
 """By what such data begins with: RFC 8878, §3.1.1; RFC 1950, §2.2 at the default level."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from canary_world import CONDUITS, Misdeed, World, leaks, of_fate, world
+from canary_devices import Misdeed
+from canary_site import CONDUITS, DEVICES
+from canary_world import World, world
 from daemons import wait_until
 from otgate.errors import Refused
 
@@ -36,11 +38,13 @@ def test_no_token_of_what_is_denied_reaches_any_place_of_the_it_zone(tmp_path: P
         lives_through(running)
         for conduit in CONDUITS:
             seen = running.seen(conduit)
-            assert {place: leaks(conduit, found) for place, found in seen.items()} == {
+            assert {place: running.leaks(conduit, found) for place, found in seen.items()} == {
                 place: set() for place in seen
             }
             for place in SPOKEN:
                 assert VALUES | {"text 0", "text 1"} <= {what for _, what in seen[place]}
+            told = {point for point, _ in seen["messages"]}
+            assert all(told & set(running.layout.points_of(device)) for device in DEVICES)
         refused = running.site / "state" / "bus" / "operations" / "refused.jsonl"
         assert refused.stat().st_size, "nothing was set aside, so nothing of it was looked at"
 
@@ -48,12 +52,14 @@ def test_no_token_of_what_is_denied_reaches_any_place_of_the_it_zone(tmp_path: P
 def test_a_point_that_is_allowed_after_all_is_found_in_every_place(tmp_path: Path) -> None:
     with world(tmp_path) as running:
         running.reload(swing=", swing", allow_gain=True)
-        expected = {(point, "text 0") for point in of_fate("swing")}
-        wait_until(lambda: expected <= leaks("analytics", running.seen("analytics")["messages"]))
+        expected = {(point, "text 0") for point in running.layout.of_fate("swing")}
+        wait_until(
+            lambda: expected <= running.leaks("analytics", running.seen("analytics")["messages"])
+        )
         seen = running.seen("analytics")
         for place in SPOKEN:
-            found = leaks("analytics", seen[place])
-            assert {point for point, _ in found} == of_fate("swing")
+            found = running.leaks("analytics", seen[place])
+            assert {point for point, _ in found} == running.layout.of_fate("swing")
             assert VALUES | {"text 0", "text 1"} <= {what for _, what in found}
 
 
@@ -73,6 +79,6 @@ def taken_back_in(running: World, crossings: int) -> set[int]:
         running.ear.told["operations"].clear()
     running.await_crossings(crossings)
     with running.ear.lock:
-        return {point for point, _ in leaks("analytics", running.ear.told["operations"])} & of_fate(
-            "ops"
-        )
+        return {
+            point for point, _ in running.leaks("analytics", running.ear.told["operations"])
+        } & running.layout.of_fate("ops")
