@@ -6,13 +6,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
 from otgate.driver import Emit, Link, Reach, Session
+from otgate.endpoint.identity import told
 from otgate.endpoint.places import keep
 from otgate.errors import LinkLost, Mistake
 from otgate.model import Device, Scan
 from otgate.peeking import scanned
 from otgate_iec61850.address import read_control_block
 from otgate_iec61850.example import EXAMPLE
-from otgate_iec61850.link import lost_link, opened
+from otgate_iec61850.link import identity, lost_link, opened
 from otgate_iec61850.planner import plan
 from otgate_iec61850.session import IedSession
 from otgate_iec61850.settings import Settings, endpoint, settings_of
@@ -112,8 +113,11 @@ class Iec61850:
                 with lost_link():
                     for session in sessions.values():
                         await session.describe()
+                    said = await identity(wire)
             except TimeoutError as silence:
                 raise LinkLost("the server did not describe itself in time") from silence
+            for device in link.devices:
+                told(device.id, link.state[device.id], said)
             yield sessions
         finally:
             good = any(session.was_read for session in sessions.values())

@@ -1,7 +1,7 @@
 """An association with a server: opened at one of its places, its reports handed to sessions."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +90,21 @@ def lost_link() -> Iterator[None]:
         yield
     except (AssociationLost, Malformed) as lost:
         raise LinkLost(str(lost)) from lost
+
+
+async def identity(wire: Wire) -> Mapping[str, str]:
+    """Return what the server says that it is: ISO 9506-2, Identify; nothing where it refuses.
+
+    Raises:
+        MmsError: the association is gone.
+    """
+    try:
+        said = await wire.client.identify()
+    except MmsError:
+        if wire.gone.done():
+            raise
+        return {}
+    return {"vendor": said.vendor, "model": said.model, "revision": said.revision}
 
 
 async def opened(settings: Settings, state: DeviceState, via: Via) -> tuple[Wire, int]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from otgate_modbus.codec import Answer
+from otgate_modbus.codec import Answer, Missing
 
 MORE_FOLLOWS = 0xFF
 HEAD = 6
@@ -57,7 +57,10 @@ Ask = Callable[[Category, int], Awaitable[Answer]]
 
 
 async def identified(ask: Ask) -> Mapping[str, str]:
-    """Return what a device says of itself, by name; empty where it says nothing."""
+    """Return what a device says of itself, by name; empty where it says nothing.
+
+    A device that falls silent is asked no further.
+    """
     found: dict[int, str] = {}
     for category in Category:
         stream = Stream()
@@ -65,8 +68,15 @@ async def identified(ask: Ask) -> Mapping[str, str]:
             if stream.next is None:
                 break
             answer = await ask(category, stream.next)
+            if isinstance(answer, Missing):
+                return named(found | stream.objects)
             if not isinstance(answer, bytes):
                 break
             stream.take(answer)
         found |= stream.objects
+    return named(found)
+
+
+def named(found: Mapping[int, str]) -> Mapping[str, str]:
+    """Return objects by their names."""
     return {NAMES.get(number, f"object {number}"): text for number, text in sorted(found.items())}

@@ -16,6 +16,7 @@ from otgate_modbus.address import moved
 from otgate_modbus.budget import over_budget
 from otgate_modbus.endpoint import Endpoint, Tcp, endpoint
 from otgate_modbus.example import EXAMPLE
+from otgate_modbus.identifying import Identifying
 from otgate_modbus.learned import KEY, Of, told, understood
 from otgate_modbus.manners import Manners
 from otgate_modbus.pipelining import Pipelining
@@ -152,7 +153,10 @@ class Modbus:
                 sessions[device.id] = self._session(link, device, settings[device.id], wire)
             for name, session in sessions.items():
                 await self._prepared(session, link.plans[name])
-            yield {name: kept(session, settings[name], wire) for name, session in sessions.items()}
+            yield {
+                device.id: watched(device, sessions[device.id], wire, link.state[device.id])
+                for device in link.devices
+            }
         finally:
             for session in sessions.values():
                 session.close()
@@ -180,6 +184,15 @@ class Modbus:
             for scan in scans:
                 session.prepare(scan)
                 await asyncio.sleep(0)
+
+
+def watched(device: Device, session: ModbusSession, wire: AnyWire, state: DeviceState) -> Session:
+    """Return a session that looks at what the device is, as far as its settings say so."""
+    settings = settings_of(device.settings)
+    watching = kept(session, settings, wire)
+    if not settings.identify:
+        return watching
+    return Identifying(watching, device, settings, wire, of_this(state, settings))
 
 
 def of_this(state: DeviceState, settings: Settings) -> Of:

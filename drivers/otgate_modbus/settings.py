@@ -106,6 +106,8 @@ class Settings(BaseModel):
     """Ranges that no request may touch."""
     quirks: Quirks = Quirks()
     """What the device needs and the standard does not ask for."""
+    identify: bool = False
+    """Ask what it is (function 43/14, or SunSpec's common model) and tell when that changes."""
     sunspec: Annotated[SunSpec | None, Field(examples=[{"models": ["1/66", "103/50"]}])] = None
     """SunSpec models that have to be where they were, or the device is not polled."""
 

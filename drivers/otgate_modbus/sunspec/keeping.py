@@ -8,14 +8,14 @@ the device had closed while nothing was asked.
 import asyncio
 from collections.abc import Iterator
 
-from otgate.driver import Emit, Session
+from otgate.driver import Emit, Trouble
 from otgate.errors import Mistake
 from otgate.model import Scan
 from otgate_modbus.address import Table
 from otgate_modbus.codec import Ask, Missing
 from otgate_modbus.link import Poll
 from otgate_modbus.planner import walls_of
-from otgate_modbus.session import NoAnswer, limit_s
+from otgate_modbus.session import ModbusSession, NoAnswer, limit_s
 from otgate_modbus.settings import Settings, SunSpec
 from otgate_modbus.sunspec.chain import ADDRESSES, HEADER, MARKER, Block, Words
 from otgate_modbus.verdict import REFUSALS, verdict
@@ -114,7 +114,7 @@ class Kept:
     """A session that looks at the headers before it polls; see `otgate.driver.Session`."""
 
     def __init__(
-        self, session: Session, settings: Settings, sunspec: SunSpec, wire: AnyWire
+        self, session: ModbusSession, settings: Settings, sunspec: SunSpec, wire: AnyWire
     ) -> None:
         self._session = session
         self._settings = settings
@@ -154,8 +154,12 @@ class Kept:
         """
         await self._session.listen(emit)
 
+    def trouble(self) -> Trouble:
+        """Return what was met; see `otgate.driver.Counting`."""
+        return self._session.trouble()
 
-def kept(session: Session, settings: Settings, wire: AnyWire) -> Session:
+
+def kept(session: ModbusSession, settings: Settings, wire: AnyWire) -> "ModbusSession | Kept":
     """Return a session that also keeps an eye on the models, where the settings name any."""
     if settings.sunspec is None:
         return session

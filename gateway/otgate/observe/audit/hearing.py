@@ -19,8 +19,8 @@ MOST_KINDS = 2000
 
 EDGES = frozenset({
     "broker_back", "broker_connected", "conduit_asked", "device_back", "device_usual",
-    "keys_changed", "outstation_restarted", "policy_staged", "report_chosen", "spool_readable",
-    "spool_writing", "values_move",
+    "identity_known", "keys_changed", "outstation_restarted", "policy_staged", "report_chosen",
+    "spool_readable", "spool_writing", "values_move",
 })  # fmt: skip
 """Events of level info that are recorded."""
 
