@@ -18,6 +18,7 @@ from otgate.app.login import FileLogin
 from otgate.app.loop import settle, trimming
 from otgate.app.measured import Measured, metrics_path
 from otgate.app.needs import bus_needs, bus_own
+from otgate.app.renewal import Renewal
 from otgate.config.bus_side import BusFile
 from otgate.observe import control
 from otgate.observe.notify import Notifier
@@ -42,13 +43,14 @@ SPOOL_LIMIT_S, SPOOL_LOOK_S = 5.0, 0.05
 log = structlog.get_logger()
 
 
-async def bus_side(bus: BusFile, control_path: Path) -> int:
+async def bus_side(bus: BusFile, control_path: Path, renewal: Renewal) -> int:
     """Run the bus side that ``bus`` describes until cancelled.
 
     Raises:
         Refused: a credential is missing, or the administration socket cannot be opened.
         Unconfined: the sandbox that the file requires cannot be had.
-        Outgrown: the spool or a key was made anew where the sandbox does not reach.
+        Outgrown: the spool or a key was made anew where the sandbox does not reach, or the file is
+            to be read again.
     """
     with (
         control.bound(control_path) as listener,
@@ -71,6 +73,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
                     **publisher.status(),
                 },
                 "trace": partial(trace_sample, publisher.trace),
+                **renewal.verbs,
             }
             measured = Measured(
                 "bus",
@@ -88,6 +91,7 @@ async def bus_side(bus: BusFile, control_path: Path) -> int:
                     attending(notifier, lambda _: ""),
                     *measured.tasks(bus.metrics_listen),
                     staying(bus_own(bus) if bus.sandbox != "off" else ()),
+                    renewal.wanted(),
                 )
     return 0
 

@@ -13,6 +13,7 @@ from otgate.cli.running import run_confined, running_arguments, start_logs
 from otgate.config.bus_apart import load_bus_apart
 from otgate.config.bus_side import BusFile
 from otgate.config.render import rendered
+from otgate.observe.notify import SOCKET
 
 DESCRIPTION = """\
 Run the bus side of one conduit: read its spool, publish it. It reads nothing but CONFIG
@@ -35,18 +36,25 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    bus, diagnostics = load_bus_apart(options.config, imported)
-    if bus is None:
+    told, diagnostics = load_bus_apart(options.config, imported)
+    if told is None:
         print(rendered(diagnostics), file=sys.stderr)
         return os.EX_CONFIG
     from otgate.app.bus import bus_side  # noqa: PLC0415  a refused file starts nothing
+    from otgate.app.renewal import Renewal  # noqa: PLC0415
 
     start_logs(options, "bus")
     if options.parent is not None:
         die_with_parent(options.parent)
-    bus = placed(bus, options)
+    bus = placed(told, options)
     directory = options.control or bus.path.parent.parent / "run"
-    return run_confined(bus_side(bus, directory / f"bus-{bus.conduit}.sock"))
+    path = directory / f"bus-{bus.conduit}.sock"
+    return run_confined(bus_side(bus, path, Renewal(told, attended=attended(options))))
+
+
+def attended(options: Namespace) -> bool:
+    """Tell whether somebody starts this process again: a parent, systemd, or a container's."""
+    return options.parent is not None or SOCKET in os.environ or os.getpid() == 1
 
 
 def imported() -> None:

@@ -27,6 +27,14 @@ def site_file(given: Path) -> Path:
     return given / "site.yaml" if given.is_dir() else given
 
 
+def is_bus_file(path: Path) -> bool:
+    """Tell a bus file from a site file by what it must have."""
+    if not path.is_file():
+        return False
+    lines = path.read_text("utf-8", errors="replace").splitlines()
+    return any(line.startswith("brokers:") for line in lines)
+
+
 def control_argument(parser: ArgumentParser) -> None:
     """Add ``--control``: where the running sides have their sockets."""
     parser.add_argument("--control", type=Path, metavar="DIR", help="directory of the sockets")

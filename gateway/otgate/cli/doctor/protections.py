@@ -9,7 +9,7 @@ from pathlib import Path
 from otgate.app.needs import bus_needs, field_needs
 from otgate.cli.command import FAILED, OK
 from otgate.cli.loading import loaded
-from otgate.cli.places import site_file
+from otgate.cli.places import is_bus_file, site_file
 from otgate.config.bus import load_bus
 from otgate.config.bus_side import BusFile
 from otgate.driver import installed
@@ -44,7 +44,7 @@ def sides_of(target: Path, control: Path | None) -> Iterator[tuple[str, tuple[st
     Raises:
         Refused: the file has errors.
     """
-    if target.is_file() and is_bus_file(target):
+    if is_bus_file(target):
         buses = [target]
     else:
         yield "field side", field(target, control)
@@ -52,11 +52,6 @@ def sides_of(target: Path, control: Path | None) -> Iterator[tuple[str, tuple[st
     for path in buses:
         bus = bus_of(path)
         yield f"bus side {bus.conduit}", (bus.sandbox, bus_needs(bus))
-
-
-def is_bus_file(path: Path) -> bool:
-    """Tell a bus file from a site file by what it must have."""
-    return any(line.startswith("brokers:") for line in path.read_text("utf-8").splitlines())
 
 
 def bus_of(path: Path) -> BusFile:
