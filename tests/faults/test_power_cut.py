@@ -12,7 +12,7 @@ from otgate.errors import SpoolUnusable
 from otgate.model import Lane
 from otgate.spool.reader import SpoolReader
 from otgate.spool.state_file import StateFile
-from otgate.spool.writer import Drive, SpoolWriter
+from otgate.spool.writer import Drive, Pace, SpoolWriter
 from spools import batch, catalog, everything, values
 
 WORST = Way(Names.OLD, Tails.NOTHING)
@@ -21,8 +21,11 @@ WAYS = [Way(names, tails, first) for names in Names for tails in Tails for first
 RNG = Random(0)
 
 
-def opened(disk: CutDisk, directory: Path = Path("/a/b/spool")) -> SpoolWriter:
-    return SpoolWriter.open(directory, catalog(), AMPLE, files=disk, drive=Drive.HAND)
+def opened(
+    disk: CutDisk, directory: Path = Path("/a/b/spool"), pace: Pace | None = None
+) -> SpoolWriter:
+    pace = pace or Pace()
+    return SpoolWriter.open(directory, catalog(), AMPLE, files=disk, drive=Drive.HAND, pace=pace)
 
 
 def fill(world: World, samples: int) -> None:
@@ -51,6 +54,22 @@ def test_a_new_spool_is_there_after_a_cut_with_what_it_confirmed() -> None:
     left = disk.cut(Names.OLD, Tails.NOTHING, RNG)
     reader = SpoolReader.open(Path("/a/b/spool"), Path("/state"), files=left)
     assert values(everything(reader)) == [1.0]
+
+
+@pytest.mark.parametrize("operation", ["create", "write", "sync"])
+def test_what_a_failing_disk_held_up_is_synced_as_soon_as_it_is_written(operation: str) -> None:
+    disk = CutDisk()
+    writer = opened(disk, pace=Pace(sync_s=3600.0, retry_s=0.0))
+    disk.faults[operation] = Trouble(Fault.BEFORE)
+    disk.faults["write"] = Trouble(Fault.BEFORE, times=1)
+    writer.append(Lane.DATA, batch([1.0, 2.0]))
+    writer.cycle()
+    writer.cycle()
+    disk.faults.clear()
+    writer.cycle()
+    left = disk.cut(Names.OLD, Tails.NOTHING, RNG)
+    reader = SpoolReader.open(Path("/a/b/spool"), Path("/state"), files=left)
+    assert values(everything(reader)) == [1.0, 2.0]
 
 
 def test_a_spool_made_by_a_writer_that_was_killed_at_once_is_synced_by_the_next() -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from cut_disk import Tails
+from otgate.model import Lane
 from otgate.publish import last as last_module
 from otgate.publish.delivery import Delivery
 from otgate.publish.payload import Last
@@ -90,6 +92,20 @@ def test_a_broker_that_answers_pings_alone_is_left_on_a_long_line_too(written: W
 def test_a_message_that_the_broker_passes_over_is_sent_again(written: Written) -> None:
     world = run(written, Fault(30, 0, "broker", "skip", 0), seconds=120)
     assert "acknowledges what came later" in "\n".join(world.history.last)
+    assert world.history.violations == []
+
+
+def test_a_power_cut_right_after_the_disk_is_well_again_takes_nothing_of_what_it_held_up(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulation.machine.Tails", [Tails.NOTHING])
+    faults = Fault(30, 35.4, "disk", "io error", 0), Fault(66, 0, "power", "cut", 3)
+    world = World(written, 1, 150.0, faults)
+    backlog = replace(world.bus_file.backlog, order="live")
+    world.bus_file = replace(world.bus_file, backlog=backlog)
+    world.run()
+    first, *_ = (book for book in world.judge.books.values() if book.lane is Lane.DATA)
+    assert first.received.first_hole == first.next_seq > 70
     assert world.history.violations == []
 
 

@@ -203,10 +203,13 @@ class Committer:
 
     def _cycle(self) -> None:
         asked = bool(self._waiters) or self._stopping
+        failing = self._failing
         self._write()
         undurable_bytes = sum(log.undurable_bytes for log, _ in self._lanes)
         full = undurable_bytes > self._sync_bytes
-        if asked or full or time.monotonic() >= self._sync_due_s:
+        # what a failing disk held up is old already: readers see it, a power cut must not take it
+        late = failing and any(log.undurable for log, _ in self._lanes)
+        if asked or full or late or time.monotonic() >= self._sync_due_s:
             self._sync()
         self.released_bytes = sum(log.released_bytes for log, _ in self._lanes)
         self._trim()
@@ -234,9 +237,13 @@ class Committer:
         else:
             self.ages.observe((self._clock() - oldest_ns) / 1e9)
 
+    @property
+    def _failing(self) -> bool:
+        return any(log.error is not None for log, _ in self._lanes)
+
     def _account(self) -> None:
         """Keep the count of what a kill would lose, while the disk takes nothing else."""
-        if any(log.error is not None for log, _ in self._lanes):
+        if self._failing:
             self._tally.failing()
         elif all(log.settled for log, _ in self._lanes):
             self._tally.settled()
