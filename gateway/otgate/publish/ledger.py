@@ -141,6 +141,8 @@ class Account:
     """Nothing below is expected: the first number seen, or 0 where the beginning was witnessed."""
     through: int = 0
     """The gateway says that every number below is delivered."""
+    end: int | None = None
+    """Where the gateway says that it ended."""
     highest: dict[str, int] = field(default_factory=dict)
     touched_us: int = 0
     """When the last message of it came."""
@@ -164,6 +166,7 @@ class Account:
         late = fresh - _size(_without(self.passed_by, new))
         self.received.add(start, start + count)
         self.duplicates += count - fresh
+        self._give_up_tail()
         highest = self.highest.get(message_class, -1)
         if fresh and start < highest:
             self.disorder += fresh - late
@@ -173,6 +176,20 @@ class Account:
         if message_class == MessageClass.REPLAY:
             self.replayed += fresh
         self.bound()
+
+    def end_at(self, end: int) -> None:
+        """Take it that this epoch ended at ``end``: what is missing from there on never comes."""
+        self.end = end
+        self._give_up_tail()
+
+    def _give_up_tail(self) -> None:
+        """Book as announced what a power cut took before the disk had it, and left unsent.
+
+        What the gateway said is delivered was sent: there it is still missed.
+        """
+        if self.end is not None:
+            for part in self.received.missing(max(self.end, self.through), self.reached):
+                self.announce(*part)
 
     def announce(self, start: int, stop: int) -> None:
         """Book [start, stop) as never to come; what was settled stays as it was counted."""
@@ -219,11 +236,16 @@ class Account:
         """One above the highest number received; where nothing was, what is expected first."""
         return max([self.starts_at or 0, *(stop for _, stop in self.received)])
 
+    @property
+    def due(self) -> int:
+        """Every number below is to have come, by the gateway's word."""
+        return max(self.through, self.end or 0)
+
     def losses(self) -> list[tuple[int, int]]:
         """Return the ranges that are neither received nor announced, but should be here."""
         if self.starts_at is None:
             return []
-        end = self.reached if self.cut_off else max(self.reached, self.through)
+        end = self.reached if self.cut_off else max(self.reached, self.due)
         return _without(self.passed_by, self._holes(self.starts_at, end))
 
     @property
@@ -231,7 +253,7 @@ class Account:
         """How many numbers passed by while we were cut off, and did not come again."""
         holes = [hole for part in self.passed_by for hole in self._holes(*part)]
         if self.cut_off:
-            holes += self._holes(self.reached, self.through)
+            holes += self._holes(self.reached, self.due)
         return self.settled.unseen + _size(holes)
 
     def _holes(self, start: int, stop: int) -> list[tuple[int, int]]:
@@ -346,7 +368,8 @@ class Ledger:
         for lane, said in status.lanes.items():
             place = _place(status, lane)
             if said.previous_epoch and said.previous_end is not None:
-                self._complete(place, said.previous_epoch, said.previous_end)
+                self._ended(place, said.previous_epoch, said.previous_end)
+                self._vanished(place, said.previous_epoch, said.epoch)
             self._complete(place, said.epoch, said.complete_through)
             self._await(place, Pending.of(said))
 
@@ -370,13 +393,31 @@ class Ledger:
 
     def _complete(self, place: Place, epoch: str, end: int) -> None:
         """Take it that all of an epoch below ``end`` is delivered, where that is our concern."""
+        if account := self._concerning(place, epoch):
+            account.through = max(account.through, end)
+
+    def _ended(self, place: Place, epoch: str, end: int) -> None:
+        """Take it that an epoch ended at ``end``, where that is our concern.
+
+        A later status may tell of an earlier end, where a power cut took what one had seen.
+        """
+        if account := self._concerning(place, epoch):
+            account.end_at(end)
+
+    def _vanished(self, place: Place, previous: str, epoch: str) -> None:
+        """Take it that what came of epochs between two neighbours is all that will."""
+        for stream, account in self.accounts.items():
+            if _lane_of(stream) == place and previous < stream.epoch < epoch:
+                account.end_at(0)
+
+    def _concerning(self, place: Place, epoch: str) -> Account | None:
+        """Return the account of an epoch that we had samples of, or that began while we listen."""
         if self._is_folded(place, epoch):
-            return
+            return None
         known = self.accounts.get(Stream(*place, epoch))
-        if known is None and not self._begun_here(place, epoch):
-            return
-        account = known or self._account(place, epoch)
-        account.through = max(account.through, end)
+        if known is None and self._begun_here(place, epoch):
+            return self._account(place, epoch)
+        return known
 
     def _await(self, place: Place, pending: Pending | None) -> None:
         """Take it that a backlog follows, or that none does any more."""

@@ -122,6 +122,48 @@ def test_an_epoch_that_came_and_went_unseen_is_lost() -> None:
     assert booked(data(0), status(between)).lost == 40
 
 
+def ended(end: int, epoch: str = LATER.epoch, previous: str = EPOCH) -> GatewayStatus:
+    return status(
+        LaneStatus(epoch=epoch, complete_through=0, previous_epoch=previous, previous_end=end)
+    )
+
+
+def test_what_a_power_cut_took_before_numbers_that_came_live_is_announced_by_the_end() -> None:
+    ledger = booked(data(0), data(50), ended(10))
+    account, *_ = ledger.accounts.values()
+    assert (account.gaps, account.losses(), ledger.received) == (40, [], 20)
+
+
+def test_below_the_end_a_hole_stays_a_loss() -> None:
+    ledger = booked(data(0), data(50), ended(30))
+    account, *_ = ledger.accounts.values()
+    assert (account.gaps, account.losses()) == (20, [(10, 30)])
+
+
+def test_what_was_said_to_be_delivered_is_missed_though_the_disk_lost_it_too() -> None:
+    done = status(LaneStatus(epoch=EPOCH, complete_through=40))
+    ledger = booked(data(0), data(50), done, ended(10))
+    account, *_ = ledger.accounts.values()
+    assert (account.gaps, account.losses()) == (10, [(10, 40)])
+
+
+def test_of_two_ends_the_one_told_last_counts() -> None:
+    assert booked(data(0), ended(60)).lost == 50
+    assert booked(data(0), ended(60), ended(10, "01JD3K7S")).lost == 0
+
+
+def test_a_number_beyond_the_end_that_comes_late_makes_no_loss() -> None:
+    ledger = booked(data(0), ended(10), data(50), data(20))
+    assert (ledger.lost, ledger.received) == (0, 30)
+
+
+def test_an_epoch_that_a_power_cut_took_as_a_whole_has_no_losses() -> None:
+    came = data(0), data(0, epoch="01JD3K7R"), data(30, epoch="01JD3K7R")
+    assert booked(*came, ended(40, "01JD3K7S", "01JD3K7R")).lost == 20
+    assert booked(*came, ended(10, "01JD3K7S")).lost == 0
+    assert booked(*came).lost == 20
+
+
 def test_what_passed_by_while_we_were_cut_off_is_unseen_and_not_lost() -> None:
     ledger = booked(data(0))
     ledger.cut_off()
