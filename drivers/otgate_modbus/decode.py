@@ -33,6 +33,7 @@ BEYOND = int(Quality.QUESTIONABLE | Quality.OUT_OF_RANGE)
 BOUNDLESS = int(GONE | Quality.OVERFLOW)
 """Infinity."""
 
+TAKEN = frozenset({Form.UNSIGNED, Form.SIGNED, Form.BITS})
 NO_VALUE = np.uint32(Quality.NO_VALUE)
 NO_NUMBER = int(FAILED)
 MISSING = int(UNSUPPORTED)
@@ -82,6 +83,9 @@ class Run:
     def _scale(self, readings: Sequence[Reading], column: ValueType) -> None:
         scalings = [reading.scaling for reading in readings]
         self._scaled = column is ValueType.F64
+        rolls = any(reading.modulus for reading in readings)
+        self.calculates = self._scaled or rolls or self.encoding.form not in TAKEN
+        """Whether more is done than to take registers as they are."""
         self._times = _unless([scaling.times for scaling in scalings], 1.0)
         self._plus = _unless([scaling.plus for scaling in scalings], 0.0)
         self._over = _unless([scaling.over for scaling in scalings], 1.0)
@@ -205,6 +209,7 @@ class Column:
         """Whether replies that differ are always news to this column."""
         self._runs: list[tuple[Run, slice, slice]] = []
         self._cut([run for run, _ in runs])
+        self._calculates = any(run.calculates for run, _ in runs)
         self._spelled = b""
         self.torn = False
         """Whether the next poll has to be decoded even if it says the same."""
@@ -246,15 +251,11 @@ class Column:
             quality |= unread
         if self.value_type is ValueType.TEXT:
             values[:] = ""
-        factors = picked[self._factors :].view("<i2")
-        with np.errstate(all="ignore"):
-            for run, rows, span in self._runs:
-                if isinstance(run, FactoredRun):
-                    run.factors.take(factors[: run.count], quality[rows])
-                    self.torn |= run.factors.torn
-                    factors = factors[run.count :]
-                matrix = picked[span].reshape(-1, run.encoding.size)
-                run.decode(matrix, values[rows], quality[rows])
+        if self._calculates:
+            with np.errstate(all="ignore"):
+                self._run_through(picked, values, quality)
+        else:
+            self._run_through(picked, values, quality)
         if self.value_type is ValueType.F64:
             _mark_unbounded(values, quality)
         if unread is not None:
@@ -264,6 +265,16 @@ class Column:
         gone = quality & NO_VALUE != 0
         values[gone] = PLACEHOLDERS[self.value_type]
         return values, quality
+
+    def _run_through(self, picked: Bytes, values: Values, quality: Words) -> None:
+        factors = picked[self._factors :].view("<i2")
+        for run, rows, span in self._runs:
+            if isinstance(run, FactoredRun):
+                run.factors.take(factors[: run.count], quality[rows])
+                self.torn |= run.factors.torn
+                factors = factors[run.count :]
+            matrix = picked[span].reshape(-1, run.encoding.size)
+            run.decode(matrix, values[rows], quality[rows])
 
     def _unread(self, states: Words) -> Words:
         unread = states[self._blocks]

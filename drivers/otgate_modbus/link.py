@@ -85,8 +85,12 @@ class Exchange:
 
     def take(self) -> list[Ask]:
         """Take what may go out now."""
-        room = min(self.depth - len(self.under_way), len(self.queue))
-        taken = [self.queue.popleft()] if room == 1 else [self.queue.popleft() for _ in range(room)]
+        queue, room = self.queue, self.depth - len(self.under_way)
+        if room >= len(queue):
+            taken = list(queue)
+            queue.clear()
+        else:
+            taken = [queue.popleft() for _ in range(room)]
         self.under_way += taken
         return taken
 
@@ -99,6 +103,14 @@ class Exchange:
         for row in (self.under_way, self.queue):
             if ask in row:
                 row.remove(ask)
+
+    def answered_whole(self, asks: Sequence[Ask]) -> bool:
+        """Take data for all that is under way, in the order of asking; False where it is not so."""
+        if self.under_way != asks or any([type(ask.answer) is not bytes for ask in asks]):  # noqa: C419  a third
+            return False
+        self.under_way = []
+        self.left -= len(asks)
+        return True
 
     def ask_again(self) -> None:
         """Ask what is under way once more, now one request at a time."""
@@ -215,9 +227,15 @@ class Wire(asyncio.Protocol):
             return
         for ask in answered:
             ask.received_ns = received_ns
-            self._answered(ask)
-        if answered:
-            self._go_on()
+        exchange = self._exchange
+        if exchange is None or not answered:
+            return
+        if not exchange.answered_whole(answered):
+            for ask in answered:
+                self._answered(exchange, ask)
+        elif not exchange.left:
+            exchange.finish()
+        self._go_on(exchange)
 
     async def ready(self, unit: int, spacing_s: float = 0.0) -> None:
         """Return when ``unit`` may be asked: the connection is there, and has rested.
@@ -232,7 +250,8 @@ class Wire(asyncio.Protocol):
         self._doubtful = False
         if self._closed:
             await self._reopened()
-        await self.rests.over(unit, spacing_s)
+        if self.rests.needed or spacing_s:
+            await self.rests.over(unit, spacing_s)
         self.rests.asked(unit)
 
     async def exchange(self, asks: Sequence[Ask], poll: Poll, depth: int = 1) -> None:
@@ -273,8 +292,7 @@ class Wire(asyncio.Protocol):
             self._exchange = None
             self._codec.forget()
             self._doubtful = self._doubtful or (self._by_order and exchange.left > 0)
-            self.rests.stirred()
-            self._idle_from_s = self._loop.time()
+            self._idle_from_s = self.rests.stirred()
             for handle in (self._timer, self._rest):
                 if handle is not None:
                     handle.cancel()
@@ -322,12 +340,9 @@ class Wire(asyncio.Protocol):
         if len(asks) == 1:  # as most are: no list and no join
             self._transport.write(self._codec.request(asks[0]))
         else:
-            self._transport.write(b"".join(map(self._codec.request, asks)))
+            self._transport.write(self._codec.requests(asks))
 
-    def _answered(self, ask: Ask) -> None:
-        exchange = self._exchange
-        if exchange is None:
-            return
+    def _answered(self, exchange: Exchange, ask: Ask) -> None:
         if ask.answer is Missing.MISMATCHED and not exchange.poll.retried:
             self._retry(exchange)
             return
@@ -337,10 +352,9 @@ class Wire(asyncio.Protocol):
         if not exchange.left or exchange.poll.over:
             exchange.finish()
 
-    def _go_on(self) -> None:
+    def _go_on(self, exchange: Exchange) -> None:
         """Send what may follow the answers that have arrived."""
-        exchange = self._exchange
-        if exchange is None or exchange.done.done():
+        if exchange.done.done():
             return
         if exchange.queue:
             self._send_rested(exchange)

@@ -59,6 +59,8 @@ class Rests:
         self._last_s = self._stray_s = self._clear_s = 0.0
         self._doubts: dict[int, float] = {}
         """Units in quarantine, and since when."""
+        self.needed = bool(least_s or manners.gap_s or manners.unit_gap_s)
+        """Whether anybody may have to wait who asks for no rest of his own."""
 
     @property
     def in_doubt(self) -> bool:
@@ -68,9 +70,10 @@ class Rests:
             max(since_s, self._stray_s) + window_s > now for since_s in self._doubts.values()
         )
 
-    def stirred(self) -> None:
-        """Note that something was sent or received."""
-        self._last_s = self._loop.time()
+    def stirred(self) -> float:
+        """Note that something was sent or received; return when."""
+        self._last_s = now_s = self._loop.time()
+        return now_s
 
     def strayed(self) -> None:
         """Note that something was received that belongs to nobody: every quarantine starts anew."""
@@ -87,6 +90,7 @@ class Rests:
 
         Others are told from it by their number. They wait for no more than a moment.
         """
+        self.needed = True
         self._last_s = self._loop.time()
         self._doubts[unit] = max(self._last_s, since_s)
         self._clear_s = self._last_s + min(SETTLE_S, self._manners.late_window_s)

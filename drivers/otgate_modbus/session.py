@@ -178,19 +178,17 @@ class ModbusSession:
         self, sheet: Sheet, groups: Sequence[Group], probes: Sequence[Line], poll: Poll
     ) -> None:
         """Keep what this poll taught; the next one is planned anew if that was anything."""
-        sound = not poll.retried and all(group.sound for group in groups)
+        sound = not poll.retried and all([group.sound for group in groups])  # noqa: C419  a third
         self._pipelining.note(sound=sound, held=poll.held)
         if sound:
             self._doubts.sound()
-        narrowed = any(
-            read is not planned for read, planned in zip(groups, sheet.groups, strict=True)
-        )
+        narrowed = groups != sheet.groups
         readmitted = [line for line in probes if isinstance(line.ask.answer, bytes)]
         for line in readmitted:
             self._bisection.readmit(line)
         if readmitted and sheet.probes:
             self._retrial.at_once(sheet.scan.name)
-        explained = await self._study(sheet, groups, poll)
+        explained = self._bisection.studying and await self._study(sheet, groups, poll)
         if sheet.apart and self._bisection.answered_again(sheet.apart):
             narrowed = True
         if narrowed or readmitted or explained:
@@ -222,8 +220,6 @@ class ModbusSession:
     async def _study(self, sheet: Sheet, groups: Sequence[Group], poll: Poll) -> bool:
         """Go on finding out what refusals are due to; True if reads are to be planned anew."""
         bisection = self._bisection
-        if not bisection.studying:
-            return False
         lines = [line for group in groups for line in group.lines]
         return await bisection.study(sheet, lines, self._longest(lines), self._more(poll))
 
@@ -259,13 +255,13 @@ class ModbusSession:
 
     def _begun(self, scan: Scan, sheet: Sheet, began_s: float) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
-        settings, together = self._settings, max(len(group.lines) for group in sheet.groups)
+        settings = self._settings
         now, slot_s = self._loop.time(), OF_PERIOD * scan.period_s
         reply_s = min(settings.timeout_s, slot_s)
         return Poll(
             now,
             left_s(self._limit_s(scan), slot_s - (now - began_s), reply_s),
-            self._pipelining.begin(together),
+            self._pipelining.begin(sheet.together),
             reply_s=reply_s,
             spacing_s=settings.spacing_s,
         )

@@ -112,18 +112,25 @@ class Group:
         self.lines = tuple(lines)
         self._layout = Layout(device, readings, [line.block for line in lines], rollovers)
         self._good = (0,) * len(self.lines)
+        self._asks = [line.ask for line in self.lines]
+        self._is_whole = False
+        """Whether every line was found to be answered with data in this poll."""
+        self.calm = False
+        """Whether all were answered in the last poll, so that all are asked in the next."""
         self.far = False
         """Whether the replies that were decoded last came too far apart to share a time."""
 
     @property
     def sound(self) -> bool:
         """Whether every line was answered with data."""
-        return all([type(line.ask.answer) is bytes for line in self.lines])  # noqa: C419  a third
+        if not self._is_whole:
+            self._is_whole = all([type(ask.answer) is bytes for ask in self._asks])  # noqa: C419  a third
+        return self._is_whole
 
     @property
     def heard(self) -> bool:
         """Whether the device said anything about this group in this poll."""
-        return any(line.heard for line in self.lines)
+        return self.sound or any(line.heard for line in self.lines)
 
     @property
     def contested(self) -> bool:
@@ -132,6 +139,9 @@ class Group:
 
     def note_silence(self) -> None:
         """Remember which lines met silence, for the order of the next poll."""
+        if self.calm and self.sound:
+            return
+        self.calm = self.sound and not any(line.block.refused for line in self.lines)
         for line in self.lines:
             if type(line.ask.answer) is bytes:
                 line.silent = line.troubles = 0
@@ -140,8 +150,11 @@ class Group:
 
     def begin(self, probes: Sequence[Line]) -> list[Ask]:
         """Start a poll: return what to send, refused lines only where they are probed."""
-        for line in self.lines:
-            line.ask.answer = Missing.NOT_ASKED
+        self._is_whole = False
+        for ask in self._asks:
+            ask.answer = Missing.NOT_ASKED
+        if self.calm and not probes:
+            return self._asks
         asked = [
             line for line in self.lines if not (line.block.refused or (line.wait and line.rests()))
         ]
@@ -152,8 +165,8 @@ class Group:
 
     def batches(self, now_ns: int) -> list[Batch]:
         """Decode this poll; ``now_ns`` stands in where nothing was received."""
-        asks = [line.ask for line in self.lines]
-        replies = [ask.answer if isinstance(ask.answer, bytes) else None for ask in asks]
+        asks = self._asks
+        replies = [ask.answer if type(ask.answer) is bytes else None for ask in asks]
         states = self._good if self.sound else tuple(line.quality for line in self.lines)
         times = times_of(self.lines)
         together = self._layout.decode(replies, states, min(times, default=now_ns))
@@ -241,6 +254,8 @@ class Sheet:
         self._ask_last()
         self._whole = Group(device.id, readings, self._lines, rollovers)
         self.groups = [self._whole]
+        self.together = len(self._lines)
+        """Requests of its largest group."""
         self.refused = [line for line in self._lines if line.block.refused]
         self.apart = [line for line in self._lines if line.block.apart]
         self.probes: deque[Line] = deque()
@@ -262,6 +277,8 @@ class Sheet:
         """Emit each reply when it is there where they come far apart, else all together."""
         parts = [self.regrouped(lines) for lines in bound(self._lines)] if tempo.apart else []
         self.groups = parts or [self._whole]
+        self._whole.calm = False  # its lines were read in other groups meanwhile
+        self.together = max(len(group.lines) for group in self.groups)
 
     def in_order(self) -> list[Group]:
         """Return the groups, those that met silence last."""

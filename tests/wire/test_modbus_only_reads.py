@@ -94,7 +94,7 @@ def test_a_frame_is_its_question_and_nothing_else(codec: type[Codec] | type[RtuC
 
 FROM_CODECS = {
     "link.py: self._transport.write(self._codec.request(asks[0]))",
-    "link.py: self._transport.write(b''.join(map(self._codec.request, asks)))",
+    "link.py: self._transport.write(self._codec.requests(asks))",
     "rtu_wire.py: self._port.write(self._codec.request(ask))",
     # what the two above call `write` of, handing on what they are given:
     "datagrams.py: self._transport.sendto(data)",
@@ -126,6 +126,9 @@ def test_a_question_is_spelled_in_two_places_and_changed_in_none() -> None:
     assert attributes_set("body") == {
         "codec.py: self.body = BODY.pack(unit, function, address, count)",
         "codec.py: self.body = bytes((unit, IDENTIFY, IDENTIFICATION, category, first))",
+    }
+    assert attributes_set("rest") == {
+        "codec.py: self.rest = REST.pack(0, len(self.body)) + self.body"
     }
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -51,14 +51,13 @@ class Way:
 
     def append(self, crossing: Crossing) -> int | None:
         """Write what the gate passed; return the last ticket, or None where nothing crossed."""
-        ticket = None
+        ticket, inlet = None, self.inlet
         for lane, batch in crossing:
-            ticket = self.inlet.append(lane, batch)
+            ticket = inlet.append(lane, batch)
         return ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """The receipt of a batch: the spools that took it, with their tickets and what they took.
 
     Only the lanes that took a part are waited for: events are durable while data find no room.

@@ -10,7 +10,7 @@ from otgate.alike import shared
 from otgate.model import Batch, Clock, Index, Mask, Nanoseconds, Values, ValueType, Words
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.change import Changed
-from otgate.report.sparing import Rows, covers, flat, put
+from otgate.report.sparing import Rows, covers, flat, instead, put
 
 NOT_YET_READ = int(Quality.NOT_YET_READ | Quality.NO_VALUE | Quality.INVALID)
 NEVER_SENT = 0xFFFF_FFFF
@@ -153,7 +153,8 @@ class Memory:
     def succeed(self, batch: Batch, rows: Rows) -> None:
         """Let go of values that ``batch`` has taken the place of, before it is written down."""
         if covers(rows, len(self.quality)):
-            self.values[batch.value_type] = put(self.values[batch.value_type], rows, batch.values)
+            before = self.values[batch.value_type]
+            self.values[batch.value_type] = instead(before, batch.values)
 
     def settle(self, column: Column) -> None:
         """Write down, point by point, what ``column`` has put off."""

@@ -67,7 +67,10 @@ class Report:
 
     def news(self, batch: Batch) -> Batch | None:
         """Return what of ``batch`` is news, whatever its origin."""
-        self._heard(batch.received_ns)
+        if batch.received_ns >= self._latest_ns > 0:
+            self._latest_ns = batch.received_ns
+        else:
+            self._heard(batch.received_ns)
         column = self._columns.get(id(batch.index))
         if column is None:
             column = self._column(batch)
@@ -147,11 +150,11 @@ class Report:
         flagged = column.flags(batch.quality)
         self._note(batch, column, flagged=flagged)
         news = self._news(batch, column, flagged=flagged)
-        count = int(np.count_nonzero(news))
-        self.suppressed += len(batch) - count
+        count, whole = int(np.count_nonzero(news)), len(batch.index)
+        self.suppressed += whole - count
         if not count:
             return None
-        if count < len(batch):
+        if count < whole:
             kept = batch.kept(news)
             self._note_part(batch, kept, column, flagged=flagged)
             return self._out(kept)
@@ -305,7 +308,7 @@ class Report:
     # What goes on
 
     def _out(self, batch: Batch) -> Batch:
-        self.passed += len(batch)
+        self.passed += len(batch.index)
         if self._test:
             batch = batch.kept(np.ones(len(batch), np.bool_))
             batch.quality |= np.uint32(self._test)

@@ -51,7 +51,7 @@ def put(column: Column, rows: Rows, said: Any) -> Column:
     An array that is said of every point is kept as it is: its owner must not modify it.
     """
     if covers(rows, len(column)):
-        return _whole(column, said)
+        return instead(column, said)
     if not column.flags.writeable:
         if _says_so_already(column, said):
             return column
@@ -60,7 +60,8 @@ def put(column: Column, rows: Rows, said: Any) -> Column:
     return column
 
 
-def _whole(column: Column, said: Any) -> Column:
+def instead(column: Column, said: Any) -> Column:
+    """Return what is ``said`` of every point of ``column``, in its type."""
     if not isinstance(said, np.ndarray):
         return flat(len(column), said, column.dtype)
     if said.dtype != column.dtype or not said.flags.c_contiguous:

@@ -49,6 +49,7 @@ class Line:
         self._pace = pace
         self._rng = rng
         self._headway = headway
+        self._now_s = asyncio.get_running_loop().time
         self._grids: Mapping[str, Sequence[Grid]] = {}
         self._schedule = Schedule()
         self._attempt = 0
@@ -74,28 +75,28 @@ class Line:
             wait_s = self._pace.wait_s(self._attempt, self._rng)
             self._attempt += 1
             for watch in self._watches.values():
-                watch.lost(error, wait_s, _now_s())
+                watch.lost(error, wait_s, self._now_s())
             await asyncio.sleep(wait_s)
             for watch in self._watches.values():
                 watch.tried()
 
     async def _until_lost(self) -> str | None:
         """Open the link and serve it; return why it was lost, or None where it is unusable."""
-        opened_s, self._answered = _now_s(), False
+        opened_s, self._answered = self._now_s(), False
         try:
             await self._serve()
         except LinkLost as lost:
             error = str(lost)
         except Unusable as unusable:
             for watch in self._watches.values():
-                watch.unusable(str(unusable), _now_s())
+                watch.unusable(str(unusable), self._now_s())
             return None
         except Exception as defect:  # noqa: BLE001 - a driver is a guest: its defect costs its link
             error = self._contained(defect)
         else:
             error = "the driver stopped serving the link"
         _stop_if_asked()
-        self._count(_now_s() - opened_s)
+        self._count(self._now_s() - opened_s)
         return error
 
     def _contained(self, defect: Exception) -> str:
@@ -158,7 +159,7 @@ class Line:
             if watch.state is not State.UNUSABLE:
                 self._resume(watch)
         while True:
-            now_s = _now_s()
+            now_s = self._now_s()
             slot = self._schedule.pick(now_s)
             if slot is None:
                 await _sleep_until(self._schedule.next_due_s(), now_s)
@@ -167,12 +168,13 @@ class Line:
                 self._schedule.add(slot)
             else:
                 await self._headway.enter()
-                await self._scan(self._current(slot), sessions[slot.device], _now_s())
+                now_s = self._now_s()
+                await self._scan(self._current(slot, now_s), sessions[slot.device], now_s)
 
     def _resume(self, watch: Watch, served: Scan | None = None) -> None:
         """Put every scan of ``watch`` on its grid; ``served`` is not due again before its next."""
         self._schedule.remove(watch.device.id)
-        now_s = _now_s()
+        now_s = self._now_s()
         for scan, grid in zip(watch.plan, self._grids[watch.device.id], strict=True):
             slot = Slot(watch.device.id, scan, grid)
             if scan is served:
@@ -182,9 +184,8 @@ class Line:
                 slot.begin(now_s, self._pace.catch_up_s)
             self._schedule.add(slot)
 
-    def _current(self, slot: Slot) -> Slot:
+    def _current(self, slot: Slot, now_s: float) -> Slot:
         """Return ``slot``, moved to the one in which we are where its own ended meanwhile."""
-        now_s = _now_s()
         if not slot.probe_s and slot.deadline_s <= now_s:
             self._watches[slot.device].skipped(slot.skipped(now_s))
         return slot
@@ -198,16 +199,17 @@ class Line:
                 await session.scan(slot.scan, reading)
         except TimeoutError as silence:
             error = str(silence) or f"no answer to {slot.scan.name} in time"
-            watch.missed(reading, slot.scan, error, _now_s())
+            watch.missed(reading, slot.scan, error, self._now_s())
             self._after_silence(slot, watch, error)
         except Unusable as unusable:
             self._schedule.remove(slot.device)
-            watch.unusable(str(unusable), _now_s())
+            watch.unusable(str(unusable), self._now_s())
             if all(other.state is State.UNUSABLE for other in self._watches.values()):
                 raise
         else:
-            watch.took(_now_s() - began_s)
-            self._after_answer(slot, watch, reading)
+            now_s = self._now_s()
+            watch.took(now_s - began_s)
+            self._after_answer(slot, watch, reading, now_s)
         finally:
             reading.end()
 
@@ -225,8 +227,7 @@ class Line:
             return max(usual_s, min(slot.deadline_s, self._schedule.spare_s(slot.device)))
         return max(usual_s, slot.deadline_s)
 
-    def _after_answer(self, slot: Slot, watch: Watch, reading: Reading) -> None:
-        now_s = _now_s()
+    def _after_answer(self, slot: Slot, watch: Watch, reading: Reading, now_s: float) -> None:
         was_lost = watch.state is State.LOST
         self._answered = True
         self._silent.discard(slot.device)
@@ -237,7 +238,7 @@ class Line:
             self._next(slot, now_s)
 
     def _after_silence(self, slot: Slot, watch: Watch, error: str) -> None:
-        now_s = _now_s()
+        now_s = self._now_s()
         self._silent.add(slot.device)
         if watch.row < self._pace.breaker and watch.state is not State.LOST:
             self._again(slot, watch.row, now_s)
@@ -278,10 +279,6 @@ class Line:
     def _next(self, slot: Slot, now_s: float) -> None:
         self._watches[slot.device].skipped(slot.served(now_s))
         self._schedule.add(slot)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def _sleep_until(due_s: float, now_s: float) -> None:

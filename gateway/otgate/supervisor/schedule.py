@@ -60,9 +60,10 @@ class Slot:
 
     def take(self, number: int) -> None:
         """Stand at slot ``number`` of the grid."""
+        origin_s, period_s = self.grid.origin_s, self.grid.period_s
         self.number = number
-        self.due_s = self.grid.due_s(number)
-        self.deadline_s = self.grid.due_s(number + 1)
+        self.due_s = origin_s + number * period_s
+        self.deadline_s = origin_s + (number + 1) * period_s
 
     def served(self, now_s: float) -> int:
         """Go to the next slot that can still be served; return how many were skipped."""
@@ -116,6 +117,8 @@ class Schedule:
             _, turn, slot = heapq.heappop(waiting)
             heap = self._probes if slot.probe_s else self._ready
             heapq.heappush(heap, (slot.urgent_s, turn, slot))
+        if not self._probes:
+            return heapq.heappop(self._ready)[2] if self._ready else None
         for heap in self._in_order(now_s):
             if heap:
                 return heapq.heappop(heap)[2]

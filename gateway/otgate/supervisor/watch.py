@@ -287,7 +287,7 @@ class Reading(Intake):
     __slots__ = ("_indexes", "good_ns", "samples")
 
     def __init__(self, watch: Watch) -> None:
-        super().__init__(watch)
+        self._watch, self._open = watch, True
         self.samples = 0
         self.good_ns = 0
         """When the newest batch with a sample that is not invalid was received; 0 is none."""
@@ -295,13 +295,14 @@ class Reading(Intake):
 
     def __call__(self, batch: Batch) -> Receipt:
         """Take ``batch`` to the report, and note which points it read."""
-        if self._open:
-            self.samples += len(batch)
-            self._indexes.append(batch.index)
-            if self._watch.usable(batch.quality):
-                self.good_ns = batch.received_ns
-            return self._watch.take(batch)
-        return NOTHING
+        if not self._open:
+            return NOTHING
+        index, watch = batch.index, self._watch
+        self.samples += len(index)
+        self._indexes.append(index)
+        if watch.usable(batch.quality):
+            self.good_ns = batch.received_ns
+        return watch.take(batch)
 
     def missing(self, scan: Scan) -> Sequence[int]:
         """Return the points of ``scan`` that were not emitted."""
