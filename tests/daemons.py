@@ -166,9 +166,10 @@ def spoil(site: Path, device: str, kind: str) -> None:
     )
 
 
-def running(site: Path, endpoints: Path, *more: str) -> Process:
+def running(site: Path, endpoints: Path, *more: str, log: Path | None = None) -> Process:
     """Start both sides of ``site``."""
-    return Process(site / "run.log", "run", site, "--endpoints", endpoints, "--log", "json", *more)
+    words = "run", site, "--endpoints", endpoints, "--log", "json", *more
+    return Process(log or site / "run.log", *words)
 
 
 def said(site: Path, side: str) -> dict[str, Any]:

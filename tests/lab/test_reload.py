@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from brokers import Mosquitto, broker
 from daemons import Process, events, running, said, simulated, verified, wait_until, write_site
+from otgate.app.parent import expects_hangups
 
 __all__ = ["broker"]
 
@@ -233,3 +235,34 @@ def test_a_restart_lets_no_more_cross_than_before_until_it_is_told_to(
     os.kill(gateway.children["run"], signal.SIGKILL)
     wait_until(lambda: said(site, "field").get("conduits"), gateway.log)
     assert conduit(site)["crossing_points"] == 10
+
+
+def test_a_signal_before_the_field_side_is_ready_is_followed_once_it_is(site: Path) -> None:
+    with Process(site / "field.log", "run", site, "--field", "--log", "json") as field:
+        wait_until(lambda: expects_hangups(field.pid))
+        for _ in range(3):
+            os.kill(field.pid, signal.SIGHUP)
+        wait_until(lambda: "reloaded" in [one["event"] for one in events(field.log)], field.log)
+
+
+@pytest.mark.slow
+def test_a_parent_that_hangs_up_while_its_sides_begin_kills_none(site: Path) -> None:
+    with Process(site / "run.log", "run", site, "--log", "json") as process:
+        wait_until(lambda: expects_hangups(process.pid))
+        while not said(site, "field"):
+            os.kill(process.pid, signal.SIGHUP)
+            time.sleep(0.02)
+        told = [one["event"] for one in events(process.log)]
+    assert "side_died" not in told
+
+
+@pytest.mark.slow
+def test_a_gateway_whose_log_finds_no_room_runs_on(site: Path) -> None:
+    with simulated(site) as endpoints, running(site, endpoints, log=Path("/dev/full")) as process:
+        wait_until(lambda: published(site) > 10)
+        pids = set(process.children.values())
+        assert otgate("reload", site).returncode == 0
+        before = published(site)
+        wait_until(lambda: published(site) > before + 20)
+        assert set(process.children.values()) == pids
+        assert process.stop() == 0

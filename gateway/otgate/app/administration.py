@@ -12,6 +12,7 @@ import structlog
 from otgate.app.accepted import Accepted, held_back
 from otgate.app.editions import Editions
 from otgate.app.egress import Egress, types_of
+from otgate.app.loop import take_hangups
 from otgate.app.maintenance import Maintenance, Switched, now_told
 from otgate.app.outlet import Way
 from otgate.app.shutters import Shutters
@@ -188,6 +189,7 @@ class Administration:
         """Reload at each SIGHUP; what is refused is logged."""
         asked = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+        take_hangups()
         while True:
             await asked.wait()
             asked.clear()

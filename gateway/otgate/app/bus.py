@@ -108,6 +108,8 @@ async def places_made(bus: BusFile) -> None:
     for own in (bus.state, bus.audit.directory):
         with suppress(OSError):  # whoever needs it says so
             own.mkdir(parents=True, exist_ok=True)
+    if not bus.spool.exists():
+        log.info("spool_awaited", spool=str(bus.spool), for_s=SPOOL_LIMIT_S)
     for _ in range(int(SPOOL_LIMIT_S / SPOOL_LOOK_S)):
         if bus.spool.exists():
             return

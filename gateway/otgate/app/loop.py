@@ -40,6 +40,16 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(until_signalled(main))
 
 
+def hold_hangups() -> None:
+    """Let a SIGHUP wait until `take_hangups`: one without a handler ends the process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+def take_hangups() -> None:
+    """Let a SIGHUP come to its handler, one that waited too."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 async def until_signalled(main: Coroutine[Any, Any, int]) -> int:
     """Await ``main``; a first SIGINT or SIGTERM cancels it, and that is a clean end."""
     task = asyncio.ensure_future(main)

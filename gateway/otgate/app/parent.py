@@ -8,9 +8,11 @@ from asyncio.subprocess import Process
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
+from otgate.app.loop import take_hangups
 from otgate.together import together, within
 
 GRACE_S = 1.7
@@ -21,6 +23,9 @@ HEAD_START_S, DRAIN_S = 0.3, 0.1
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, STABLE_S = 0.2, 10.0, 5.0
 """Pause before a restart: the first, the longest, and the life that makes the next first again."""
+
+HANGUP_S = 0.05
+"""How soon a child that has just begun is looked at again."""
 
 USAGE = 2
 """What a command line that cannot be understood exits with."""
@@ -87,7 +92,8 @@ async def one_life(side: Side, field_gone: asyncio.Event) -> int:
     loop = asyncio.get_running_loop()
     if side.reloads:
         field_gone.clear()
-        loop.add_signal_handler(signal.SIGHUP, signalled, process, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, hung_up, process)
+        take_hangups()
     try:
         return await process.wait()
     finally:
@@ -107,6 +113,26 @@ async def drained(process: Process, field_gone: asyncio.Event) -> None:
             async with within(HEAD_START_S):
                 await field_gone.wait()
         await asyncio.sleep(DRAIN_S)
+
+
+def hung_up(process: Process) -> None:
+    """Pass a SIGHUP on as soon as the child knows what to do with it."""
+    if process.returncode is not None:
+        return
+    if expects_hangups(process.pid):
+        signalled(process, signal.SIGHUP)
+    else:
+        asyncio.get_running_loop().call_later(HANGUP_S, hung_up, process)
+
+
+def expects_hangups(pid: int) -> bool:
+    """Tell whether a process has a handler for SIGHUP, or lets it wait for one: proc(5)."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            name, _, mask = line.partition(":")
+            if name in {"SigBlk", "SigCgt"} and int(mask, 16) & 1 << signal.SIGHUP - 1:
+                return True
+    return False
 
 
 def signalled(process: Process, number: signal.Signals) -> None:

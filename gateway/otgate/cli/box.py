@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from otgate.cli.places import socket_of
+from otgate.cli.places import site_file, socket_of, sockets_directory
 
 ETC, RUN = Path("/etc/otgate"), Path("/run")
 CURSORS, SPOOLS = Path("/var/lib/otgate-bus"), Path("/var/lib/otgate/spool")
@@ -20,6 +20,18 @@ def side_socket(site: Path, control: Path | None, side: str) -> Path:
         return together
     apart = (RUN if control is None else control.parent) / f"otgate-{side}" / f"{side}.sock"
     return apart if apart.exists() else together
+
+
+def socket_directories(site: Path, control: Path | None) -> list[Path]:
+    """Return where the sides that run ``site`` have their sockets: together, or apart on a box.
+
+    Where no site is named and none is here, the box's own is meant.
+    """
+    together = sockets_directory(site, control)
+    meant = is_box(site) or (site == Path() and not site_file(site).exists())
+    if control is not None or together.is_dir() or not meant:
+        return [together]
+    return sorted(path for path in RUN.glob("otgate-*") if path.is_dir()) or [together]
 
 
 def bus_files(folder: Path) -> list[Path]:

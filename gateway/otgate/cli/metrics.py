@@ -4,8 +4,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from otgate.cli.box import socket_directories
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.places import METRICS, running_site_arguments, sockets_directory
+from otgate.cli.places import METRICS, nothing_runs, running_site_arguments
 from otgate.errors import Refused
 from otgate.observe.metrics import reference
 from otgate.observe.scrape import fetched
@@ -37,11 +38,13 @@ def execute(options: Namespace) -> int:
     if options.reference:
         print("\n".join(reference()))
         return OK
-    directory = sockets_directory(options.site, options.control)
-    named = directory / f"{options.side}{METRICS}"
-    paths = [named] if options.side else sorted(directory.glob(f"*{METRICS}"))
+    directories = socket_directories(options.site, options.control)
+    name = f"{options.side or '*'}{METRICS}"
+    paths = [path for directory in directories for path in sorted(directory.glob(name))]
+    if not paths and options.side:
+        paths = [directories[0] / name]
     if not paths:
-        raise Refused(f"nothing runs: there is no socket in {directory}")
+        nothing_runs(directories)
     target = "/healthz" if options.health else "/metrics"
     return max([shown(path, target, alone=len(paths) == 1) for path in paths])
 

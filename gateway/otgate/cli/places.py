@@ -1,7 +1,11 @@
 """Arguments that many verbs share: where a site is, and how to print."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
+
+from otgate.errors import Refused
 
 
 def site_argument(parser: ArgumentParser) -> None:
@@ -54,9 +58,24 @@ METRICS = ".metrics.sock"
 """How the sockets of metrics end, which stand beside those of administration."""
 
 
-def sides(directory: Path) -> list[Path]:
-    """Return the administration sockets of the sides that run, or did."""
-    return [path for path in sorted(directory.glob("*.sock")) if not path.name.endswith(METRICS)]
+def sides(directories: Iterable[Path]) -> list[Path]:
+    """Return the administration sockets of the sides that run, or did.
+
+    Raises:
+        Refused: there is none.
+    """
+    sockets = [path for directory in directories for path in sorted(directory.glob("*.sock"))]
+    found = [path for path in sockets if not path.name.endswith(METRICS)]
+    return found or nothing_runs(directories)
+
+
+def nothing_runs(directories: Iterable[Path]) -> NoReturn:
+    """Refuse to ask sides that do not run.
+
+    Raises:
+        Refused: always.
+    """
+    raise Refused(f"nothing runs: there is no socket in {', '.join(map(str, directories))}")
 
 
 def format_argument(parser: ArgumentParser, *formats: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from otgate.app.loop import die_with_parent, run
+from otgate.app.loop import die_with_parent, hold_hangups, run
 from otgate.cli.command import Command
 from otgate.cli.places import site_argument, site_file
 from otgate.cli.running import run_confined, running_arguments, start_logs
@@ -51,6 +51,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
+    hold_hangups()
     return field(options) if options.field else both(options)
 
 

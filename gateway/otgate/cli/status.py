@@ -3,20 +3,21 @@
 import json
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from otgate.cli.box import socket_directories
 from otgate.cli.command import FAILED, OK, Command
-from otgate.cli.places import format_argument, running_site_arguments, sides, sockets_directory
+from otgate.cli.places import format_argument, running_site_arguments, sides
 from otgate.errors import Refused
 from otgate.observe.control import ADMIN_GROUP, ask
 from otgate.terminal import printable
 
 DESCRIPTION = """\
 Ask every running side of a site for its state, over the administration sockets in `run` beside
-the site file (or --control DIR). Exit 0: every side that has a socket answers. Exit 1: one does
-not, or none runs.
+the site file (or --control DIR). On a box that `otgate install` made no site has to be named.
+Exit 0: every side that has a socket answers. Exit 1: one does not, or none runs.
 
   otgate status site.yaml
   otgate status --control /run/otgate --format json
@@ -36,11 +37,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    directory = sockets_directory(options.site, options.control)
-    refuse_closed(directory)
-    answers = {path.stem: answer(path) for path in sides(directory)}
-    if not answers:
-        raise Refused(f"nothing runs: there is no socket in {directory}")
+    directories = socket_directories(options.site, options.control)
+    refuse_closed(directories)
+    answers = {path.stem: answer(path) for path in sides(directories)}
     if options.format == "json":
         print(json.dumps(answers, indent=2))
     else:
@@ -49,21 +48,22 @@ def execute(options: Namespace) -> int:
     return FAILED if any(SILENT in said for said in answers.values()) else OK
 
 
-def refuse_closed(directory: Path) -> None:
+def refuse_closed(directories: Iterable[Path]) -> None:
     """Refuse a directory that may not be looked into, where sockets may well be.
 
     Raises:
         Refused: it may not.
     """
-    try:
-        next(directory.iterdir(), None)
-    except PermissionError:
-        raise Refused(
-            f"{directory} is closed to you: be root, or in its group"
-            f" (usermod -aG {ADMIN_GROUP} NAME, from the next login on)"
-        ) from None
-    except OSError:
-        return  # what is not there is said elsewhere
+    for directory in directories:
+        try:
+            next(directory.iterdir(), None)
+        except PermissionError:
+            raise Refused(
+                f"{directory} is closed to you: be root, or in its group"
+                f" (usermod -aG {ADMIN_GROUP} NAME, from the next login on)"
+            ) from None
+        except OSError:
+            continue  # what is not there is said elsewhere
 
 
 def answer(path: Path) -> dict[str, Any]:

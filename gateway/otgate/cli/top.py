@@ -7,15 +7,16 @@ import termios
 import time
 import tty
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from otgate.cli.box import socket_directories
 from otgate.cli.command import FAILED, OK, Command
 from otgate.cli.duration import duration_s
 from otgate.cli.glance import Look, lines
-from otgate.cli.places import running_site_arguments, sides, sockets_directory
+from otgate.cli.places import running_site_arguments, sides
 from otgate.cli.status import SILENT, answer, refuse_closed
 from otgate.errors import Refused
 from otgate.terminal import rewritable
@@ -51,43 +52,40 @@ def arguments(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Run the verb."""
-    directory = sockets_directory(options.site, options.control)
-    refuse_closed(directory)
+    directories = socket_directories(options.site, options.control)
+    refuse_closed(directories)
     if options.once or not rewritable(sys.stdout):
-        return once(directory)
+        return once(directories)
     with keys() as quits, another_screen(sys.stdout):
-        watched(directory, options.every, quits)
+        watched(directories, options.every, quits)
     return OK
 
 
-def looked(directory: Path) -> Look:
+def looked(directories: Sequence[Path]) -> Look:
     """Ask every side.
 
     Raises:
         Refused: none runs.
     """
-    paths = sides(directory)
-    if not paths:
-        raise Refused(f"nothing runs: there is no socket in {directory}")
-    return Look(time.time(), {path.stem: answer(path) for path in paths})
+    return Look(time.time(), {path.stem: answer(path) for path in sides(directories)})
 
 
-def once(directory: Path) -> int:
+def once(directories: Sequence[Path]) -> int:
     """Look twice and print what happened between."""
-    before = looked(directory)
+    before = looked(directories)
     time.sleep(ONCE_S)
-    now = looked(directory)
+    now = looked(directories)
     print("\n".join(lines(now, before, UNBOUNDED, UNBOUNDED)))
     return FAILED if any(SILENT in said for said in now.sides.values()) else OK
 
 
-def watched(directory: Path, every_s: float, quits: Callable[[float], bool]) -> None:
+def watched(directories: Sequence[Path], every_s: float, quits: Callable[[float], bool]) -> None:
     """Look and show, until the user has had enough."""
     before: Look | None = None
     while True:
         width, height = shutil.get_terminal_size()
         try:
-            now = looked(directory)
+            now = looked(directories)
             shown = list(lines(now, before, width, height - 1))
         except Refused as refused:
             now, shown = None, [str(refused)[:width]]

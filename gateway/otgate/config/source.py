@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import overload
 
 from otgate.config.diagnostic import Diagnostics, Place
-from otgate.permission import opened_by
+from otgate.permission import Use, opened_by
 
 MAX_YAML_BYTES = 4 << 20
 MAX_CSV_BYTES = 16 << 20
@@ -135,7 +135,7 @@ def read_source(
         raw = read_capped(path, cap_bytes)
     except (OSError, ValueError) as error:
         where = named_at or Place(name)
-        help_text = opened_by(path) if isinstance(error, PermissionError) else ""
+        help_text = opened_by(path, Use.READ) if isinstance(error, PermissionError) else ""
         found.say("unreadable-file", where, f"cannot read `{name}`: {reason(error)}", help_text)
         return None
     if len(raw) > cap_bytes:

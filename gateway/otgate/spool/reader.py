@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NamedTuple, Self, TypeAlias
 
 from otgate.model import Lane
-from otgate.permission import why
+from otgate.permission import Use, why
 from otgate.spool.ahead import Ahead, Governing
 from otgate.spool.cursor import CursorFile, LaneCursor, Place
 from otgate.spool.epoch import epoch_text
@@ -278,7 +278,7 @@ class SpoolReader:
         except FileNotFoundError as error:
             return f"{error.filename} is not there; `otgate run` of the field side makes it."
         except OSError as error:
-            return f"{error.filename} cannot be read: {why(error, Path(error.filename))}."
+            return f"{error.filename} cannot be read: {why(error, Path(error.filename), Use.READ)}."
         return ""
 
     def close(self) -> None:

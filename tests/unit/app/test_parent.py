@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from confined import needs_landlock
-from otgate.app.parent import Side, parent
+from otgate.app.loop import hold_hangups, take_hangups
+from otgate.app.parent import Side, expects_hangups, hung_up, parent
 from otgate.errors import Refused
 from otgate.observe.control import ask
 from otgate.together import cancelled
@@ -116,3 +117,29 @@ async def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
     await until(lambda: not answers(tmp_path))
+
+
+def test_a_process_that_has_no_word_for_a_hangup_is_told_from_one_that_has() -> None:
+    pid = os.getpid()
+    assert not expects_hangups(pid)
+    hold_hangups()
+    try:
+        assert expects_hangups(pid)
+    finally:
+        take_hangups()
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        assert expects_hangups(pid)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not expects_hangups(2**22 + 1)
+
+
+async def test_a_hangup_waits_for_a_child_that_has_just_begun() -> None:
+    code = (
+        "import signal, time; time.sleep(0.3); signal.signal(1, lambda *_: exit(7)); time.sleep(60)"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    hung_up(process)
+    assert await process.wait() == 7
+    hung_up(process)

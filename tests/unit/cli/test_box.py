@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from otgate.cli import box
-from otgate.cli.box import bus_files, cursor_place, side_socket, spool_place
+from otgate.cli.box import (
+    bus_files,
+    cursor_place,
+    side_socket,
+    socket_directories,
+    spool_place,
+)
+from otgate.cli.places import sides
+from otgate.errors import Refused
 
 
 @pytest.fixture
@@ -70,3 +78,30 @@ def test_a_spool_is_where_the_units_read_it_unless_the_file_is_right(root: Path)
     assert spool_place(file, told, "analytics") == kept
     told.mkdir(parents=True)
     assert spool_place(file, told, "analytics") == told
+
+
+def test_the_sockets_of_a_box_are_found_by_its_site_or_without_any(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = [root / "run/otgate-bus-analytics", root / "run/otgate-field"]
+    assert socket_directories(root / "etc/otgate/field", None) == apart
+    monkeypatch.chdir(root / "etc")
+    assert socket_directories(Path(), None) == apart
+    assert [path.name for path in sides(apart)] == ["bus-analytics.sock", "field.sock"]
+
+
+def test_what_is_named_or_here_is_meant_and_not_the_box(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = made(root / "home/site.yaml").parent
+    monkeypatch.chdir(site)
+    assert socket_directories(Path(), None) == [Path("run")]
+    assert socket_directories(root / "nowhere", None) == [root / "run"]
+    assert socket_directories(Path(), root / "elsewhere") == [root / "elsewhere"]
+
+
+def test_a_box_where_nothing_runs_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box, "RUN", root / "empty")
+    site = root / "etc/otgate/field"
+    with pytest.raises(Refused, match=f"nothing runs: there is no socket in {site / 'run'}"):
+        sides(socket_directories(site, None))

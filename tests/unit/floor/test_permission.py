@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from otgate.cli import main
-from otgate.permission import opened_by, why
+from otgate.permission import CONFINED, Use, opened_by, why
 
 NOBODY = 65534
 
@@ -88,6 +88,19 @@ def test_a_directory_that_cannot_be_written_is_told_of_a_file_that_is_not_there(
         told = opened_by(folder / "spool")
     folder.chmod(0o755)
     assert told.startswith(f"`{folder}` is ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that is another's")
+def test_reading_takes_no_offence_at_what_only_its_owner_may_write(folder: Path) -> None:
+    path = folder / "map.csv"
+    path.touch(mode=0o644)
+    with nobody():
+        assert "chown" in opened_by(path)
+        assert not opened_by(path, Use.READ)
+        told = why(PermissionError(errno.EACCES, "Permission denied"), path, Use.READ)
+        nowhere = why(PermissionError(errno.EACCES, "no"), folder / "none" / "map.csv", Use.READ)
+    assert told == f"Permission denied; {CONFINED}"
+    assert nowhere == "no"
 
 
 def test_other_errors_speak_for_themselves(folder: Path) -> None:
