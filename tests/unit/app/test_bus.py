@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from daemons import write_site
 from otgate.app import bus
-from otgate.config.bus_file import load_bus
+from otgate.config.bus import load_bus
 
 
 async def test_a_spool_that_is_waited_for_is_named_at_once(
