@@ -206,6 +206,18 @@ def permitted(peer: socket.socket) -> bool:
         return False
 
 
+def process_at(path: Path) -> int:
+    """Return the process that listens at ``path``, as the kernel says.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    with short_path(path) as name, socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(name)
+        told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+    return int(PEER.unpack(told)[0])
+
+
 def ask(path: Path, verb: str, *, timeout_s: float = 5.0, **arguments: object) -> dict[str, Any]:
     """Send one verb to the side that listens at ``path`` and return its reply.
 

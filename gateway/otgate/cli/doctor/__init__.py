@@ -27,8 +27,10 @@ changes nothing. What the policy keeps back is shown as barred, and no fault.
 
 Without a point it says what a taken-over side could still do. For each side a process of its own
 enters the same sandbox and tries what is forbidden: to read and write files, connect, execute,
-signal, trace. It also tries what the side needs. `in force`: refused by the system. `OPEN`: should
-be refused and is not. `allowed`: not asked for, and why. Run it as the user that runs the side.
+signal, trace. It also tries what the side needs. Of a side that runs, it says what the kernel
+tells of its process, and what the side says itself. `in force`: refused by the system. `OPEN`:
+should be refused and is not. `allowed`: not asked for, and why. Run it as the user that runs the
+side.
 
   otgate doctor site.yaml f3/ia
   otgate doctor site.yaml f3/ia --conduit analytics --format json

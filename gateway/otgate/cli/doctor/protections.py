@@ -2,12 +2,16 @@
 
 import json
 import platform
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from otgate.app.needs import bus_needs, field_needs
+from otgate.cli.box import bus_files, side_socket
 from otgate.cli.command import FAILED, OK
+from otgate.cli.doctor.running import Running, running
+from otgate.cli.doctor.running import lines as lines_of_running
 from otgate.cli.loading import loaded
 from otgate.cli.places import is_bus_file, site_file
 from otgate.config.bus import load_bus
@@ -25,21 +29,53 @@ def protections(target: Path, control: Path | None, form: str) -> int:
     Raises:
         Refused: a file has errors.
     """
-    sides = dict(sides_of(target, control))
-    found = {name: (mode, probed(needs)) for name, (mode, needs) in sides.items()}
+    found = {
+        side.name: Protected(side.mode, probed(side.needs), running(side.socket))
+        for side in sides_of(target, control)
+    }
     if form == "json":
-        told = {name: {"sandbox": mode, **asdict(one)} for name, (mode, one) in found.items()}
-        print(json.dumps(told, indent=2))
+        print(json.dumps({name: one.document() for name, one in found.items()}, indent=2))
     else:
         print(f"Linux {platform.release()}, Landlock {landlock.version() or 'is not there'}")
-        for name, (mode, one) in found.items():
-            print("\n".join(["", *lines(name, mode, one)]))
-    right = all(mode != "off" and one.is_right for mode, one in found.values())
-    return OK if right else FAILED
+        for name, one in found.items():
+            print("\n".join(["", *lines(name, one.mode, one.tried)]))
+            print("\n".join(lines_of_running(one.running, one.mode, one.tried.held.by)))
+    return OK if all(one.is_right for one in found.values()) else FAILED
 
 
-def sides_of(target: Path, control: Path | None) -> Iterator[tuple[str, tuple[str, Needs]]]:
-    """Yield the sides that a file describes: the mode of each one's sandbox, and its needs.
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What a side is to be protected by, what that is worth, and how it runs."""
+
+    mode: str
+    tried: Found
+    running: Running
+
+    @property
+    def is_right(self) -> bool:
+        """Tell whether all holds, in the side that runs too."""
+        held = self.running.is_right(self.mode, self.tried.held.by)
+        return self.mode != "off" and self.tried.is_right and held
+
+    def document(self) -> Mapping[str, Any]:
+        """Say all of it for a program."""
+        return {"sandbox": self.mode, **asdict(self.tried), "running": asdict(self.running)}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A side as its file describes it."""
+
+    name: str
+    mode: str
+    """Of its sandbox."""
+    needs: Needs
+    socket: Path
+    """Where it is asked while it runs."""
+
+
+def sides_of(target: Path, control: Path | None) -> Iterator[Described]:
+    """Yield the sides that a file describes.
 
     Raises:
         Refused: the file has errors.
@@ -47,11 +83,12 @@ def sides_of(target: Path, control: Path | None) -> Iterator[tuple[str, tuple[st
     if is_bus_file(target):
         buses = [target]
     else:
-        yield "field side", field(target, control)
-        buses = sorted((site_file(target).parent / "bus").glob("*.yaml"))
+        yield field(target, control)
+        buses = bus_files(site_file(target).parent)
     for path in buses:
         bus = bus_of(path)
-        yield f"bus side {bus.conduit}", (bus.sandbox, bus_needs(bus))
+        socket = side_socket(path.parent.parent / "site.yaml", control, f"bus-{bus.conduit}")
+        yield Described(f"bus side {bus.conduit}", bus.sandbox, bus_needs(bus), socket)
 
 
 def bus_of(path: Path) -> BusFile:
@@ -66,8 +103,8 @@ def bus_of(path: Path) -> BusFile:
     return bus
 
 
-def field(target: Path, control: Path | None) -> tuple[str, Needs]:
-    """Return the mode and the needs of a site's field side.
+def field(target: Path, control: Path | None) -> Described:
+    """Return a site's field side.
 
     Raises:
         Refused: the site has errors.
@@ -75,7 +112,9 @@ def field(target: Path, control: Path | None) -> tuple[str, Needs]:
     site = loaded(target)
     if site is None:
         raise Refused(f"{site_file(target)} has errors")
-    return site.sandbox, field_needs(site, installed(), control or site.control_directory)
+    needs = field_needs(site, installed(), control or site.control_directory)
+    socket = side_socket(site_file(target), control, "field")
+    return Described("field side", site.sandbox, needs, socket)
 
 
 def lines(name: str, mode: str, found: Found) -> Iterator[str]:
