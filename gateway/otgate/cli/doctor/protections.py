@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.app.needs import bus_needs, field_needs
-from otgate.cli.box import bus_files, side_socket
+from otgate.cli.box import side_socket
 from otgate.cli.command import FAILED, OK
 from otgate.cli.doctor.running import Running, running
 from otgate.cli.doctor.running import lines as lines_of_running
@@ -84,7 +84,7 @@ def sides_of(target: Path, control: Path | None) -> Iterator[Described]:
         buses = [target]
     else:
         yield field(target, control)
-        buses = bus_files(site_file(target).parent)
+        buses = sorted((site_file(target).parent / "bus").glob("*.yaml"))
     for path in buses:
         bus = bus_of(path)
         socket = side_socket(path.parent.parent / "site.yaml", control, f"bus-{bus.conduit}")
