@@ -105,10 +105,13 @@ class Delivery:
                 await self._pause(field)
 
     def _next(self) -> Taken | None:
-        """Take what goes next: of the backlog only where it holds up nothing."""
-        late = Room.FREE if self._session.window.has_late_room else Room.TAKEN
-        taken = self._feed.take(late)
-        if taken or late is Room.TAKEN or self._is_overdue or self._allowance.wait_s() > 0:
+        """Take what goes next: of the backlog only where it holds up nothing.
+
+        A late event waits for a full window like what is live: else it would never get in.
+        """
+        window = self._session.window
+        taken = self._feed.take(Room.FREE if window.has_late_share else Room.TAKEN)
+        if taken or not window.has_late_room or self._is_overdue or self._allowance.wait_s() > 0:
             return taken
         return self._feed.take_behind()
 

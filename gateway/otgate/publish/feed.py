@@ -19,10 +19,12 @@ EVENTS_IN_A_ROW = 4
 """Event items taken while data waits, before one data item goes."""
 LOOK_AFTER = 8
 """Data items taken before another place is looked into again, which costs system calls."""
+LOOK_AFTER_NS = 50_000_000
+"""The event lane is looked into again after that time too: over a narrow link an item takes long."""
 
 
 class Room(Enum):
-    """Whether there is room under way for something late."""
+    """Whether something late may be under way beside what is."""
 
     FREE = "free"
     TAKEN = "taken"
@@ -50,6 +52,8 @@ class Feed:
         self._row = 0
         self._data_taken = 0
         """Since the event lane was looked into."""
+        self._looked_ns = 0
+        """When that was."""
         self._dry: set[Lane] = set()
         """Lanes whose end was seen since the last None."""
         self._resting = 0
@@ -144,8 +148,11 @@ class Feed:
         return bool(waiting)
 
     def _worth_a_look(self, lane: Lane) -> bool:
+        """Tell whether it is time: of the event lane, while data wait, only now and then."""
         if lane is Lane.EVENT:
-            if self._waiting[Lane.DATA] and self._data_taken < LOOK_AFTER:
+            now_ns = self._clock()
+            lately = abs(now_ns - self._looked_ns) < LOOK_AFTER_NS
+            if self._waiting[Lane.DATA] and self._data_taken < LOOK_AFTER and lately:
                 return False
-            self._data_taken = 0
+            self._data_taken, self._looked_ns = 0, now_ns
         return True

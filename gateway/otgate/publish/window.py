@@ -30,12 +30,15 @@ class Window:
         return len(self._sent) < self.limit and self.size + message.size <= self.size_limit
 
     @property
-    def has_late_room(self) -> bool:
+    def has_late_share(self) -> bool:
         """Whether another late message leaves half of the window to what is live."""
-        if len(self._sent) >= self.limit:
-            return False
         few = self._late < self.limit // 2 and 2 * self._late_size < self.size_limit
         return few or not self._late
+
+    @property
+    def has_late_room(self) -> bool:
+        """Whether there is a share left for a late message, and it need not wait."""
+        return self.has_late_share and len(self._sent) < self.limit
 
     def in_flight(self) -> list[Message]:
         """Return what is in flight, the oldest first."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otgate.model import Lane
-from otgate.publish.feed import EVENTS_IN_A_ROW, LOOK_AFTER, Feed, Room
+from otgate.publish.feed import EVENTS_IN_A_ROW, LOOK_AFTER, LOOK_AFTER_NS, Feed, Room
 from otgate.publish.message import Urgency
 from otgate.publish.settings import Backlog, Order
 from otgate.spool.files import OperatingSystem
@@ -77,6 +77,25 @@ def test_a_late_event_overtakes_a_backlog_of_data(feeder: Feeder, feed: Feed) ->
     assert Lane.EVENT in {
         taken.item.lane for taken in following if taken and isinstance(taken.item, Frame)
     }
+
+
+def test_over_a_narrow_link_an_event_does_not_wait_for_many_data_items(
+    feeder: Feeder, tmp_path: Path
+) -> None:
+    feeder.measure(times=60)
+    feeder.writer.close()
+    now_ns = time.time_ns()
+    reader = SpoolReader.open(tmp_path / "spool", tmp_path / "state")
+    feed = Feed(reader, lambda: now_ns, Backlog())
+    while not (taken := feed.take()) or not isinstance(taken.item, Frame):
+        pass
+    later = Feeder(feeder.directory, feeder.catalog)
+    later.switch(1)
+    later.close()
+    now_ns += LOOK_AFTER_NS
+    following = [feed.take() for _ in range(3)]  # of the event lane an epoch goes first
+    assert [t.item.lane for t in following if t and isinstance(t.item, Frame)][0] is Lane.EVENT
+    reader.close()
 
 
 def test_an_empty_event_lane_costs_little(feeder: Feeder, feed: Feed, files: Counting) -> None:

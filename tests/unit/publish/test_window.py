@@ -65,8 +65,17 @@ def test_a_window_of_one_is_shared_in_turns() -> None:
     assert not window.has_late_room
 
 
-def test_a_window_full_of_live_messages_has_no_room_for_late_ones() -> None:
+def test_a_window_full_of_live_messages_has_no_room_for_late_ones_but_keeps_their_share() -> None:
     window = Window(2, 1000)
     window.sent(1, SMALL)
     window.sent(2, SMALL)
     assert not window.has_late_room
+    assert window.has_late_share
+
+
+def test_a_share_that_is_used_is_there_again_once_a_late_message_arrived() -> None:
+    window = Window(2, 1000)
+    window.sent(1, LATE)
+    assert not window.has_late_share
+    window.settled(1)
+    assert window.has_late_share
