@@ -232,10 +232,11 @@ async def publishing(
     """A publisher of ``spool``, stopped at the end."""
     addresses = [urls] if isinstance(urls, str) else urls
     brokers = [read_broker(url)[0] for url in addresses]
-    reader = SpoolReader.open(spool, state)
+    made = BusSettings(brokers, **{"client_id": "otgate-test", **settings})
+    reader = SpoolReader.open(spool, state, replay_s=made.replay_s)
     publisher = Publisher(
         reader,
-        BusSettings(brokers, **{"client_id": "otgate-test", **settings}),
+        made,
         clock=time.time_ns,
         state=state,
         login=login,

@@ -2,15 +2,19 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from brokers import Mosquitto
+from brokers import Mosquitto, broker
 from daemons import eventually
 from evidence import Listener
 from otgate.publish.ledger import NO_NUMBERS, Account
 from publishing import Feeder, feeding, publishing, subscriber
+
+__all__ = ["broker"]
 
 SHIPPED = Path(__file__).parents[2] / "config/mosquitto/durable.conf"
 KEPT = re.compile(r"^(persistence|autosave\w*|max_queued\w*) .*$", re.MULTILINE)
@@ -95,3 +99,44 @@ async def test_a_subscriber_that_does_not_read_loses_what_the_broker_does_not_qu
             status = running.publisher.status()
             assert (status["refused"], status["connections"]) == (0, 1)
     feeder.close()
+
+
+async def test_what_a_broker_forgets_while_the_bus_side_is_away_comes_again(tmp_path: Path) -> None:
+    folder, state = tmp_path / "broker", tmp_path / "state"
+    seldom = ["persistence true", f"persistence_location {folder}/", "autosave_interval 3600"]
+    feeder = Feeder(tmp_path / "spool")
+    with Mosquitto(folder, options=seldom) as broker:
+        async with publishing(feeder.directory, state, broker.url) as running:
+            feeder.measure(times=100)
+            await running.until(is_through(1000), 30)
+        broker.kill()
+        broker.start()
+        async with (
+            subscriber(broker.url) as memory,
+            publishing(feeder.directory, state, broker.url),
+        ):
+            await memory.until(lambda: memory.account().count == 1000, 30)
+    feeder.close()
+
+
+@pytest.mark.parametrize(("replay_s", "again"), [(0.5, 10), (0.0, 0)])
+async def test_after_a_stop_no_more_comes_again_than_the_last_seconds_brought(
+    tmp_path: Path, broker: Mosquitto, replay_s: float, again: int
+) -> None:
+    feeder, state = Feeder(tmp_path / "spool"), tmp_path / "state"
+    async with subscriber(broker.url) as memory:
+        async with publishing(feeder.directory, state, broker.url, replay_s=replay_s) as running:
+            feeder.measure(times=20)
+            await running.until(is_through(200))
+            await asyncio.sleep(2 * replay_s)
+            feeder.measure()
+            await running.until(is_through(210))
+        async with publishing(feeder.directory, state, broker.url, replay_s=replay_s):
+            feeder.measure()
+            await memory.until(lambda: memory.account().count == 220)
+        assert memory.account().duplicates == again
+    feeder.close()
+
+
+def is_through(samples: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda status: status["lanes"]["data"]["complete_through"] == samples

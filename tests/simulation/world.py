@@ -227,7 +227,10 @@ class World:
 
     async def _bus(self) -> None:
         bus = self.bus_file
-        with closing(SpoolReader.open(bus.spool, bus.state, clock_s=self.loop.time)) as reader:
+        opened = SpoolReader.open(
+            bus.spool, bus.state, clock_s=self.loop.time, replay_s=bus.replay_s
+        )
+        with closing(opened) as reader:
             await bus_module.publisher_of(bus, reader).run()
 
     async def _kept(self, side: Side, main: Callable[[], Coroutine[Any, Any, None]]) -> None:

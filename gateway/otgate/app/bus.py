@@ -62,7 +62,7 @@ async def bus_side(bus: BusFile, control_path: Path, renewal: Renewal) -> int:
         sandbox = enter(bus_needs(bus), bus.sandbox)
         with (
             audited(means, {**told(bus), "sandbox": sandbox}) as recorder,
-            closing(SpoolReader.open(bus.spool, bus.state)) as reader,
+            closing(SpoolReader.open(bus.spool, bus.state, replay_s=bus.replay_s)) as reader,
         ):
             publisher = publisher_of(bus, reader)
             verbs: control.Verbs = {

@@ -123,8 +123,8 @@ class BusForm(Entry):
     """How payloads are compressed."""
     last: Switch = "off"
     """`on` keeps the last value of each device retained at the broker."""
-    replay_s: Annotated[float, Field(ge=0, le=3600)] = 3.0
-    """Seconds published again after a reconnect, because an acknowledgement is not durable."""
+    replay_s: Annotated[float, Field(ge=0, le=60)] = 3.0
+    """Seconds published again after a reconnect or a start: an acknowledgement is not durable."""
     backlog: Annotated[BacklogEntry, Field(examples=[{"order": "live", "messages_per_s": 200}])] = (
         BacklogEntry()
     )

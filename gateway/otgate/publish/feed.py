@@ -20,7 +20,7 @@ EVENTS_IN_A_ROW = 4
 LOOK_AFTER = 8
 """Data items taken before another place is looked into again, which costs system calls."""
 LOOK_AFTER_NS = 50_000_000
-"""The event lane is looked into again after that time too: over a narrow link an item takes long."""
+"""It is looked into again after that time too: over a narrow link an item takes long."""
 
 
 class Room(Enum):

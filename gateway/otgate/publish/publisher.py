@@ -277,7 +277,6 @@ class Publisher:
             )
         if self._lost is None:
             self._lost_s = now_s
-            self._reader.rewind(self._settings.replay_s)  # now: a kill may come before the next
         self._lost = lost
         return attempt
 

@@ -1,13 +1,14 @@
 """The reader's cursor: which samples of each lane have been acknowledged."""
 
 import json
+import math
 import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from struct import Struct
 from struct import error as StructError  # noqa: N812  an exception of ours would be named so
@@ -42,6 +43,11 @@ MOST_RANGES = 256
 the draining of an earlier one's backlog. They take 10 KB on the disk."""
 
 Json: TypeAlias = Any
+Span: TypeAlias = tuple[int, int, int]
+"""Samples of a lane: epoch, first and one above the last."""
+
+NONE = Ranges()
+NOTHING: Mapping[int, Ranges] = {}
 
 UNUSABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
 """What reading a file raises that holds no cursor."""
@@ -125,7 +131,7 @@ class LaneCursor:
             return parts
         return [hole for part in parts for hole in under_way.missing(*part)]
 
-    def leave(self, under_way: Iterable[tuple[int, int, int]]) -> None:
+    def leave(self, under_way: Iterable[Span]) -> None:
         """Take it that these, and no others, are under way: epoch, start and stop."""
         self._under_way = {}
         for epoch, start, stop in under_way:
@@ -171,14 +177,16 @@ class LaneCursor:
         for epoch, start, stop in beyond[MOST_RANGES:]:
             self._acked[epoch].remove(start, stop)
 
-    def _beyond(self, floor: Place) -> list[tuple[int, int, int]]:
-        """Return what is acknowledged beyond ``floor``, in order: epoch, start and stop."""
-        return [
-            (epoch, start, stop)
-            for epoch, ranges in sorted(self._acked.items())
-            for start, stop in ranges
-            if (epoch, start) > floor
-        ]
+    def _beyond(self, floor: Place, without: Mapping[int, Ranges] = NOTHING) -> list[Span]:
+        """Return what is acknowledged beyond ``floor`` but for what is ``without``, in order."""
+        found = _spans(self._acked)
+        if without:
+            found = [
+                (epoch, *part)
+                for epoch, start, stop in found
+                for part in without.get(epoch, NONE).missing(start, stop)
+            ]
+        return [span for span in found if span[:2] > floor]
 
     def unacknowledged(self, since: Place, until: Place) -> int:
         """Return how many samples between two places are not acknowledged.
@@ -232,40 +240,66 @@ class LaneCursor:
             self._ends.pop(epoch, None)
             self._bases.pop(epoch, None)
 
-    def as_json(self) -> Json:
+    def as_json(self, since_s: float = math.inf) -> Json:
         """Return what has to survive a restart.
+
+        What was acknowledged at ``since_s`` of the clock and later is kept apart from the rest, as
+        ``replayable``: a `rewind` after the restart takes it back.
 
         An epoch of which nothing is acknowledged is not entered yet: a power cut may take its name
         away, as long as its writer has written nothing.
         """
-        floor, base = self._floor, self.base(self._floor.epoch)
-        if self._left is not None and not self._begun(floor.epoch):
+        recent = self._since(since_s)
+        floor = min([self._floor, *(Place(epoch, start) for epoch, start, _ in _spans(recent))])
+        base = self.base(floor.epoch)
+        if self._left is not None and floor == self._floor and not self._begun(floor.epoch):
             floor, base = self._left
-        acked = [[epoch_text(epoch), start, stop] for epoch, start, stop in self._beyond(floor)]
         return {
             "epoch": epoch_text(floor.epoch),
             "complete_through": floor.seq,
             "samples_before_epoch": base,
             "last_spooled_ns": self.last_ns,
-            "acknowledged": acked,
+            "acknowledged": _spelled(self._beyond(floor, recent)),
+            "replayable": _spelled(_spans(recent)),
         }
 
+    def _since(self, since_s: float) -> dict[int, Ranges]:
+        """Return what was acknowledged at ``since_s`` and later, by epoch."""
+        found: dict[int, Ranges] = {}
+        for back in takewhile(lambda each: each.at_s >= since_s, reversed(self._history)):
+            found.setdefault(back.epoch, Ranges()).add(back.start, back.stop)
+        return found
+
     def restore(self, saved: Json) -> None:
-        """Stand where `as_json` was taken.
+        """Stand where `as_json` was taken; what was replayable counts as acknowledged just now.
 
         Raises:
             ValueError, KeyError, TypeError: that was not what `as_json` returned.
         """
         place = Place(epoch_number(saved["epoch"]), _natural(saved["complete_through"]))
-        acked = [
-            (epoch_number(epoch), _natural(start), _natural(stop))
-            for epoch, start, stop in saved["acknowledged"]
-        ]
+        acked = _read(saved["acknowledged"])
+        replayable = _read(saved.get("replayable", []))  # older ones have none
         base, last_ns = _natural(saved["samples_before_epoch"]), _natural(saved["last_spooled_ns"])
         self.stand_at(place, base)
         self.last_ns = last_ns
         for epoch, start, stop in acked:
             self._acked.setdefault(epoch, Ranges()).add(start, stop)
+        for epoch, start, stop in replayable:
+            self.acknowledge(epoch, start, stop)
+
+
+def _spans(ranges: Mapping[int, Ranges]) -> list[Span]:
+    return [(epoch, start, stop) for epoch, each in sorted(ranges.items()) for start, stop in each]
+
+
+def _spelled(spans: Iterable[Span]) -> Json:
+    return [[epoch_text(epoch), start, stop] for epoch, start, stop in spans]
+
+
+def _read(spelled: Json) -> list[Span]:
+    return [
+        (epoch_number(epoch), _natural(start), _natural(stop)) for epoch, start, stop in spelled
+    ]
 
 
 def _natural(number: object) -> int:
@@ -361,10 +395,13 @@ class CursorFile:
             finally:
                 self._files.close(descriptor)
 
-    def spelled(self, cursors: Mapping[Lane, LaneCursor]) -> bytes:
-        """Spell all cursors as the file's text, with the next number."""
+    def spelled(self, cursors: Mapping[Lane, LaneCursor], since_s: float = math.inf) -> bytes:
+        """Spell all cursors as the file's text, with the next number.
+
+        What was acknowledged at ``since_s`` and later can be rewound after a restart.
+        """
         self._number += 1
-        lanes = {lane.value: cursor.as_json() for lane, cursor in cursors.items()}
+        lanes = {lane.value: cursor.as_json(since_s) for lane, cursor in cursors.items()}
         return json.dumps({"format": FORMAT, "number": self._number, "lanes": lanes}).encode()
 
     def _newer_than(self, saved: Json) -> Json:

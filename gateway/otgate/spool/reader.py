@@ -1,6 +1,7 @@
 """The reader: the bus side's end of a spool. It opens the spool's directory read-only."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -62,14 +63,21 @@ class SpoolReader:
     """
 
     def __init__(
-        self, directory: Path, state: Path, files: Files, clock_s: Callable[[], float]
+        self,
+        directory: Path,
+        state: Path,
+        files: Files,
+        clock_s: Callable[[], float],
+        replay_s: float,
     ) -> None:
         self._files = files
         self._logs = [directory / log for log in Log]
         self._remarks: list[str] = []
         self._cursors = {lane: LaneCursor(clock_s) for lane in Lane}
         self._clock_s = clock_s
-        self._acknowledged_s = float("-inf")
+        self._replay_s = replay_s
+        self._acknowledged_s = clock_s()
+        """When anything was last: at the start, what the cursor brings along."""
         self._since_kept = 0
         """Acknowledgements since the cursor was kept."""
         self._file = CursorFile(state, files)
@@ -101,13 +109,17 @@ class SpoolReader:
         *,
         files: Files = OS,
         clock_s: Callable[[], float] = time.monotonic,
+        replay_s: float = 0.0,
     ) -> Self:
         """Read ``directory`` from where the cursor in ``state`` stands.
+
+        What is acknowledged within ``replay_s`` before the last time can be rewound by a later
+        reader of the same state.
 
         Without a cursor reading starts at the beginning: what retention has removed since is a
         gap. Nothing is written in ``directory``.
         """
-        return cls(directory, state, files, clock_s)
+        return cls(directory, state, files, clock_s, replay_s)
 
     def read(self, lane: Lane, max_frames: int = 64, max_bytes: int = 1 << 20) -> list[Item]:
         """Return the next items of ``lane``, each once between rewinds; none where none is.
@@ -168,7 +180,7 @@ class SpoolReader:
         """Return the epoch and the sequence number below which all is acknowledged."""
         return self._cursors[lane].floor
 
-    def rewind(self, seconds: float | None = None, under_way: Iterable[Span] = ()) -> None:
+    def rewind(self, seconds: float = 0.0, under_way: Iterable[Span] = ()) -> None:
         """Read again what is not acknowledged, and what was just before that.
 
         What is ``under_way`` is left out.
@@ -176,7 +188,7 @@ class SpoolReader:
         ``seconds`` go back from the last acknowledgement, however long ago that was: it is the
         newest that may be forgotten. A second rewind takes nothing more back.
         """
-        if seconds is not None:
+        if seconds:
             for cursor in self._cursors.values():
                 cursor.rewind(self._acknowledged_s - seconds)
             self._keep_unsynced()
@@ -188,13 +200,17 @@ class SpoolReader:
     def flush(self) -> None:
         """Write the cursor to the disk where it has moved; a failure becomes a remark."""
         if self._moved():
-            self._kept(saved=self._save_alone(self._file.spelled(self._cursors)))
+            self._kept(saved=self._save_alone(self._spelled()))
 
     async def keep(self) -> None:
         """Do the same off the event loop, which a slow disk must not hold up."""
         if self._moved():
-            text = self._file.spelled(self._cursors)
+            text = self._spelled()
             self._kept(saved=await asyncio.to_thread(self._save_alone, text))
+
+    def _spelled(self) -> bytes:
+        since_s = self._acknowledged_s - self._replay_s if self._replay_s else math.inf
+        return self._file.spelled(self._cursors, since_s)
 
     def _moved(self) -> bool:
         """Tell whether a cursor moved since it was last asked."""
@@ -224,7 +240,7 @@ class SpoolReader:
     def _keep_unsynced(self) -> None:
         """Write the cursor where a kill of this process does not reach."""
         self._since_kept = 0
-        self._file.save_unsynced(self._file.spelled(self._cursors))
+        self._file.save_unsynced(self._spelled())
 
     def newest_live(self) -> Live | None:
         """Return the newest sign of life of the field side, or None before the first.

@@ -5,6 +5,7 @@ import pytest
 from otgate.config.bus import load_bus
 from otgate.config.bus_side import BusFile, Credential
 from otgate.config.diagnostic import Severity
+from otgate.spool.cursor import HISTORY_S
 from sites import BUS
 
 TLS = BUS.replace("mqtt:", "mqtts:") + "tls: {ca: ca.pem, certificate: gw.pem, key: gw.key}\n"
@@ -31,6 +32,12 @@ def test_what_a_bus_file_leaves_out_has_a_default(tmp_path: Path) -> None:
     assert bus.spool == tmp_path / "../spool/analytics"
     assert bus.state == tmp_path / "../state/bus/analytics"
     assert (bus.username, bus.password, bus.tls, bus.credentials) == (None,) * 4
+
+
+def test_no_more_is_replayed_than_a_cursor_remembers(tmp_path: Path) -> None:
+    assert bus_of(tmp_path, BUS + f"replay_s: {HISTORY_S}\n").replay_s == HISTORY_S
+    bus, said = load(tmp_path, BUS + f"replay_s: {HISTORY_S + 1}\n")
+    assert (bus, said) == (None, ["out-of-range"])
 
 
 def test_paths_count_from_the_bus_file(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_over_a_narrow_link_an_event_does_not_wait_for_many_data_items(
     later.close()
     now_ns += LOOK_AFTER_NS
     following = [feed.take() for _ in range(3)]  # of the event lane an epoch goes first
-    assert [t.item.lane for t in following if t and isinstance(t.item, Frame)][0] is Lane.EVENT
+    assert next(t.item.lane for t in following if t and isinstance(t.item, Frame)) is Lane.EVENT
     reader.close()
 
 

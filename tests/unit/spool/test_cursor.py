@@ -142,6 +142,38 @@ def test_a_cursor_survives_its_file(cursor: LaneCursor, tmp_path: Path) -> None:
     assert again.missing(8, 0, 3) == [(2, 3)]
 
 
+def restarted(seconds: Seconds, cursor: LaneCursor, since_s: float) -> LaneCursor:
+    later = LaneCursor(seconds)
+    later.restore(json.loads(json.dumps(cursor.as_json(since_s))))
+    return later
+
+
+def test_a_restarted_cursor_stands_where_it_stood_and_can_be_rewound(
+    cursor: LaneCursor, seconds: Seconds
+) -> None:
+    cursor.acknowledge(5, 0, 10)
+    seconds.now += 5
+    cursor.acknowledge(5, 10, 20)
+    later = restarted(seconds, cursor, seconds.now - 3)
+    assert later.floor == Place(5, 20)
+    later.rewind(seconds.now)
+    assert later.floor == Place(5, 10)
+
+
+def test_a_restarted_cursor_is_rewound_over_epochs(cursor: LaneCursor, seconds: Seconds) -> None:
+    cursor.acknowledge(5, 0, 4)
+    seconds.now += 5
+    cursor.acknowledge(5, 4, 10)
+    cursor.next_epoch(5, 10, 8, 110)
+    cursor.acknowledge(8, 0, 3)
+    later = restarted(seconds, cursor, seconds.now - 1)
+    later.next_epoch(5, 10, 8, 110)
+    assert later.floor == Place(8, 3)
+    later.rewind(seconds.now)
+    assert later.floor == Place(5, 4)
+    assert later.base(5) == 100
+
+
 def test_without_a_file_a_cursor_stands_before_everything(tmp_path: Path) -> None:
     cursor = LaneCursor()
     assert CursorFile(tmp_path, FaultyFiles()).load({Lane.DATA: cursor})
