@@ -67,7 +67,7 @@ def test_a_kill_during_a_drain_repeats_at_most_a_read_window(
     backlog(spool, frames=2500)
     bus = tmp_path / "bus" / "analytics.yaml"
     bus.parent.mkdir()
-    bus.write_text(BUS.format(port=broker.port) + f"spool: {spool}\n")
+    bus.write_text(BUS.format(port=broker.port) + f"spool: {spool}\nreplay_s: 0\n")
     with Listener(broker.port) as listener, Process(tmp_path / "log", "bus", bus) as draining:
         for _ in range(3):
             listener.await_news(listener.received + 20_000)

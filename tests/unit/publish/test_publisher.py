@@ -149,10 +149,10 @@ async def test_a_restart_goes_on_where_it_stopped(
     feeder = Feeder(spool)
     async with subscriber(broker.url) as memory:
         feeder.measure(times=5)
-        async with publishing(spool, state, broker.url):
+        async with publishing(spool, state, broker.url, replay_s=0.0):
             await memory.until(lambda: len(memory.numbers()) == 50)
         feeder.measure(times=5)
-        async with publishing(spool, state, broker.url):
+        async with publishing(spool, state, broker.url, replay_s=0.0):
             await memory.until(lambda: len(memory.numbers()) >= 100)
         assert memory.numbers() == list(range(100))
     feeder.close()
