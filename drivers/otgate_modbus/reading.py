@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from otgate.cell import BadCell
-from otgate.errors import Mistake
+from otgate.errors import MOST_MISTAKES, Mistake
 from otgate.model import Device, Point, ValueType
 from otgate.scaling import Scaling, no_scale, scaling_of
 from otgate_modbus.address import (
@@ -156,6 +156,8 @@ def _read(
             readings.append(read_point(number, point, settings))
         except BadCell as bad:
             mistakes.append(bad.mistake(point.id))
+            if len(mistakes) >= MOST_MISTAKES:
+                break
     return readings, mistakes
 
 

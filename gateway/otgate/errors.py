@@ -54,8 +54,12 @@ class Mistake:
     help: str = ""
 
 
+MOST_MISTAKES = 1000
+"""Ten times what is told of one file: after so many a plan need not look for more."""
+
+
 class Mistakes(OtgateError):
-    """Everything that a driver's plan found wrong, all at once."""
+    """Everything that a driver's plan found wrong, all at once, or the first `MOST_MISTAKES`."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("; ".join(mistake.message for mistake in mistakes))

@@ -17,7 +17,7 @@ from otgate.config.source import Source
 from otgate.config.validate import partial, whole
 from otgate.config.via import ViaEntry, via_mistakes
 from otgate.driver import Doubting, Driver, Sharing
-from otgate.errors import Mistake, Mistakes
+from otgate.errors import MOST_MISTAKES, Mistake, Mistakes
 from otgate.load import link_loads
 from otgate.model import MOVING, Device, Flat, Point, Reporting, Scan, Sensitivity
 from otgate.via import ANY_WAY, Via
@@ -242,11 +242,17 @@ class DeviceReading:
         """Keep a device and its plan, or say what the driver found wrong with it."""
         self.complete.append(device)
         self.numbers[device.id] = number
+        map_name = points.sheet(0).table.source.name
+        if self.found.full(map_name):  # of another device: this one would say it all again
+            self.found.leave_unread(map_name)
+            return
         try:
             self.plans[device.id] = driver.plan(device)
             said = driver.doubts(device) if isinstance(driver, Doubting) else ()
         except Mistakes as wrong:
             said = wrong.mistakes
+        if len(said) >= MOST_MISTAKES:
+            self.found.leave_unread(map_name)
         own = ("devices", number, "via") in self.tree.values
         said = [*said, *via_mistakes(device, driver, own=own)]
         numbers = {point.id: at for at, point in enumerate(device.points)} if said else {}

@@ -25,6 +25,7 @@ from otgate.config.render import Form, rendered
 from otgate.config.source import BLOCK, Lines, Source
 from otgate.config.table import MAX_LINES, MAX_ROW, table_of
 from otgate.config.yaml_text import read_yaml
+from otgate.errors import MOST_MISTAKES
 
 LIMIT_MB = 200.0
 ENDLESS_S = 60
@@ -165,6 +166,21 @@ def refused(site: Path) -> tuple[str, float]:
 
 def test_rows_without_end_are_refused_in_little(tmp_path: Path) -> None:
     bounded(tmp_path, LARGE["rows"])
+
+
+def test_a_map_that_is_wrong_throughout_is_planned_once_and_not_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = write_site(tmp_path, 1883)
+    rows = "".join(f"p{n},N,measurement,zz {n},u16,,,,\n" for n in range(MOST_MISTAKES + 50))
+    (site / "points/f1.csv").write_text(HEADER + rows)
+    assert main(["check", str(site), "--format", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    addresses = [one["line"] for one in said if one["code"] == "bad-address"]
+    assert addresses == list(range(2, MAX_PER_FILE + 2))
+    assert said[-1]["message"] == (
+        "900 more errors in this file are not shown; the rest of this file was not looked at"
+    )
 
 
 @pytest.mark.slow
