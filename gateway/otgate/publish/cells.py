@@ -4,6 +4,7 @@ A cell is what a sample begins with, and its value, four characters to a word th
 Bytes of 0, which JSON text never holds, fill a cell up; they are taken out of all cells at once.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from otgate.model import Index, Values, ValueType
 from otgate.publish.payload import EXACT_LIMIT
+from otgate.spool.frame import neighbours
 
 Four = NDArray[np.uint32]
 """Characters, four to a word."""
@@ -23,6 +25,8 @@ BLANK = b"\0"
 WORD = 4
 GROUP = 10**WORD
 """Digits are looked up by so many at once."""
+SHORT = 1 << 16
+"""Numbers below are looked up whole: what one register holds."""
 PLACES = (3, 7)
 """Decimal places that are tried: a point and three digits are a word, four more are another."""
 SURE = 10**15
@@ -75,6 +79,15 @@ def _ended() -> Four:
     return _words(rows)
 
 
+@cache
+def _short() -> NDArray[np.uint64]:
+    """Return the numbers below `SHORT`, in two words each; half a megabyte, for who needs it."""
+    numbers = np.arange(SHORT, dtype=np.uint32)
+    low = numbers % np.uint32(GROUP) + (numbers >= GROUP) * np.uint32(GROUP)
+    words = np.stack([UPPER.take(numbers // np.uint32(GROUP)), UNITS.take(low)], axis=1)
+    return np.ascontiguousarray(words).view(np.uint64)[:, 0]
+
+
 UNITS, UPPER, POINT, ENDS = _begun(zero=True), _begun(zero=False), _pointed(), _ended()
 MINUS = np.frombuffer(b"-".rjust(WORD, BLANK), np.uint32)[0]
 
@@ -110,11 +123,27 @@ class Cells:
         self._openings = np.frombuffer(filled, np.uint32).reshape(len(distinct), width // WORD)
         rows = {opening: row for row, opening in enumerate(distinct)}
         self._rows = np.array([rows[opening] for opening in every], np.int32)
+        self._breaks = np.append(np.flatnonzero(np.diff(self._rows) != 1) + 1, len(every))
+        """Numbers whose rows do not follow the rows before, and what lies beyond all."""
 
     @property
     def nbytes(self) -> int:
         """The memory that they take."""
-        return 0 if self.sparse else self._openings.nbytes + self._rows.nbytes
+        if self.sparse:
+            return 0
+        return self._openings.nbytes + self._rows.nbytes + self._breaks.nbytes
+
+    def _begun(self, index: Index) -> Four:
+        """Return what each sample begins with; without a look at each where they are neighbours."""
+        first, stop = index.item(0), index.item(-1) + 1
+        if stop - first == len(index) and index.tobytes() == neighbours(first, stop).tobytes():
+            rows = self._rows[first:stop]
+            row = rows.item(0)
+            if self._breaks[self._breaks.searchsorted(first, "right")] >= stop:
+                return self._openings[row : row + len(index)]
+        else:
+            rows = self._rows.take(index)
+        return self._openings.take(rows, axis=0)
 
     def laid(self, index: Index, kind: ValueType, values: Values) -> Laid | None:
         """Lay samples out, all with a value; None where objects are better or a value is hard."""
@@ -125,7 +154,7 @@ class Cells:
             return None
         begun = self._openings.shape[1]
         cells = np.empty((len(index), begun + len(words)), np.uint32)
-        cells[:, :begun] = self._openings.take(self._rows.take(index), axis=0)
+        cells[:, :begun] = self._begun(index)
         for at, word in enumerate(words, begun):
             cells[:, at] = word
         return Laid(cells, self._before)
@@ -176,6 +205,9 @@ def _parted(numbers: Naturals, by: int) -> tuple[Naturals, Naturals]:
 
 def _whole(numbers: Naturals, high: int) -> list[Four]:
     """Spell natural numbers up to ``high``, the first four digits first."""
+    if GROUP <= high < SHORT:
+        two = _short().take(numbers).view(np.uint32)
+        return [two[0::2], two[1::2]]
     words: list[Four] = []
     table = UNITS
     while high >= GROUP:

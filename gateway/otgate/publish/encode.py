@@ -5,8 +5,7 @@ laid out in cells, with no object per sample; of others the values are encoded i
 at their commas.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias, cast
 
@@ -86,38 +85,30 @@ class Encoder:
 
     def messages(
         self, frame: Frame, labels: Labels, now_ns: int, urgency: Urgency = Urgency.LIVE
-    ) -> Iterator[Message]:
-        """Yield the frame's samples as messages, in order, each with its own claim."""
+    ) -> list[Message]:
+        """Return the frame's samples as messages, in order, each with its own claim."""
         late = urgency is Urgency.LATE
         message_class = MessageClass.REPLAY if late else CLASSES[frame.lane]
         topic = self.topics.topic(frame.batch.device, message_class)
         spelled = spelled_points(frame.batch, labels)
         head, times = self._head(frame, labels, message_class), times_us(frame, now_ns)
-        rows, step = range(len(frame.batch)), self.limits.max_points
-        for first in rows[::step]:
-            some = rows[first : first + step]
-            for message in self._fitting(frame, topic, head, times, spelled, some):
-                yield replace(message, urgency=urgency) if late else message
-
-    def _fitting(
-        self,
-        frame: Frame,
-        topic: str,
-        head: bytes,
-        times: Times,
-        spelled: Spelled,
-        rows: range,
-    ) -> Iterator[Message]:
-        seq, count = frame.seq + rows.start, len(rows)
-        points = spelled.part(rows.start, rows.stop)
-        payload = self._pack(b"".join((head % (seq, *times), points, END)))
-        if count > 1 and len(payload) > self._room(topic):
-            half = count // 2
-            yield from self._fitting(frame, topic, head, times, spelled, rows[:half])
-            yield from self._fitting(frame, topic, head, times, spelled, rows[half:])
-            return
-        claim = self._claim(frame, seq, count, times)
-        yield Message(topic, payload, claim=claim)
+        todo, step, room_bytes = [range(len(frame.batch.index))], self.limits.max_points, 0
+        messages: list[Message] = []
+        while todo:
+            rows = todo.pop()
+            if len(rows) > step:
+                todo += [rows[step:], rows[:step]]
+                continue
+            seq, count = frame.seq + rows.start, len(rows)
+            points = spelled.part(rows.start, rows.stop)
+            payload = self._pack(b"".join((head % (seq, *times), points, END)))
+            room_bytes = room_bytes or self._room(topic)
+            if count > 1 and len(payload) > room_bytes:
+                todo += [rows[count // 2 :], rows[: count // 2]]
+            else:
+                claim = self._claim(frame, seq, count, times)
+                messages.append(Message(topic, payload, claim=claim, urgency=urgency))
+        return messages
 
     @staticmethod
     def _claim(frame: Frame, seq: int, count: int, times: Times) -> Claim:

@@ -17,6 +17,8 @@ from otgate.spool.reader import Place, Span, SpoolReader
 
 EVENTS_IN_A_ROW = 4
 """Event items taken while data waits, before one data item goes."""
+EVENTS_FIRST, DATA_FIRST = (Lane.EVENT, Lane.DATA), (Lane.DATA, Lane.EVENT)
+LANES = len(Lane)
 LOOK_AFTER = 8
 """Data items taken before another place is looked into again, which costs system calls."""
 LOOK_AFTER_NS = 50_000_000
@@ -46,6 +48,7 @@ class Feed:
         self._reader = reader
         self._clock = clock
         self._backlog = backlog
+        self._live_ns = backlog.live_ns
         self._waiting: dict[Lane, deque[Item]] = {lane: deque() for lane in Lane}
         self._behind: deque[Item] = deque()
         self._live_from: Place | None = None
@@ -67,15 +70,11 @@ class Feed:
         """
         if self._resting:
             return None
-        lane = None if self._exhausted else self._turn(late)
-        if lane is None:
+        taken = None if self._exhausted else self._turn(late)
+        if taken is None:
             self._dry.clear()
             self._resting = LOOK_AFTER if self.live_from else 0
-            return None
-        self._row = self._row + 1 if lane is Lane.EVENT else 0
-        self._data_taken += lane is Lane.DATA
-        item = self._waiting[lane].popleft()
-        return Taken(item, Urgency.LATE if self._is_late(item) else Urgency.LIVE)
+        return taken
 
     def take_behind(self) -> Taken | None:
         """Return the next item of the backlog, or None where there is none."""
@@ -119,18 +118,24 @@ class Feed:
     @property
     def _exhausted(self) -> bool:
         """Whether all that was read, up to the ends of both lanes, has been handed out."""
-        return len(self._dry) == len(Lane) and not any(self._waiting.values())
+        return len(self._dry) == LANES and not any(self._waiting.values())
 
-    def _turn(self, late: Room) -> Lane | None:
-        first, second = Lane.EVENT, Lane.DATA
-        if self._row >= EVENTS_IN_A_ROW:
-            first, second = second, first
-        if self._filled(first) and self._may_go(first, late):
-            return first
-        return second if self._filled(second) and self._may_go(second, late) else None
+    def _turn(self, late: Room) -> Taken | None:
+        """Take an item of the lane whose turn it is, or of the other."""
+        for lane in EVENTS_FIRST if self._row < EVENTS_IN_A_ROW else DATA_FIRST:
+            waiting = self._waiting[lane] or self._filled(lane)
+            if not waiting:
+                continue
+            urgency = Urgency.LATE if self._is_late(waiting[0]) else Urgency.LIVE
+            if urgency is Urgency.LIVE or self._may_go(lane, late):
+                self._row = self._row + 1 if lane is Lane.EVENT else 0
+                self._data_taken += lane is Lane.DATA
+                return Taken(waiting.popleft(), urgency)
+        return None
 
     def _may_go(self, lane: Lane, late: Room) -> bool:
-        if self._backlog.order is Order.STRICT or not self._is_late(self._waiting[lane][0]):
+        """Tell whether what is late may go in the place of what is live."""
+        if self._backlog.order is Order.STRICT:
             return True
         if lane is Lane.DATA:
             self.overdue = True
@@ -138,14 +143,15 @@ class Feed:
         return late is Room.FREE
 
     def _is_late(self, item: Item) -> bool:
-        return isinstance(item, Frame) and self._clock() - item.spooled_ns > self._backlog.live_ns
+        return isinstance(item, Frame) and self._clock() - item.spooled_ns > self._live_ns
 
-    def _filled(self, lane: Lane) -> bool:
+    def _filled(self, lane: Lane) -> deque[Item]:
+        """Return what waits of a lane of which nothing did, once it was looked into."""
         waiting = self._waiting[lane]
-        if not waiting and self._worth_a_look(lane):
+        if self._worth_a_look(lane):
             waiting.extend(self._reader.read(lane))
             (self._dry.add if self._reader.is_dry(lane) else self._dry.discard)(lane)
-        return bool(waiting)
+        return waiting
 
     def _worth_a_look(self, lane: Lane) -> bool:
         """Tell whether it is time: of the event lane, while data wait, only now and then."""

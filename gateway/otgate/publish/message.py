@@ -64,11 +64,11 @@ class Message:
     retain: Retain = Retain.NO
     claim: Claim | None = None
     urgency: Urgency = Urgency.LIVE
+    size: int = field(init=False, compare=False)
+    """Bytes of topic and payload."""
 
-    @property
-    def size(self) -> int:
-        """Bytes of topic and payload."""
-        return len(self.topic) + len(self.payload)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", len(self.topic) + len(self.payload))
 
 
 @dataclass(frozen=True, slots=True)

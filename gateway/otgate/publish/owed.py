@@ -50,6 +50,16 @@ class Owed:
         while self._due:
             yield self._due.popleft()
 
+    @property
+    def has_due(self) -> bool:
+        """Whether a gap is to be sent now."""
+        return bool(self._due)
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether any samples were set aside and may be read again."""
+        return bool(self._aside)
+
     def knows(self, claim: Claim) -> bool:
         """Tell whether all samples of ``claim`` were set aside before."""
         aside = self._aside.get((claim.lane, claim.epoch))

@@ -88,7 +88,8 @@ class Session:
         Raises:
             BrokerLost: the connection ended.
         """
-        await self._until(lambda: not self._solo and self.window.fits(message))
+        if self._solo or not self.window.fits(message):
+            await self._until(lambda: not self._solo and self.window.fits(message))
         self._publish(message)
 
     async def send_alone(self, message: Message, company_s: float) -> None:

@@ -57,6 +57,11 @@ class Suspects:
         """The topics that are not offered now."""
         return sorted(topic for topic in self._topics if self._rests(topic))
 
+    @property
+    def none(self) -> bool:
+        """Whether no message and no topic is suspected or blamed."""
+        return not (self._suspected or self._topics or self._blamed)
+
     def go_alone(self, message: Message) -> bool:
         """Tell whether ``message`` is to be in flight alone."""
         if not self._suspected and not self._topics:

@@ -88,6 +88,16 @@ class Verdicts:
         self._again.clear()
         self._again_bytes = 0
 
+    @property
+    def has_left(self) -> bool:
+        """Whether refusals have left anything to be sent, now or later."""
+        return bool(self._again) or self._owed.has_due
+
+    @property
+    def trusts_all(self) -> bool:
+        """Whether nothing is held against any message."""
+        return not self._owed.knows_any and self._suspects.none
+
     def way(self, message: Message) -> Way:
         """Return how ``message`` is to go out."""
         if self._suspects.withheld(message):

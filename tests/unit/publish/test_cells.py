@@ -134,6 +134,29 @@ def test_one_long_name_does_not_widen_the_cells_of_all() -> None:
     assert found.laid(index, ValueType.I64, index.astype(np.int64)) is None
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_every_number_of_one_register_is_spelled_as_it_is(kind: type) -> None:
+    words = integers(np.arange(65_536, dtype=kind))
+    assert words is not None
+    rows = Laid(np.stack(words, axis=1), 0)
+    assert [rows.part(at, at + 1) for at in (0, 9, 10, 9_999, 10_000, 65_535)] == [
+        b"0", b"9", b"10", b"9999", b"10000", b"65535"
+    ]  # fmt: skip
+    assert rows.part(0, 65_536) == "".join(map(str, range(65_536))).encode()
+
+
+@pytest.mark.parametrize("first", [0, 150, 299, 300, 450])
+def test_neighbours_begin_with_their_own_names_where_maps_end_too(first: int) -> None:
+    names = np.array([f"p{number % 300}" for number in range(900)], dtype=object)
+    cells, spelled = Cells(openings(names), len(BETWEEN)), openings(names)
+    index = np.arange(first, first + 300, dtype=np.int32)
+    for some in (index, index[::-1].copy()):
+        found = cells.laid(some, ValueType.I64, np.full(300, 7))
+        assert found is not None
+        expected = b"".join(spelled[number] + b"7" for number in some)
+        assert found.part(0, 300) == expected[len(BETWEEN) :]
+
+
 def test_devices_of_one_map_share_their_cells() -> None:
     names = np.array([f"p{number % 100}" for number in range(5_000)], dtype=object)
     cells = Cells(openings(names), len(BETWEEN))
