@@ -74,7 +74,7 @@ BUS = """\
 config_version: 1
 conduit: {conduit}
 brokers: ["mqtt://127.0.0.1:{port}"]
-last: "on"
+last: "{last}"
 replay_s: 0.5
 compress: {compress}
 """
@@ -97,6 +97,8 @@ class Layout:
     """Groups of the first two devices, a multiple of the number of fates."""
     others: int = 16
     """Groups of every other one."""
+    last: str = "on"
+    """Whether each point's newest value is retained: a message more for each sample."""
 
     def points_of(self, device: str) -> range:
         """Return the points of a device; no two devices share one."""
@@ -211,7 +213,9 @@ def write(
         files[f"points/{name}.csv"] = rows
     for conduit, relay in relays.items():
         compress = "zstd" if conduit == "analytics" else "none"
-        files[f"bus/{conduit}.yaml"] = BUS.format(conduit=conduit, port=relay, compress=compress)
+        files[f"bus/{conduit}.yaml"] = BUS.format(
+            conduit=conduit, port=relay, compress=compress, last=layout.last
+        )
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)

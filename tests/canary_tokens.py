@@ -197,8 +197,13 @@ def unpacked_at(data: bytes, at: int, unpacker: Any) -> bytes:
     return bytes(found)
 
 
+def unzstd() -> Any:
+    """Return what unpacks one frame; threads cannot share what stands behind it."""
+    return zstandard.ZstdDecompressor().decompressobj()
+
+
 UNPACKERS: Mapping[bytes, tuple[Callable[[], Any], type[Exception]]] = {
-    b"\x28\xb5\x2f\xfd": (zstandard.ZstdDecompressor().decompressobj, zstandard.ZstdError),
+    b"\x28\xb5\x2f\xfd": (unzstd, zstandard.ZstdError),
     b"\x78\x9c": (zlib.decompressobj, zlib.error),
 }
 """By what such data begins with: RFC 8878, §3.1.1; RFC 1950, §2.2 at the default level."""

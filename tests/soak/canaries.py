@@ -24,7 +24,7 @@ from canary_world import World, world  # noqa: E402  by the line above
 REPORT = ROOT / "build" / "soak-canaries.json"
 ROUND = 40_000
 """Crossings from one look at all places to the next."""
-LAYOUT = Layout(groups=256)
+LAYOUT = Layout(groups=256, last="off")
 """Of 1,800 points some thousand samples cross at each poll."""
 PERIOD_S, PATIENCE_S = 0.25, 600.0
 """So slow that it can run beside other work: a device that is never good ends no round."""
