@@ -6,6 +6,7 @@ but never an address that is forbidden, unreadable, or known to be refused.
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Sequence
+from threading import Lock
 from typing import NamedTuple
 
 from otgate.alike import Alike
@@ -220,6 +221,8 @@ PLANS_HELD = 16
 
 _plans: dict[Hashable, tuple[Sequence[Point], list[Scan]]] = {}
 """The plans made last, each with its points, so that nothing else can come to have their id."""
+_planning = Lock()
+"""A reload plans in a thread of its own while links open their devices."""
 
 
 def plan(device: Device) -> list[Scan]:
@@ -233,10 +236,12 @@ def plan(device: Device) -> list[Scan]:
     settings = settings_of(device.settings)
     said = settings.model_dump_json(exclude=set(PLACES))
     key = (id(device.points), tuple(device.scans.items()), said, medium_of(settings))
-    found = _plans.pop(key, None) or (device.points, _planned(device, settings))
-    _plans[key] = found
-    while len(_plans) > PLANS_HELD:
-        del _plans[next(iter(_plans))]
+    found = _plans.get(key) or (device.points, _planned(device, settings))
+    with _planning:
+        _plans.pop(key, None)
+        _plans[key] = found
+        while len(_plans) > PLANS_HELD:
+            del _plans[next(iter(_plans))]
     return list(found[1])
 
 

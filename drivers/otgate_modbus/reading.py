@@ -1,6 +1,7 @@
 """A point as the wire sees it: which addresses hold it and how they spell it."""
 
 from collections.abc import Collection, Iterable, Sequence
+from threading import Lock
 from typing import NamedTuple
 
 from otgate.cell import BadCell
@@ -102,29 +103,42 @@ def spans_of(readings: Sequence[Reading]) -> list[Extent]:
 Key = tuple[int, object, str, tuple[int, ...]]
 
 
+Found = tuple[Sequence[Point], list[Reading], list[Mistake]]
+
+
 class Recent:
-    """The point maps read last: devices of a kind share theirs, and each link opens them again."""
+    """The point maps read last: devices of a kind share theirs, and each link opens them again.
+
+    A reload reads them in a thread of its own while links open theirs.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._lock = Lock()
         self._held = 0
-        self._read: dict[Key, tuple[Sequence[Point], list[Reading], list[Mistake]]] = {}
+        self._read: dict[Key, Found] = {}
 
     def of(
         self, points: Sequence[Point], settings: Settings, numbers: tuple[int, ...]
     ) -> tuple[list[Reading], list[Mistake]]:
         """Return the readings of some points, and what cannot be read."""
         key = (id(points), settings.base, settings.order, numbers)
-        found = self._read.pop(key, None)
+        found = self._read.get(key)
         if found is None:  # with `points`, so that nothing else can come to have its id
             found = (points, *_read(points, settings, numbers))
-            self._held += len(numbers)
-        self._read[key] = found
-        while self._held > self._most:
-            oldest = next(iter(self._read))
-            self._held -= len(oldest[-1])
-            del self._read[oldest]
+        self._keep(key, found)
         return found[1:]
+
+    def _keep(self, key: Key, found: Found) -> None:
+        """Hold ``found`` as what was read last."""
+        with self._lock:
+            if self._read.pop(key, None) is None:
+                self._held += len(key[-1])
+            self._read[key] = found
+            while self._held > self._most:
+                oldest = next(iter(self._read))
+                self._held -= len(oldest[-1])
+                del self._read[oldest]
 
 
 RECENT = Recent(8_192)

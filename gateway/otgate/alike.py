@@ -1,6 +1,10 @@
-"""One copy of what is alike in many devices: a fleet of one kind has its tables once."""
+"""One copy of what is alike in many devices: a fleet of one kind has its tables once.
+
+A reload reads a site in a thread of its own while links open devices on the loop: pools are shared.
+"""
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -20,19 +24,21 @@ class Alike(Generic[T]):
         self._most = most
         self._items = 0
         self._met: dict[T, T] = {}
+        self._lock = Lock()
 
     def one(self, sequence: T) -> T:
         """Return a sequence equal to ``sequence`` that was met before, or itself."""
-        found = self._met.pop(sequence, None)
-        if found is None:
-            found = sequence
-            self._items += len(found)
-        self._met[found] = found
-        while self._items > self._most:
-            oldest = next(iter(self._met))
-            self._items -= len(oldest)
-            del self._met[oldest]
-        return found
+        with self._lock:
+            found = self._met.pop(sequence, None)
+            if found is None:
+                found = sequence
+                self._items += len(found)
+            self._met[found] = found
+            while self._items > self._most:
+                oldest = next(iter(self._met))
+                self._items -= len(oldest)
+                del self._met[oldest]
+            return found
 
 
 Column = NDArray[Any]

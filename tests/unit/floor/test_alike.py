@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
+from at_once import at_once
 from otgate.alike import Alike, shared
 
 
@@ -71,3 +72,16 @@ def test_a_column_that_nobody_uses_is_let_go() -> None:
     seen = weakref.ref(shared(np.full(1000, 3.0)))
     gc.collect()
     assert seen() is None
+
+
+def test_threads_share_a_pool_that_keeps_its_bound() -> None:
+    pool: Alike[tuple[int, ...]] = Alike(20)
+
+    def work(thread: int) -> None:
+        for number in range(10_000):
+            made = numbers(3, number * (thread + 1) % 17)
+            assert pool.one(made) == made
+
+    at_once(work)
+    assert [pool.one(numbers(5, first)) for first in range(9)]
+    assert pool.one(numbers(20)) == numbers(20)

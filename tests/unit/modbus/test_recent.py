@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from at_once import at_once
 from modbus_peers import device, point
 from otgate_modbus import reading
+from otgate_modbus.planner import plan
 from otgate_modbus.reading import Reading, Recent, read_point, readings_of
 from otgate_modbus.settings import Settings, settings_of
 
@@ -76,3 +78,25 @@ def test_a_mistake_is_told_each_time_and_what_is_returned_is_the_callers_own() -
         assert [each.number for each in found] == [0]
         assert [mistake.point for mistake in mistakes] == ["bad"]
         found.clear()
+
+
+def test_a_reload_and_links_read_maps_at_once() -> None:
+    recent = Recent(4)
+
+    def work(thread: int) -> None:
+        for number in range(6000):
+            first = number * (thread + 1) % 3
+            found, _ = recent.of(MAP, SETTINGS, (first, first + 1))
+            assert [each.number for each in found] == [first, first + 1]
+
+    at_once(work)
+    assert recent.of(MAP, SETTINGS, (0, 1, 2, 3))[1] == []
+
+
+def test_a_reload_and_links_plan_devices_at_once() -> None:
+    def work(thread: int) -> None:
+        for number in range(250):
+            made = device(*MAP, base=0, gap=number * (thread + 1) % 40)
+            assert sum(len(scan.points) for scan in plan(made)) == len(MAP)
+
+    at_once(work)
