@@ -3,15 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from otgate.app.accepted import Accepted, held_back
 from otgate.app.editions import Editions
-from otgate.app.egress import Egress, types_of
+from otgate.app.egress import Egress, Ready, readied, types_of
 from otgate.app.loop import take_hangups
 from otgate.app.maintenance import Maintenance, Switched, now_told
 from otgate.app.outlet import Way
@@ -35,6 +35,8 @@ FIXED = (
 
 SIGNALLED = "SIGHUP"
 """Who asks for a reload by a signal cannot be told."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -105,10 +107,13 @@ class Administration:
         note = partial(self._shutters.stops.stop, conduit, request.by)
         return self._shut("stop", conduit, note, request)
 
-    def start(self, request: Request) -> Mapping[str, Any]:
+    async def start(self, request: Request) -> Mapping[str, Any]:
         """Undo a stop."""
         conduit = self._conduit(request)
-        return self._shut("start", conduit, partial(self._shutters.stops.start, conduit), request)
+        note = partial(self._shutters.stops.start, conduit)
+        async with self._reloading:
+            ready = await asyncio.to_thread(readied, self._egress.site)
+            return self._shut("start", conduit, note, request, ready)
 
     def _conduit(self, request: Request) -> str:
         conduit = request.arguments.get("conduit")
@@ -118,7 +123,12 @@ class Administration:
         return str(conduit)
 
     def _shut(
-        self, verb: str, conduit: str, note: Callable[[], None], request: Request
+        self,
+        verb: str,
+        conduit: str,
+        note: Callable[[], None],
+        request: Request,
+        ready: Ready | None = None,
     ) -> Mapping[str, Any]:
         unwritten = ""
         try:
@@ -126,7 +136,7 @@ class Administration:
         except OSError as error:
             unwritten = f"not written down, so a restart undoes it: {error.strerror}"
         log.warning("conduit_asked", conduit=conduit, verb=verb, by=request.by)
-        changed = self._egress.shut_or_open()
+        changed = self._egress.shut_or_open(ready)
         why = self._egress.why_shut(conduit)
         if changed and not why:
             self._supervisor.refresh(self._supervisor.status())
@@ -203,7 +213,7 @@ class Administration:
             raise Refused("this field side was not told where its files are")
         async with self._reloading:
             loaded = await asyncio.to_thread(self._reread)
-            site = await asyncio.to_thread(fit, loaded, self._egress.site)
+            site = await asyncio.to_thread(fit, loaded, self._egress.site, self._written)
             self._editions.check(site)
             found = await asyncio.to_thread(differences, self._egress.site, site)
             gains = [one for one in found if one.is_gain]
@@ -235,18 +245,20 @@ class Administration:
     async def _run_by(self, site: Site, gains: Sequence[Change]) -> list[str]:
         """Stop what changes, swap the gates, and begin what is new; return the devices begun.
 
-        In this order: a gate numbers a device's points as its map does.
+        In this order: a gate numbers a device's points as its map does. It is compiled beside the
+        loop, so that polls go on meanwhile.
         """
+        ready = await asyncio.to_thread(readied, site)
         await self._supervisor.retire(site.devices, site.plans)
-        self._egress.swap(site)
+        self._egress.swap(ready)
         begun = await self._supervisor.adopt(site.devices, site.plans)
         gaining = {one.path.partition("/")[0] for one in gains}
         self._supervisor.refresh(gaining.difference(begun))
         return begun
 
 
-def fit(loaded: Loaded, running: Site) -> Site:
-    """Return a site that the running one can become.
+def fit(loaded: Loaded, running: Site, written: Site) -> Site:
+    """Return a site that the running one can become; what is the same of ``written`` is that.
 
     Raises:
         Refused: it has errors, or differs in what only a restart can change.
@@ -259,7 +271,23 @@ def fit(loaded: Loaded, running: Site) -> Site:
         fixed.append("spool.directory")
     if fixed:
         raise Refused(f"{', '.join(fixed)} changed, which takes a restart")
-    return site
+    return with_known(site, written)
+
+
+def with_known(site: Site, before: Site) -> Site:
+    """Return ``site`` with the devices and plans of ``before`` where they are equal.
+
+    What is identical is compared in no time, on the loop as well.
+    """
+    known = {device.id: device for device in before.devices}
+    devices = tuple(same(device, known.get(device.id)) for device in site.devices)
+    plans = {name: same(plan, before.plans.get(name)) for name, plan in site.plans.items()}
+    return replace(site, devices=devices, plans=plans)
+
+
+def same(new: T, old: T | None) -> T:
+    """Return ``old`` where it is equal to ``new``."""
+    return old if old is not None and old == new else new
 
 
 def differences(old: Site, new: Site) -> list[Change]:

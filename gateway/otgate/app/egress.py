@@ -2,7 +2,7 @@
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -33,6 +33,27 @@ DELAY = "delay"
 Types = Mapping[str, Sequence[ValueType]]
 Shut = Callable[[Policy, str], str]
 """Returns why a conduit of a policy is shut, or nothing where it is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A site compiled for a swap, for one alone: its gates come to hold what runs."""
+
+    site: Site
+    types: Types
+    gates: Mapping[str, Gate]
+    catalogs: Mapping[str, Catalog]
+    """Of gates that are open."""
+
+
+def readied(site: Site) -> Ready:
+    """Compile a site; of what runs nothing is touched, so that a thread may do it."""
+    types = types_of(site)
+    gates = compile_gates(site.policy, site.devices, types)
+    catalogs = {conduit: catalog(site, conduit, gate, types) for conduit, gate in gates.items()}
+    for one in catalogs.values():
+        one.prepare()
+    return Ready(site, types, gates, catalogs)
 
 
 class Egress:
@@ -78,8 +99,8 @@ class Egress:
         self._by_point = self.outlet.tally = by_point
         by_point.swapped(self.site, self.ways)
 
-    def swap(self, site: Site) -> None:
-        """Let ``site`` decide from now on: its gates at once, its catalogs in new epochs.
+    def swap(self, site: Site | Ready) -> None:
+        """Let a site decide from now on: its gates at once, its catalogs in new epochs.
 
         A conduit that is shut, or that is gone, gets an empty catalog: the bus side recalls by it
         what is still to be sent.
@@ -89,26 +110,19 @@ class Egress:
                 process ends and is started again.
         """
         try:
-            self._swap(site)
+            self._swap(site if isinstance(site, Ready) else readied(site))
         except SpoolUnusable as failure:
             self._failure = failure
             raise
 
-    def _swap(self, site: Site) -> None:
-        types = types_of(site)
-        gates = compile_gates(site.policy, site.devices, types)
-        why = {conduit: self._shut(site.policy, conduit) for conduit in gates}
+    def _swap(self, ready: Ready) -> None:
+        site = ready.site
+        why = {conduit: self._shut(site.policy, conduit) for conduit in ready.gates}
         running = {way.conduit: way for way in self.outlet.ways}
-        ways = []
-        for conduit, gate in gates.items():
-            held = Gate(gate.conduit) if why[conduit] else gate
-            way = running.pop(conduit, None)
-            wanted = catalog(site, conduit, held, types)
-            spool = self._spool(site, way, wanted)
-            hold = self._hold(site, way, Exit(site.spool.directory / conduit, spool, wanted))
-            ways.append(Way(conduit, held, spool, wanted.hash, hold))
-            if way is not None:
-                ways[-1].append(held.inherit(way.gate))
+        ways = [
+            self._way(ready, conduit, running.pop(conduit, None), shut=bool(why[conduit]))
+            for conduit in ready.gates
+        ]
         for way in running.values():
             way.spool.close()
             if way.hold is not None:
@@ -121,8 +135,25 @@ class Egress:
         if self._by_point is not None:
             self._by_point.swapped(site, ways)
 
-    def shut_or_open(self) -> bool:
+    def _way(self, ready: Ready, conduit: str, way: Way | None, *, shut: bool) -> Way:
+        """Return the way to a conduit, which takes the place of ``way``."""
+        site, gate = ready.site, ready.gates[conduit]
+        if way is not None and gate is way.gate and not shut:
+            return way
+        held = Gate(gate.conduit) if shut else gate
+        known = None if shut else ready.catalogs.get(conduit)
+        wanted = known or catalog(site, conduit, held, ready.types)
+        spool = self._spool(site, way, wanted)
+        hold = self._hold(site, way, Exit(site.spool.directory / conduit, spool, wanted))
+        made = Way(conduit, held, spool, wanted.hash, hold)
+        if way is not None:
+            made.append(held.inherit(way.gate))
+        return made
+
+    def shut_or_open(self, ready: Ready | None = None) -> bool:
         """Swap where a conduit is to be shut or opened; tell whether one was.
+
+        A conduit is shut at once. To open one the site is compiled, which ``ready`` spares.
 
         Raises:
             SpoolUnusable: a spool cannot be written.
@@ -130,14 +161,19 @@ class Egress:
         if self._failure is not None:
             raise self._failure
         policy = self.site.policy
-        if all(self._shut(policy, conduit) == why for conduit, why in self._why.items()):
+        before, now = self._why, {one: self._shut(policy, one) for one in self._why}
+        if now == before:
             return False
-        before = self._why
-        self.swap(self.site)
+        opens = any(why and not now[conduit] for conduit, why in before.items())
+        self.swap((ready or self.site) if opens else self._running())
         for conduit, why in self._why.items():
             if why != before.get(conduit):
                 log.warning("conduit_shut" if why else "conduit_open", conduit=conduit, why=why)
         return True
+
+    def _running(self) -> Ready:
+        """Return what runs, for a swap that opens nothing."""
+        return Ready(self.site, {}, {way.conduit: way.gate for way in self.ways}, {})
 
     def close(self) -> None:
         """Close every spool; what waits is kept."""

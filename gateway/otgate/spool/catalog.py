@@ -86,6 +86,10 @@ class Catalog(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """Eight hexadecimal digits over everything the catalog says."""
         return hashlib.sha256(msgspec.msgpack.encode(self)).hexdigest()[:8]
 
+    def prepare(self) -> None:
+        """Reckon the hash now, which takes a while where there are many points."""
+        self.hash  # noqa: B018  it is kept
+
     @cached_property
     def ids(self) -> Values:
         """The id of every point, in order; points of one name share it.
