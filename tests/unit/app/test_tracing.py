@@ -1,7 +1,7 @@
 """The verb `trace` of a field side, over a real egress and a supervisor that reads nothing yet."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +74,25 @@ class Side:
 
 
 @pytest.fixture
-def side(tmp_path: Path) -> Iterator[Side]:
+async def side(tmp_path: Path) -> AsyncIterator[Side]:
     made = Side(tmp_path / "site")
     yield made
     made.egress.close()
 
 
-def test_a_point_that_was_read_is_told_with_what_was_passed_on(side: Side) -> None:
+async def test_a_point_that_was_read_is_told_with_what_was_passed_on(side: Side) -> None:
     side.reads(12.5, 13.5)
     about = side.asked("f1/ib")["about"]
     assert (about["value"], about["sent_value"], about["quality"]) == (13.5, 13.5, ("good",))
 
 
-def test_a_point_that_was_never_read_has_no_value(side: Side) -> None:
+async def test_a_point_that_was_never_read_has_no_value(side: Side) -> None:
     about = side.asked("f1/ia")["about"]
     assert (about["value"], about["sent_quality"], about["read_ns"]) == (None, None, 0)
     assert "not_yet_read" in about["quality"]
 
 
-def test_the_device_and_its_scan_are_told(side: Side) -> None:
+async def test_the_device_and_its_scan_are_told(side: Side) -> None:
     told = side.asked("f1/ia")
     assert (told["state"], told["calculated"], told["maintenance"]) == ("starting", False, False)
     [scan] = told["scans"]
@@ -100,20 +100,20 @@ def test_the_device_and_its_scan_are_told(side: Side) -> None:
     assert told["map_hash"] == side.site().map_hash
 
 
-def test_the_gate_in_force_decides(side: Side) -> None:
+async def test_the_gate_in_force_decides(side: Side) -> None:
     assert side.conduit("f1/ia")["crosses"]
     denied = side.conduit("f1/secret")
     assert (denied["crosses"], denied["because"]) == (False, "denied by no-relay")
 
 
-def test_a_conduit_that_is_shut_carries_nothing_and_says_why(side: Side) -> None:
+async def test_a_conduit_that_is_shut_carries_nothing_and_says_why(side: Side) -> None:
     side.shut = "stopped by ada"
     side.egress.shut_or_open()
     told = side.conduit("f1/ia")
     assert (told["crosses"], told["shut"]) == (False, "stopped by ada")
 
 
-def test_a_sample_that_the_gate_keeps_back_is_told(side: Side) -> None:
+async def test_a_sample_that_the_gate_keeps_back_is_told(side: Side) -> None:
     allow = "match: {tags_all: [feeder]},"
     side.change("policy.yaml", allow, f"{allow} limits: {{min_interval_s: 60}},")
     for value in (1.0, 2.0):
@@ -131,20 +131,20 @@ def test_a_sample_that_the_gate_keeps_back_is_told(side: Side) -> None:
         ("f1/", "no point ``"),
     ],
 )
-def test_a_name_that_is_not_known_is_refused_with_what_was_meant(
+async def test_a_name_that_is_not_known_is_refused_with_what_was_meant(
     side: Side, path: str, says: str
 ) -> None:
     with pytest.raises(Refused, match=says):
         side.asked(path)
 
 
-def test_nonsense_for_names_is_refused(side: Side) -> None:
+async def test_nonsense_for_names_is_refused(side: Side) -> None:
     for given in ({}, {"device": 7, "point": []}, {"device": None}):
         with pytest.raises(Refused, match="no device"):
             trace_point(side.egress, side.supervisor, Request(given, 0))
 
 
-def test_asking_passes_nothing_on(side: Side) -> None:
+async def test_asking_passes_nothing_on(side: Side) -> None:
     side.reads(1.0)
     before = side.supervisor.status()["f1"]
     side.asked("f1/ia")
