@@ -1,7 +1,9 @@
 #!/bin/sh
-# What the slow tests use besides: a second kind of broker, where this user may install one.
+# What the slow tests use besides, where this user may install it: a second kind of broker, and who reads compose.yaml.
 set -eu
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && ! command -v nats-server >/dev/null 2>&1; then
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nats-server >/dev/null ||
-        printf 'setup: no nats-server; tests with it are skipped\n' >&2
-fi
+for program in nats-server docker-compose; do
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && ! command -v "$program" >/dev/null 2>&1; then
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$program" >/dev/null ||
+            printf 'setup: no %s; tests with it are skipped\n' "$program" >&2
+    fi
+done
