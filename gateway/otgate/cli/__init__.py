@@ -6,10 +6,12 @@ Only the module of the verb that was asked for is imported, so that `otgate chec
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from typing import Any, cast
 
 from otgate.cli.command import COMMANDS, FAILED, USAGE, Command, add_verbs
 from otgate.errors import OtgateError
@@ -115,8 +117,26 @@ def wanted(given: Sequence[str]) -> list[Command]:
 
 def built_in(verb: str) -> Command:
     """Import one of the gateway's own verbs."""
-    command: Command = import_module(BUILT_IN[verb]).COMMAND
+    with unseen("rich"):
+        command: Command = import_module(BUILT_IN[verb]).COMMAND
     return command
+
+
+@contextmanager
+def unseen(package: str) -> Iterator[None]:
+    """Let nothing that is imported meanwhile find ``package``, unless it is there already.
+
+    structlog takes `rich` where the lab has it: 4 MB in each side, for tracebacks that it never
+    shows.
+    """
+    absent = package not in sys.modules
+    if absent:
+        sys.modules[package] = cast(Any, None)  # what the import system takes for "not to be had"
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules[package]
 
 
 def parser_for(commands: Sequence[Command]) -> argparse.ArgumentParser:
