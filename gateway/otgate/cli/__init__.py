@@ -131,7 +131,7 @@ def unseen(package: str) -> Iterator[None]:
     """
     absent = package not in sys.modules
     if absent:
-        sys.modules[package] = cast(Any, None)  # what the import system takes for "not to be had"
+        sys.modules[package] = cast("Any", None)  # what the import system takes for "not to be had"
     try:
         yield
     finally:
