@@ -7,7 +7,7 @@ and from the broker what arrived. What it finds wrong it tells the history.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from otgate.cli.audit import Auditor
 from otgate.model import Batch, Lane, Origin
@@ -38,14 +38,24 @@ def seconds_of(time_ns: int) -> float:
     return (time_ns - UNIX_NS) / 1e9 + START_S
 
 
+Taken: TypeAlias = tuple[str, str, int]
+"""A sample by device, point and microsecond of reception."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A sample as a writer took it."""
 
+    device: str
     point: str
     value: object
     quality: int
     received_ns: int
+
+    @property
+    def taken(self) -> Taken:
+        """Which sample it is."""
+        return self.device, self.point, self.received_ns // 1000
 
 
 @dataclass
@@ -75,7 +85,7 @@ class Book:
         columns = zip(batch.index, batch.values.tolist(), batch.quality.tolist(), strict=True)
         for seq, (index, value, quality) in enumerate(columns, first):
             known = None if quality & Quality.NO_VALUE else value
-            self.entries[seq] = Entry(ids[index], known, quality, batch.received_ns)
+            self.entries[seq] = Entry(batch.device, ids[index], known, quality, batch.received_ns)
         self.next_seq = first + len(batch)
         inbox = self.writer._inboxes[self.lane]
         if inbox.samples_dropped > sum(stop - start for start, stop in self.dropped):
@@ -128,6 +138,8 @@ class Judge:
         """The quality that each point was given last."""
         self._retained: dict[tuple[str, str], int] = {}
         """When the newest value was received that the broker retains of each point."""
+        self._cut_away: set[Taken] = set()
+        """Samples that a power cut took from the box: before or after they were retained."""
         self._highest: dict[tuple[str, str], tuple[str, int]] = {}
 
     # What writers do.
@@ -173,11 +185,25 @@ class Judge:
                 book.end(self.history.time(), sick=sick or bool(book.writer.error))
 
     def cut(self) -> None:
-        """Learn that the power was cut."""
+        """Learn that the power was cut.
+
+        Of a point that lost values the box knows older ones, so that these may be retained again.
+        """
         now_s = self.history.time()
         for book in self.books.values():
             if book.floor is None or now_s - book.ended_s < 2 * WRITEBACK_S:
                 book.floor = book.durable
+                lost = {entry.taken for seq, entry in book.entries.items() if seq >= book.floor}
+                self._cut_away |= lost
+        for point, received_us in self._retained.items():
+            if (*point, received_us) in self._cut_away:
+                self._retained[point] = self._known_us(point)
+
+    def _known_us(self, point: tuple[str, str]) -> int:
+        """Return when the newest value of a point was received that no power cut took."""
+        taken = (entry.taken for book in self.books.values() for entry in book.entries.values())
+        kept = (each for each in taken if each[:2] == point and each not in self._cut_away)
+        return max((received_us for _, _, received_us in kept), default=0)
 
     # What arrives.
 
@@ -249,8 +275,10 @@ class Judge:
             self.history.violate("nothing lost", f"{gap.lane} {wrong} is given up: {gap}")
 
     def _last(self, last: Last) -> None:
-        """Check that a retained value moves forward only."""
+        """Check that a retained value moves forward only, as far as the box knows it."""
         point = last.device, last.id
+        if (*point, last.received_us) in self._cut_away:
+            return
         if last.received_us < self._retained.get(point, 0):
             self.history.violate("order", f"the last value of {point} went back: {last}")
         self._retained[point] = last.received_us
