@@ -152,8 +152,12 @@ class Codec:
         return transaction.to_bytes(2) + ask.rest
 
     def requests(self, asks: Sequence[Ask]) -> bytes:
-        """Return the frames that ask for several, one after another."""
-        return b"".join(map(self.request, asks))
+        """Return the frames that ask for some, one after another."""
+        numbered = [(number & 0xFFFF, ask) for number, ask in enumerate(asks, self.transaction + 1)]
+        self.transaction = (self.transaction + len(asks)) & 0xFFFF
+        self._pending.update(numbered)
+        self.counts.requests += len(asks)
+        return b"".join([number.to_bytes(2) + ask.rest for number, ask in numbered])
 
     def forget(self) -> None:
         """Wait for nothing any more: whatever is still answered is late."""

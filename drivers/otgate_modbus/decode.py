@@ -327,6 +327,7 @@ class Layout:
         self._device = device
         self._empty = [EMPTY.one(bytes(block.reply_size)) for block in blocks]
         self._columns = _columns(readings, blocks, rollovers)
+        self._clear: Words = shared(np.zeros(len(self.blocks), np.uint32))
         self._last: tuple[tuple[bytes | None, ...], Sequence[int]] | None = None
 
     def decode(
@@ -337,11 +338,15 @@ class Layout:
         if self._last != said or any(column.torn for column in self._columns):
             pairs = zip(replies, self._empty, strict=True)
             raw = b"".join([empty if reply is None else reply for reply, empty in pairs])
-            received, words = np.frombuffer(raw, np.uint8), np.array(states, np.uint32)
+            received, words = np.frombuffer(raw, np.uint8), self._words(states)
             for column in self._columns:
                 column.decode(received, words)
         self._last = said  # the replies that their requests hold as well: no copy
         return [self._batch(column, received_ns) for column in self._columns]
+
+    def _words(self, states: Sequence[int]) -> Words:
+        """Return states as a column; nearly always none of them has a flag."""
+        return np.array(states, np.uint32) if any(states) else self._clear
 
     def apart(self, times_ns: Sequence[int]) -> list[Batch]:
         """Return what was decoded last block by block, each at its own time, oldest first."""

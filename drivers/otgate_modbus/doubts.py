@@ -58,6 +58,8 @@ class Doubts:
     @property
     def knocking(self) -> bool:
         """Whether a poll begins with a knock."""
+        if self._closed is None:
+            return self.silent >= SILENT_POLLS
         return self.silent >= SILENT_POLLS or self._suspect is not None
 
     @property

@@ -48,6 +48,7 @@ class ModbusSession:
     ) -> None:
         self._device = device
         self._settings = settings
+        self._spacing_s = settings.spacing_s
         self._wire = wire
         self._state = state
         self._clock = clock
@@ -76,7 +77,7 @@ class ModbusSession:
         """
         async with self._wire.turn:
             began_s = self._loop.time()
-            await self._wire.ready(self._settings.unit, self._settings.spacing_s)
+            await self._wire.ready(self._settings.unit, self._spacing_s)
             sheet = self._sheet(scan)
             poll = self._begun(scan, sheet, began_s)
             self._bisection.begin()
@@ -251,7 +252,10 @@ class ModbusSession:
         return sheet
 
     def _tempo(self, scan: Scan) -> Tempo:
-        return self._tempos.setdefault(scan.name, Tempo())
+        found = self._tempos.get(scan.name)
+        if found is None:
+            found = self._tempos[scan.name] = Tempo()
+        return found
 
     def _begun(self, scan: Scan, sheet: Sheet, began_s: float) -> Poll:
         """Start a poll that ends in time to say so before its next slot."""
@@ -263,7 +267,7 @@ class ModbusSession:
             left_s(self._limit_s(scan), slot_s - (now - began_s), reply_s),
             self._pipelining.begin(sheet.together),
             reply_s=reply_s,
-            spacing_s=settings.spacing_s,
+            spacing_s=self._spacing_s,
         )
 
     def _limit_s(self, scan: Scan) -> float:

@@ -168,9 +168,10 @@ class Group:
         asks = self._asks
         replies = [ask.answer if type(ask.answer) is bytes else None for ask in asks]
         states = self._good if self.sound else tuple(line.quality for line in self.lines)
-        times = times_of(self.lines)
-        together = self._layout.decode(replies, states, min(times, default=now_ns))
-        self.far = far_apart(times)
+        times = [ask.received_ns for ask in asks if type(ask.answer) is bytes]
+        first_ns = min(times, default=now_ns)
+        together = self._layout.decode(replies, states, first_ns)
+        self.far = max(times, default=now_ns) - first_ns > SPREAD_NS
         if not self.far:
             return together
         return self._layout.apart(

@@ -216,10 +216,15 @@ def running(
     heard = Heard(0.1 if fleet.scaled else 1.0)
     field_log, bus_log = site / "field.log", site / "bus.log"
     with (
+        contextlib.ExitStack() as stack,
         subscribed(broker.port, FILTERS, heard.take),
         Process(field_log, "run", site, "--field") as field_side,
-        Process(bus_log, "bus", site / "bus" / "analytics.yaml") as bus_side,
     ):
+        spool = site / "spool" / "analytics" / "data"
+        wait_until(
+            spool.exists, field_log, limit_s=600
+        )  # a bus side's sandbox is for what is there
+        bus_side = stack.enter_context(Process(bus_log, "bus", site / "bus" / "analytics.yaml"))
         if options.ahead:
             go_ahead(field_side.pid, bus_side.pid, os.getpid())
         wait_until(lambda: heard.samples > 0, field_log, bus_log, limit_s=600)

@@ -25,9 +25,9 @@ class Limit:
     __slots__ = ("_before", "_expired", "_limit_s", "_loop", "_moved", "_task", "_timer")
 
     def __init__(self, limit_s: float) -> None:
-        task = asyncio.current_task()
+        self._loop = loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101  a poll runs in a task
-        self._loop = asyncio.get_running_loop()
         self._task = task
         self._limit_s = limit_s
         self._moved = self._expired = False
