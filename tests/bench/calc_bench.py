@@ -36,15 +36,19 @@ def sums(count: int) -> Mapping[str, str | Window]:
     return {f"s{n}": f"d/p{n} + d/p{n + 1}" for n in range(0, count, 2)}
 
 
-def shapes(count: int) -> Mapping[str, str | Window]:
-    """Calculate ten formulas of ten shapes over all points."""
+def lengths(count: int) -> Mapping[str, str | Window]:
+    """Add up all points in ten sums of ten lengths."""
     per = count // 10
     return {
         f"f{n}": " + ".join(f"d/p{n * per + at}" for at in range(per - n % 10)) for n in range(10)
     }
 
 
-CASES = {"mean and max of every point": both, "sums of pairs": sums, "ten shapes": shapes}
+CASES = {
+    "mean and max of every point": both,
+    "sums of pairs": sums,
+    "ten sums of ten lengths": lengths,
+}
 
 
 def figure(calculated: Mapping[str, str | Window], count: int, effort: Effort) -> Figure:

@@ -4,6 +4,7 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from calc_reference import Stood, evaluated, windowed
 from calculating import BOOL, F64, I64, Little, known, window
 from otgate.calc.meaning import meaning
 from otgate.calc.parse import parse
+from otgate.calc.program import Program
+from otgate.calc.states import Newest, Slots
 from otgate.calc.tokens import LONGEST
 from otgate.calc.tree import BadExpression
 from otgate.model import Origin
@@ -91,6 +94,41 @@ def test_any_formula_says_what_plain_python_says(text: str, plant: dict[str, Any
         assert math.isclose(said, wanted, rel_tol=1e-12)
     else:
         assert said == wanted
+
+
+POINTS = [f"p{number}" for number in range(6)]
+odd = st.sampled_from([0.0, -0.0, 1e308, -1e308, 1.7e308, math.nan, math.inf, 0.1])
+sums = st.lists(st.lists(st.sampled_from(POINTS), min_size=2, max_size=12), min_size=1, max_size=5)
+readings = st.tuples(st.floats(allow_nan=False) | odd, qualities)
+
+
+@settings(max_examples=150)
+@given(sums, st.fixed_dictionaries(dict.fromkeys(POINTS, readings)), st.booleans())
+@example([["p0", "p0", "p1"]], dict.fromkeys(POINTS, (math.nan, 0)) | {"p0": (1e308, 0)}, True)  # noqa: FBT003
+def test_sums_of_many_points_say_what_they_say_one_by_one(
+    added: list[list[str]],
+    plant: dict[str, Any],
+    called: bool,  # noqa: FBT001  drawn
+) -> None:
+    texts = [[f"d/{name}" for name in names] for names in added]
+    formulas = {
+        f"x{number}": f"sum({', '.join(names)})" if called else " + ".join(names)
+        for number, names in enumerate(texts)
+    }
+    little = Little({f"d/{name}": F64 for name in POINTS}, formulas)
+    little.read(1, **plant)
+    newest = little.engine._newest
+    slots = np.array([newest.slots[f"c/{id_}"] for id_ in formulas], np.intp)
+    together = told(newest, slots)
+    for slot, text in zip(slots, formulas.values(), strict=True):
+        term = meaning(parse(text), known(**dict.fromkeys(POINTS, F64))).term
+        Program([term], np.array([slot]), newest).run(np.array([0]))
+    assert told(newest, slots) == together, "to the last digit, and the sign of a zero"
+
+
+def told(newest: Newest, slots: Slots) -> str:
+    columns = newest.values[F64], newest.quality, newest.stamps
+    return repr([column[slots].tolist() for column in columns])
 
 
 # Windows

@@ -7,15 +7,18 @@ import numpy as np
 
 from otgate.calc.calculation import Formula, in_order
 from otgate.calc.feeds import Feed, Feeds
+from otgate.calc.meaning import Term
 from otgate.calc.outputs import Delivery, Outputs
 from otgate.calc.program import Program, Shape, shape_of
 from otgate.calc.states import Newest, Slots
+from otgate.calc.sums import Sums, summands, tables
+from otgate.model import ValueType
 
 
 class Plan(NamedTuple):
     """What follows from news of some points: formulas, windows over them, and batches."""
 
-    steps: Sequence[tuple[Program, Slots]]
+    steps: Sequence[tuple[Program | Sums, Slots]]
     slots: Slots
     feeds: Sequence[Feed]
     deliveries: Sequence[Delivery]
@@ -35,15 +38,14 @@ class Graph:
             for name in formula.inputs:
                 reader = newest.slots[path]
                 self._readers.setdefault(newest.slots[name], []).append(reader)
-        self._programs: list[Program] = []
+        self._programs: list[Program | Sums] = []
         self._places: dict[int, tuple[int, int]] = {}
         """Where a formula is, by its slot: the number of its program, and its row there."""
         for paths in levelled(formulas):
-            program = len(self._programs)
-            slots = [newest.slots[path] for path in paths]
-            terms = [formulas[path].term for path in paths]
-            self._programs.append(Program(terms, np.array(slots, np.intp), newest))
-            self._places.update({slot: (program, row) for row, slot in enumerate(slots)})
+            number = len(self._programs)
+            slots = np.array([newest.slots[path] for path in paths], np.intp)
+            self._programs.append(program([formulas[path].term for path in paths], slots, newest))
+            self._places.update({slot: (number, row) for row, slot in enumerate(slots.tolist())})
 
     def reads(self, slots: Iterable[int]) -> bool:
         """Tell whether any formula follows from any of ``slots``."""
@@ -67,13 +69,33 @@ class Graph:
         return Plan(steps, results, self._feeds.of(results), deliveries)
 
 
+def program(terms: Sequence[Term], outputs: Slots, newest: Newest) -> Program | Sums:
+    """Return what calculates formulas that `levelled` put together."""
+    sums = [points for term in terms if (points := summands(term)) is not None]
+    return Sums(sums, outputs, newest) if sums else Program(terms, outputs, newest)
+
+
+ADDED_UP = ("sums", ValueType.F64, ())
+"""Stands for the shape of every sum of points."""
+
+
 def levelled(formulas: Mapping[str, Formula]) -> list[list[str]]:
     """Group formulas of one shape, none of which follows from another of its group or later."""
     ordered, _ = in_order({path: list(one.inputs) for path, one in formulas.items()})
     levels: dict[str, int] = {}
     groups: dict[tuple[int, Shape], list[str]] = {}
+    sums: dict[str, Sequence[str]] = {}
     for path in ordered:
         level = 1 + max((levels.get(name, 0) for name in formulas[path].inputs), default=0)
         levels[path] = level
-        groups.setdefault((level, shape_of(formulas[path].term)), []).append(path)
-    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
+        term = formulas[path].term
+        if points := summands(term):
+            sums[path] = points
+        shape = ADDED_UP if points else shape_of(term)
+        groups.setdefault((level, shape), []).append(path)
+    found: list[list[str]] = []
+    for key in sorted(groups, key=lambda key: key[0]):
+        paths = groups[key]
+        together = tables({path: sums[path] for path in paths}) if key[1] == ADDED_UP else [paths]
+        found += together
+    return found

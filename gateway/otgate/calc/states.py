@@ -25,9 +25,14 @@ class Newest:
         self.slots = {path: slot for slot, path in enumerate(kinds)}
         """Where each point is, by ``device/point``."""
         self.kinds: NDArray[np.uint8] = np.array([held(kind) for kind in kinds.values()], np.uint8)
-        count = len(kinds)
+        self.zero = len(kinds)
+        """The slot of no point: a good zero that changes no sum, not even the sign of another."""
+        count = len(kinds) + 1
         self.values = {kind: blank(kind, count) for kind in {*map(held, kinds.values())}}
+        if ValueType.F64 in self.values:
+            self.values[ValueType.F64][self.zero] = -0.0
         self.quality: Words = np.full(count, NOT_YET_READ, np.uint32)
+        self.quality[self.zero] = 0
         self.stamps: Stamps = np.zeros(count, np.int64)
 
     def write(self, slots: Slots, values: Values, quality: Words, stamps: Stamps) -> None:
