@@ -31,10 +31,13 @@ MEASURED = 100
 """Points ia0.. of device f3, followed by status cb."""
 
 
-def catalog(points: int = MEASURED, device: str = "f3", conduit: str = "analytics") -> Catalog:
+def catalog(
+    points: int = MEASURED, device: str = "f3", conduit: str = "analytics", step: float = 0.0
+) -> Catalog:
     """A feeder: measurements and a breaker."""
     measured = (
-        CatalogPoint(f"ia{n}", "measurement", ValueType.F64, unit="A") for n in range(points)
+        CatalogPoint(f"ia{n}", "measurement", ValueType.F64, unit="A", step=step)
+        for n in range(points)
     )
     breaker = CatalogPoint("cb", "status", ValueType.I64, states={1: "open", 2: "closed"})
     return Catalog(

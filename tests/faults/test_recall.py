@@ -73,6 +73,22 @@ async def test_a_running_bus_side_obeys_within_a_second_and_clears_what_is_retai
         }  # fmt: skip
 
 
+async def test_a_backlog_is_rounded_to_a_step_that_came_after_it(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    fed(spool, catalog(10), times=5)
+    fed(spool, catalog(10, step=5))
+    async with subscriber(broker.url) as memory, publishing(spool, state, broker.url) as running:
+        await running.until(lambda status: status["samples"] == 60)
+        await memory.until(lambda: memory.audit.ledger.received == 60)
+        backlog = [
+            samples for samples in memory.samples if samples.seq < 50 and len(samples.points)
+        ]
+        told = {(point.id, point.v) for samples in backlog[:5] for point in samples.points}
+        assert told == {(f"ia{n}", 5.0 * round(n / 5 + 1e-9)) for n in range(10)}
+        assert running.publisher.status()["recalled"] == 0
+
+
 async def test_an_empty_catalog_ends_everything_but_the_status(
     broker: Mosquitto, spool: Path, state: Path
 ) -> None:

@@ -11,15 +11,16 @@ from otgate.policy.gate import Gate
 from otgate.policy.language import Strip
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 
-Crossing = tuple[tuple[int, int], frozenset[Strip]]
-"""The numbers of a crossing point's device and of itself, and what stays behind."""
+Crossing = tuple[tuple[int, int], frozenset[Strip], float]
+"""The numbers of a crossing point's device and of itself, what stays behind, and its step."""
 
 
 def catalog(
     site: Site, conduit: str, gate: Gate, types: Mapping[str, Sequence[ValueType]]
 ) -> Catalog:
     """Describe every point that crosses ``conduit``, numbered as the gate numbers them."""
-    crossing = zip(gate.crossing, gate.crossing.strips(), strict=True)
+    places = gate.crossing
+    crossing = zip(places, places.strips(), places.steps(), strict=True)
     described = Described(types)
     return Catalog(
         site=site.id,
@@ -44,17 +45,22 @@ class Described:
 
     def device(self, device: Device, crossing: Iterable[Crossing]) -> CatalogDevice:
         """Describe a device. Its site is there all the while, and with it every map of points."""
-        told = tuple((point, strip) for (_, point), strip in crossing)
+        told = tuple((point, strip, step) for (_, point), strip, step in crossing)
         types = self._types[device.id]
         key = id(device.points), tuple(types), told
         alike = self._met.get(key)
         if alike is None:
-            points = [described(device.points[point], types[point], strip) for point, strip in told]
+            points = [
+                described(device.points[point], types[point], strip, step)
+                for point, strip, step in told
+            ]
             alike = self._met[key] = CatalogDevice.of(device.id, points)
         return msgspec.structs.replace(alike, id=device.id, driver=device.driver)
 
 
-def described(point: Point, value_type: ValueType, strip: frozenset[Strip]) -> CatalogPoint:
+def described(
+    point: Point, value_type: ValueType, strip: frozenset[Strip], step: float
+) -> CatalogPoint:
     """Describe one crossing point without what ``strip`` names."""
     place = ("",) * 5 if Strip.PLACE in strip else point.place
     return CatalogPoint(
@@ -74,4 +80,5 @@ def described(point: Point, value_type: ValueType, strip: frozenset[Strip]) -> C
         owner="" if Strip.OWNER in strip else point.owner,
         external_id="" if Strip.EXTERNAL_ID in strip else point.external_id,
         max_age_s=point.max_age_s,
+        step=step,
     )

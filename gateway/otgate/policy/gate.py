@@ -269,10 +269,12 @@ class Group(NamedTuple):
     device: int
     points: tuple[int, ...]
     strips: tuple[frozenset[Strip], ...]
+    steps: tuple[float, ...]
 
 
 POINTS: Alike[tuple[int, ...]] = Alike()
 STRIPS: Alike[tuple[frozenset[Strip], ...]] = Alike()
+STEPS: Alike[tuple[float, ...]] = Alike()
 
 
 class Places(Sequence[tuple[int, int]]):
@@ -286,12 +288,17 @@ class Places(Sequence[tuple[int, int]]):
         """Add what crosses of one device."""
         points = POINTS.one(tuple(crossing.point for crossing in found))
         strips = STRIPS.one(tuple(crossing.restriction.strip for crossing in found))
-        self._groups.append(Group(self._count, device, points, strips))
+        steps = STEPS.one(tuple(crossing.restriction.quantize for crossing in found))
+        self._groups.append(Group(self._count, device, points, strips, steps))
         self._count += len(found)
 
     def strips(self) -> Iterator[frozenset[Strip]]:
         """Yield, by catalog number, what of each point's description stays behind."""
         return chain.from_iterable(group.strips for group in self._groups)
+
+    def steps(self) -> Iterator[float]:
+        """Yield, by catalog number, what each point's values are rounded to; 0 is nothing."""
+        return chain.from_iterable(group.steps for group in self._groups)
 
     def __len__(self) -> int:
         return self._count

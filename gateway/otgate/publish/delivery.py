@@ -302,7 +302,7 @@ class Delivery:
     async def _send_frame(self, frame: Frame, urgency: Urgency) -> None:
         """Send what the newest catalog leaves of a frame, and announce the rest."""
         remains = self._catalogs.remaining(frame.catalog)
-        if remains.places is None:
+        if remains.is_whole:
             await self._send_samples(frame, urgency)
             return
         for part in parts(frame, remains):

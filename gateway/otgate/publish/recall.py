@@ -1,6 +1,7 @@
 """What the newest catalog withholds of samples that were spooled under an older one.
 
 Its points and texts govern: a point that it lacks is revoked, and so is a text that it has empty.
+Values are rounded where it has a coarser step.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from otgate.model import Index, Mask
+from otgate.model import Batch, Index, Mask
+from otgate.publish.coarsening import Coarser, coarser, step_between
 from otgate.publish.labels import COPIED
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 from otgate.spool.frame import sliced
@@ -26,24 +28,35 @@ class Governed(NamedTuple):
     catalog: Catalog
     places: Index | None
     """Number in ``catalog`` by number in the older one, -1 for a revoked point; None: the same."""
+    coarser: Coarser | None = None
+    """What rounds values, by the older numbers."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is left as it was."""
+        return self.places is None and self.coarser is None
 
 
 def governed(older: Catalog, newest: Catalog) -> Governed:
     """Return what remains of ``older`` under ``newest``; itself where nothing is revoked."""
     places = np.full(len(older.ids), -1, np.int32)
     devices: list[CatalogDevice] = []
+    steps: list[float] = []
     first = kept = 0
     for device in older.devices:
         points = device.points()
-        left = list(remaining(points, known_points(newest, device.id)))
+        known = known_points(newest, device.id)
+        steps += [step_between(point, known.get(point.id)) for point in points]
+        left = list(remaining(points, known))
         numbers = [first + number for number, _ in left]
         places[numbers] = np.arange(kept, kept + len(left))
         first, kept = first + len(points), kept + len(left)
         if left:
             devices.append(CatalogDevice.of(device.id, [one for _, one in left], device.driver))
     if kept == first and same_points(devices, older.devices):
-        return Governed(older, None)
-    return Governed(msgspec.structs.replace(older, devices=tuple(devices)), places)
+        return Governed(older, None, coarser(steps))
+    less = msgspec.structs.replace(older, devices=tuple(devices))
+    return Governed(less, places, coarser(steps))
 
 
 def known_points(catalog: Catalog, device: str) -> dict[str, CatalogPoint]:
@@ -70,6 +83,8 @@ def same_points(left: list[CatalogDevice], before: tuple[CatalogDevice, ...]) ->
 
 def parts(frame: Frame, remains: Governed) -> Iterator[Frame | Gap]:
     """Yield the samples of ``frame`` that remain, in order, and gaps where some are revoked."""
+    if remains.coarser is not None:
+        frame = with_batch(frame, remains.coarser.rounded(frame.batch))
     if remains.places is None:
         yield frame
         return
@@ -95,3 +110,8 @@ def renumbered(frame: Frame, catalog: Catalog, index: Index) -> Frame:
     """Return ``frame`` with its points numbered as ``catalog`` does."""
     batch = frame.batch.renumbered(index)
     return Frame(frame.lane, frame.epoch, frame.seq, catalog, batch, frame.spooled_ns)
+
+
+def with_batch(frame: Frame, batch: Batch) -> Frame:
+    """Return ``frame`` with other samples in it."""
+    return Frame(frame.lane, frame.epoch, frame.seq, frame.catalog, batch, frame.spooled_ns)

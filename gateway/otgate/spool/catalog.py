@@ -39,6 +39,8 @@ class CatalogPoint(msgspec.Struct, frozen=True, omit_defaults=True):
     owner: str = ""
     external_id: str = ""
     max_age_s: float = 0.0
+    step: float = 0.0
+    """What its values are multiples of, by the policy; 0 where that says nothing."""
 
 
 class CatalogDevice(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,9 +18,10 @@ def described(
     name: str,
     points: Sequence[Point] = POINTS,
     crossing: Iterable[tuple[int, frozenset[Strip]]] = ((0, NOTHING), (1, NOTHING)),
+    step: float = 0.0,
 ) -> CatalogDevice:
     device = Device(name, "modbus", "bay", points, {}, None)
-    return made.device(device, [((7, number), strip) for number, strip in crossing])
+    return made.device(device, [((7, number), strip, step) for number, strip in crossing])
 
 
 def test_devices_with_the_same_points_are_packed_once_under_names_of_their_own() -> None:
@@ -47,3 +48,9 @@ def test_other_types_and_other_points_are_described_anew() -> None:
     assert {point.value_type for point in described(made, "f5").points()} == {int(ValueType.I64)}
     others = [Point(name, Kind.MEASUREMENT) for name in ("n", "u")]
     assert [point.id for point in described(made, "f4", others).points()] == ["n", "u"]
+
+
+def test_devices_with_other_steps_are_described_apart() -> None:
+    made = Described(TYPES)
+    assert {point.step for point in described(made, "f3").points()} == {0.0}
+    assert {point.step for point in described(made, "f4", step=0.5).points()} == {0.5}

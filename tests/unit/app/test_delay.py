@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from structlog.testing import capture_logs
 
-from delays import CB, IA, IB, SECOND_NS, Plant, without_waiting
+from delays import CB, IA, IB, KWH, SECOND_NS, Plant, without_waiting
 from otgate.app.delay.hold import Hold
 from otgate.app.delay.states import MOST, LateStates
 from otgate.app.delay.waiting import Exit, Release, Waiting
@@ -241,6 +241,13 @@ async def test_a_delay_that_a_reload_brings_holds_what_comes_after_it(tmp_path: 
     assert await plant.after(0) == [1]
     assert await plant.after(60) == [2]
     plant.egress.close()
+
+
+async def test_what_waits_is_rounded_to_a_step_that_came_after_it(plant: Plant) -> None:
+    await plant.measure(IA, IA, IA, KWH)
+    plant.reload("policy.yaml", "delay_s: 60", "delay_s: 60, quantize: 4")
+    await plant.measure(IA)
+    assert await plant.after(60) == [0, 0, 4, 4, 4]
 
 
 async def test_what_waits_for_a_conduit_that_is_gone_is_removed(plant: Plant) -> None:

@@ -148,3 +148,14 @@ def test_a_swap_that_a_spool_prevents_ends_the_process(outside: Outside) -> None
     for _ in range(2):  # which the field side asks twice a second, and ends
         with pytest.raises(SpoolUnusable, match="a file stands"):
             outside.egress.shut_or_open()
+
+
+def test_a_step_is_told_in_the_catalog_of_a_new_epoch(outside: Outside) -> None:
+    outside.measure(IA)
+    outside.change("policy.yaml", "ceiling: internal}", "ceiling: internal, limits: {quantize: 2}}")
+    outside.measure(IB)
+    governing = outside.reader.governing()
+    assert governing is not None
+    steps = {point.id: point.step for point in governing.catalog.devices[0].points()}
+    assert steps == {"ia": 2.0, "ib": 2.0, "kwh": 2.0, "cb": 0.0}
+    assert len({epoch for epoch, _ in outside.crossed()}) == 2

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 from otgate.spool.items import Frame, Gap, GapReason
 
 
-def point(id_: str, **given: str) -> CatalogPoint:
+def point(id_: str, **given: Any) -> CatalogPoint:
     return CatalogPoint(id_, "measurement", ValueType.F64, "A", **given)
 
 
@@ -36,7 +37,7 @@ OLDER = of(f1=[point("ia"), point("ib")], f3=[point("ia"), point("ib"), point("i
 def test_nothing_is_revoked_by_a_catalog_that_has_all() -> None:
     more = of(f3=[point("x"), *map(point, ("ic", "ib", "ia"))], f1=list(map(point, ("ib", "ia"))))
     remains = governed(OLDER, more)
-    assert remains == (OLDER, None)
+    assert remains == (OLDER, None, None)
     sent = frame(OLDER, [2, 4])
     assert list(parts(sent, remains)) == [sent]
 
@@ -117,3 +118,57 @@ def test_runs_are_whole_and_change_at_each_edge(flags: list[bool]) -> None:
     found = list(runs(mask))
     assert [flag for a, b in found for flag in [mask[a]] * (b - a)] == flags
     assert all(mask[a] != mask[c] for (a, _), (c, _) in pairwise(found))
+
+
+def values(sent: Frame, newest: Catalog) -> list[Any]:
+    [left] = parts(sent, governed(sent.catalog, newest))
+    assert isinstance(left, Frame)
+    assert (left.seq, left.batch.received_ns) == (sent.seq, sent.batch.received_ns)
+    return left.batch.values.tolist()
+
+
+def test_values_are_rounded_where_the_newest_catalog_has_a_coarser_step() -> None:
+    older = of(f3=[point("ia"), point("ib", step=0.5), point("ic", step=2)])
+    newest = of(f3=[point("ia", step=2), point("ib", step=0.5), point("ic", step=1)])
+    sent = frame(older, [0, 1, 2, 1])
+    sent.batch.values = np.array([3.1, 1.5, 4.0, 2.5])
+    assert values(sent, newest) == [4.0, 1.5, 4.0, 2.5]
+    assert sent.batch.values.tolist() == [3.1, 1.5, 4.0, 2.5], "columns are never modified"
+
+
+def test_values_are_rounded_under_their_new_numbers_beside_what_is_revoked() -> None:
+    older = of(f3=[point("ia"), point("ib"), point("ic")])
+    sent = frame(older, [0, 1, 2])
+    gap, left = parts(sent, governed(older, of(f3=[point("ic", step=2), point("ib")])))
+    assert isinstance(gap, Gap)
+    assert isinstance(left, Frame)
+    assert left.batch.values.tolist() == [1.5, 4.0]
+
+
+def test_whole_numbers_stay_whole_and_texts_as_they_are() -> None:
+    older, newest = of(f3=[point("n")]), of(f3=[point("n", step=5)])
+    sent = frame(older, [0])
+    for kind, value, rounded in (
+        (ValueType.I64, -8, -10),
+        (ValueType.U64, 2**63 + 1, 2**63 + 2),
+        (ValueType.BOOL, True, True),
+        (ValueType.TEXT, "open", "open"),
+    ):
+        sent.batch.value_type, sent.batch.values = kind, np.array([value], kind.dtype)
+        assert values(sent, newest) == [rounded]
+
+
+STEP = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.5, 100.0])
+
+
+@given(STEP, STEP, st.floats(-1e9, 1e9))
+def test_nothing_leaves_finer_than_the_newest_step(before: float, now: float, value: float) -> None:
+    first = before * round(value / before) if before else value
+    sent = frame(of(f3=[point("ia", step=before)]), [0])
+    sent.batch.values = np.array([first])
+    [left] = values(sent, of(f3=[point("ia", step=now)]))
+    if now > before:
+        assert abs(left / now - round(left / now)) < 1e-6
+        assert abs(left - first) <= now * 0.5000001
+    else:
+        assert left == first

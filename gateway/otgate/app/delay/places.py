@@ -3,6 +3,7 @@
 import numpy as np
 
 from otgate.model import Index
+from otgate.publish.coarsening import Coarser, coarser, step_between
 from otgate.spool.catalog import Catalog, CatalogDevice, CatalogPoint
 
 Meaning = tuple[object, ...]
@@ -23,6 +24,24 @@ def places(older: Catalog, newest: Catalog) -> Index | None:
         first += device.count
     found = [numbers(device, standing.get(device.id)) for device in older.devices]
     return np.concatenate([np.empty(0, np.int32), *found])
+
+
+def rounding(older: Catalog, newest: Catalog) -> Coarser | None:
+    """Return what rounds values, numbered as in ``older``, to steps that are coarser since."""
+    if older.devices == newest.devices:
+        return None
+    standing = {device.id: device for device in newest.devices}
+    return coarser(
+        [step for device in older.devices for step in steps(device, standing.get(device.id))]
+    )
+
+
+def steps(older: CatalogDevice, newest: CatalogDevice | None) -> list[float]:
+    """Return the steps that values of one device still need."""
+    if newest is None or newest.packed == older.packed:
+        return [0.0] * older.count
+    now = {point.id: point for point in newest.points()}
+    return [step_between(point, now.get(point.id)) for point in older.points()]
 
 
 def numbers(older: CatalogDevice, newest: tuple[int, CatalogDevice] | None) -> Index:

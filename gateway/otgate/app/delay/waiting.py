@@ -13,8 +13,9 @@ import structlog
 
 from otgate.app.delay.clock import DelayClock
 from otgate.app.delay.journal import Journal, Sending, Sent
-from otgate.app.delay.places import places
+from otgate.app.delay.places import places, rounding
 from otgate.model import Batch, Index, Lane
+from otgate.publish.coarsening import Coarser
 from otgate.spool.catalog import Catalog
 from otgate.spool.cursor import LaneCursor
 from otgate.spool.files import Files
@@ -55,6 +56,15 @@ class Due(NamedTuple):
 
     since_ns: int
     item: Frame | Gap
+
+
+class Mapped(NamedTuple):
+    """What becomes of samples of an older catalog under the newest."""
+
+    older: Catalog
+    newest: Catalog
+    numbers: Index | None
+    coarser: Coarser | None
 
 
 @dataclass(slots=True)
@@ -101,7 +111,7 @@ class Waiting:
         self._read: dict[Lane, deque[Due]] = {lane: deque() for lane in Lane}
         self._read_at_ns = dict.fromkeys(Lane, 0)
         """What has come to a lane since then was not there when it was read."""
-        self._mapped: dict[Lane, tuple[Catalog, Catalog, Index | None]] = {}
+        self._mapped: dict[Lane, Mapped] = {}
         self._began_ns = clock.now_ns()
         self._first_epoch = 0
         self.needs = {lane: SegmentId(0, 0) for lane in Lane}
@@ -220,13 +230,13 @@ class Waiting:
         if isinstance(item, Gap):
             return self._lost(item)
         mapped = self._mapped.get(item.lane)
-        if mapped is None or mapped[0] is not item.catalog or mapped[1] is not newest:
-            mapped = item.catalog, newest, places(item.catalog, newest)
-            self._mapped[item.lane] = mapped
-        numbers = mapped[2]
-        if numbers is None:
-            return item.batch
-        batch = item.batch.renumbered(numbers.take(item.batch.index))
+        if mapped is None or mapped.older is not item.catalog or mapped.newest is not newest:
+            found = places(item.catalog, newest), rounding(item.catalog, newest)
+            mapped = self._mapped[item.lane] = Mapped(item.catalog, newest, *found)
+        batch = item.batch if mapped.coarser is None else mapped.coarser.rounded(item.batch)
+        if mapped.numbers is None:
+            return batch
+        batch = batch.renumbered(mapped.numbers.take(batch.index))
         return batch.kept(batch.index >= 0)
 
     def _lost(self, gap: Gap) -> Lost:
