@@ -10,7 +10,10 @@ CURSORS, SPOOLS = Path("/var/lib/otgate-bus"), Path("/var/lib/otgate/spool")
 
 def is_box(path: Path) -> bool:
     """Tell whether a file belongs to the box's own site."""
-    return path.resolve().is_relative_to(ETC)
+    try:
+        return path.resolve().is_relative_to(ETC)
+    except OSError:  # where we are is no longer there
+        return False
 
 
 def side_socket(site: Path, control: Path | None, side: str) -> Path:
@@ -28,8 +31,9 @@ def socket_directories(site: Path, control: Path | None) -> list[Path]:
     Where no site is named and none is here, the box's own is meant.
     """
     together = sockets_directory(site, control)
-    meant = is_box(site) or (site == Path() and not site_file(site).exists())
-    if control is not None or together.is_dir() or not meant:
+    if control is not None or together.is_dir():
+        return [together]
+    if not is_box(site) and (site != Path() or site_file(site).exists()):
         return [together]
     return sorted(path for path in RUN.glob("otgate-*") if path.is_dir()) or [together]
 

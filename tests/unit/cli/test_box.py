@@ -100,6 +100,20 @@ def test_what_is_named_or_here_is_meant_and_not_the_box(
     assert socket_directories(Path(), root / "elsewhere") == [root / "elsewhere"]
 
 
+def test_a_directory_that_was_removed_under_our_feet_is_no_traceback(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert socket_directories(Path(), root / "elsewhere") == [root / "elsewhere"]
+    assert [path.name for path in socket_directories(Path(), None)] == [
+        "otgate-bus-analytics",
+        "otgate-field",
+    ]
+
+
 def test_a_box_where_nothing_runs_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box, "RUN", root / "empty")
     site = root / "etc/otgate/field"
