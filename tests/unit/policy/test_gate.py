@@ -281,6 +281,23 @@ def test_a_gate_says_of_a_point_whether_it_keeps_a_sample_back() -> None:
     assert not held.keeps_back("f3", ValueType.F64, 0)
 
 
+def test_of_a_denied_point_nothing_is_kept_back_beside_one_of_which_something_is() -> None:
+    points = [point("z1", tags=HIDDEN), point("ia")]
+    held = gate(*points, rules=[allow(limits=Limits(min_interval_s=60)), NO_FEEDERS])
+    for value in (1.0, 2.0):
+        held.pass_(batch([value], index=[1]), START)
+    assert held.keeps_back("f3", ValueType.F64, 1)
+    assert not held.keeps_back("f3", ValueType.F64, 0)
+
+
+def test_steps_are_told_by_catalog_number() -> None:
+    points = [point("ia"), point("cb", kind=Kind.STATUS), point("z1", tags=HIDDEN), point("ib")]
+    coarse = allow(point=("f3/ib",), limits=Limits(quantize=2))
+    rules = [allow(limits=Limits(quantize=0.5)), coarse, NO_FEEDERS]
+    held = gate(*points, rules=rules)
+    assert list(held.crossing.steps()) == [0.5, 0.0, 2.0]
+
+
 def test_a_gate_without_intervals_keeps_nothing_back() -> None:
     held = gate(point("ia"))
     assert not held.keeps_back("f3", ValueType.F64, 0)
