@@ -6,9 +6,10 @@ refused one. Silence says so only of a device that is known to be there: by what
 in the same poll, or by its answer to a knock.
 
 Others close the connection upon such a read. What was under way when it ended is kept; where the
-same read ends several connections in a row, and one of them after the device had answered something
-else, shorter reads are tried. A device that closes upon everything, while it starts for instance,
-says nothing of the read that happens to come first.
+same read ends several connections in a row, and more than once after the device had answered
+something else, shorter reads are tried. A device that closes upon everything, while it starts for
+instance, says nothing of the read that happens to come first; once that may be by accident, where
+it began to in the midst of a poll.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,9 @@ TROUBLED_POLLS = 3
 
 CLOSED = 3
 """Connections in a row that the same read ended before it is not sent again."""
+
+TOLD_APART = 2
+"""How many of them after the device had answered something else in the same poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,25 @@ class Doubts:
     def sound(self) -> None:
         """Note that everything was answered."""
         self._bisection.may_doubt = True
+        self._trust()
+
+    def acquit(self, lines: Sequence[Line]) -> None:
+        """Note what was answered: a read among it does not end connections."""
+        closed = self._closed
+        if closed is not None and any(
+            line.block[:3] == closed.place and isinstance(line.ask.answer, bytes) for line in lines
+        ):
+            self._trust()
+
+    def _trust(self) -> None:
         if self._closed is not None:
             self._closed = None
             self._state.put(CLOSED_KEY, None)
 
     def learn(self, sheet: Sheet) -> bool:
         """Learn from connections that one read of ``sheet`` ended; True if it is planned anew."""
-        place = self._suspect if self._closed and self._closed.told_apart else None
+        told_apart = self._closed is not None and self._closed.told_apart >= TOLD_APART
+        place = self._suspect if told_apart else None
         if place is None or not self._bisection.closes(sheet, place):
             return False
         self.sound()

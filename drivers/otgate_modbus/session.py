@@ -183,6 +183,8 @@ class ModbusSession:
         self._pipelining.note(sound=sound, held=poll.held)
         if sound:
             self._doubts.sound()
+        else:
+            self._doubts.acquit(sheet.lines)
         narrowed = groups != sheet.groups
         readmitted = [line for line in probes if isinstance(line.ask.answer, bytes)]
         for line in readmitted:

@@ -1,7 +1,7 @@
 """Reads that are not answered, by silence or exception 4, of a device that answers others."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
@@ -13,7 +13,7 @@ from otgate.quality import Quality
 from otgate.testing.contract import Remembered
 from otgate_modbus.address import Table
 from otgate_modbus.bisection import MOST_APART
-from otgate_modbus.doubts import CLOSED, SILENT_POLLS, TROUBLED_POLLS
+from otgate_modbus.doubts import CLOSED, SILENT_POLLS, TOLD_APART, TROUBLED_POLLS
 from otgate_modbus.learned import Learned, Measure, recall
 
 FAILED = Quality.INVALID | Quality.FAILURE | Quality.NO_VALUE
@@ -215,9 +215,9 @@ async def test_a_device_that_closes_upon_long_reads_is_read_in_shorter_ones() ->
     state, points = Remembered(), registers(range(100))
     async with serving() as server:
         closing(server, most=40)
-        assert await connections(server, CLOSED + 1, state, *points) == set()
+        assert await connections(server, CLOSED + TOLD_APART, state, *points) == set()
         assert not recall(state)
-        assert len(await connections(server, CLOSED + 2, state, *points)) == 100
+        assert len(await connections(server, CLOSED + TOLD_APART + 1, state, *points)) == 100
         assert recall(state).sizes == {Measure.REGISTERS: 25}
         server.places()
         await connections(server, 1, state, *points)
@@ -228,7 +228,11 @@ async def test_a_register_upon_which_a_device_closes_is_left_out() -> None:
     state, points = Remembered(), registers(range(4))
     async with serving() as server:
         closing(server, 2)
-        assert await connections(server, 3 * CLOSED + 4, state, *points) == {"r0", "r1", "r3"}
+        assert await connections(server, 3 * (CLOSED + TOLD_APART) + 1, state, *points) == {
+            "r0",
+            "r1",
+            "r3",
+        }
         assert recall(state) == Learned(refused={(Table.HR, 2, 1)}, closing={(Table.HR, 2, 1)})
 
 
@@ -236,7 +240,7 @@ async def test_what_closes_a_connection_is_not_tried_every_hour() -> None:
     state, points = Remembered(), registers(range(4))
     async with serving() as server:
         closing(server, 2)
-        await connections(server, 3 * CLOSED + 7, state, *points)
+        await connections(server, 3 * (CLOSED + TOLD_APART) + 4, state, *points)
         async with session(*points, port=server.port, state=state) as bench:
             await bench.scan()
             bench.session._retrial.at_once("normal")
@@ -262,3 +266,45 @@ async def test_a_cable_that_was_pulled_three_times_teaches_nothing() -> None:
             closing(server)
             assert len(await connections(server, 1, state, *points)) == 100
         assert not recall(state)
+
+
+def upon(server: Server, function: int, deed: Callable[[asyncio.StreamWriter], None]) -> None:
+    """Do something else than to answer reads by one function."""
+
+    def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.function == function:
+            deed(writer)
+        else:
+            writer.write(asked.honest())
+
+    server.answers = answer
+
+
+async def test_a_device_that_began_to_close_in_the_midst_of_a_poll_teaches_nothing() -> None:
+    state, points = Remembered(), [*registers(range(4)), OTHER]
+    async with serving() as server:
+        async with session(*points, port=server.port, state=state, **QUICK) as bench:
+            bench.session._tempo(bench.plan[0]).apart = True  # as where replies come slowly
+            bench.session._sheets.clear()
+            upon(server, 3, lambda writer: None)
+            assert await good_after(bench, 2) == {"other"}  # the others are asked last from now on
+            upon(server, 3, lambda writer: writer.close())
+            with pytest.raises(LinkLost):
+                await bench.scan()
+        closing(server, *range(100))
+        await connections(server, CLOSED + 2, state, *points)
+        closing(server)
+        assert len(await connections(server, 2, state, *points)) == 5
+        assert not recall(state)
+
+
+async def test_a_read_that_was_answered_is_suspected_no_more_though_another_is_silent() -> None:
+    state, points = Remembered(), [*registers(range(4)), OTHER]
+    async with serving() as server:
+        closing(server, *range(100))
+        await connections(server, CLOSED + 1, state, *points)
+        async with session(*points, port=server.port, state=state, **QUICK) as bench:
+            upon(server, 4, lambda writer: None)
+            assert bench.session._doubts.knocking
+            await good_after(bench, 1)
+            assert not bench.session._doubts.knocking
