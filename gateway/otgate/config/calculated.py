@@ -7,6 +7,7 @@ from otgate.calc.calculation import CALC, Calculations, Definition, in_order
 from otgate.calc.panes import Aggregate
 from otgate.calc.parse import parse
 from otgate.calc.tree import BadExpression, names
+from otgate.config.calc_crossing import alone
 from otgate.config.calc_file import CalcOutline, CalculatedEntry
 from otgate.config.calc_inputs import Input, Inputs, Spoilt
 from otgate.config.calc_labels import strictest
@@ -19,6 +20,7 @@ from otgate.config.nearest import did_you_mean
 from otgate.config.validate import partial, value_at
 from otgate.config.yaml_text import Path, Tree
 from otgate.model import Device, Point, Reporting, Scan
+from otgate.policy.language import Policy
 
 WINDOW_KEYS = ("aggregates", "every_s", "over_s", "grace_s")
 FORMULA_KEYS = ("deadband", "latch")
@@ -237,6 +239,17 @@ class CalcReading:
         made_ = Device(device, CALC, "", points, {}, settings, told)
         self.devices.complete.append(made_)
         self.devices.plans[device] = [Scan(CALC, 1.0, range(len(points)), kinds)]
+
+    def doubt_crossings(self, policy: Policy) -> None:
+        """Warn of points that cross a conduit which something that they follow from does not."""
+        if not self.points:
+            return
+        made_ = [(self.drafts[path], point) for path, (point, _) in self.points.items()]
+        for draft, conduit, kept in alone(policy, self.devices.complete, made_):
+            place = self.tree.at(*draft.where, "of" if draft.of else "formula")
+            message = f"`{draft.path}` crosses `{conduit}`, `{kept}` that it follows from does not"
+            help_ = "deny it, or allow it by its name or by a tag of its own if it is meant"
+            self.found.say("input-kept-back", place, message, help_)
 
     def say(self, bad: BadExpression, draft: Draft, severity: Severity | None = None) -> None:
         """Say what is wrong with a formula, at the very place where it is written in one line."""

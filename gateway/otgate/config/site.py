@@ -198,12 +198,14 @@ class SiteReading:
                 self.path.parent / given["policy"], tree.at("policy"), self.found
             )
         devices = self.devices(tree, given)
-        CalcReading(tree, devices, self.found).read(given.get("calc", ()))
+        calculated = CalcReading(tree, devices, self.found)
+        calculated.read(given.get("calc", ()))
         self.check_signatures(tree, given, devices)
         if self.policy is not None:
             self.judge(self.policy, devices)
         if self.found.errors or self.policy is None or self.policy.policy is None:
             return None
+        calculated.doubt_crossings(self.policy.policy)
         return self.built(tree, given, devices, self.policy.policy)
 
     def devices(self, tree: Tree, given: Mapping[str, Any]) -> DeviceReading:
