@@ -21,7 +21,7 @@ mkdir -p build
 tree=build/image-base.tar
 if ! [ -s "$tree" ]; then
     say "making a Debian tree; it is kept in $tree"
-    mmdebstrap --quiet --variant=minbase --include=python3,python3-venv stable "$tree.new" ||
+    mmdebstrap --quiet --format=tar --variant=minbase --include=python3,python3-venv bookworm "$tree.new" ||
         { rm -f "$tree.new"; exit 1; }
     mv "$tree.new" "$tree"
 fi
