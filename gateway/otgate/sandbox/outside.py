@@ -39,8 +39,8 @@ def protections_of(pid: int) -> Sequence[Protection]:
 def _judged(threads: Sequence[Mapping[str, str]]) -> Iterator[Protection]:
     count = len(threads)
     filtered = sum(one.get("Seccomp") == FILTERED for one in threads)
-    filters = min(one.get("Seccomp_filters", "some") for one in threads)
-    words = f"{filtered} of {count} threads, {filters} filters"
+    filters = min(one.get("Seccomp_filters", "?") for one in threads)
+    words = f"{filtered} of {count} threads; filters: {filters}"
     yield Protection("a filter of system calls", filtered == count, words)
     bare = sum(one.get("NoNewPrivs") == "1" for one in threads)
     yield Protection("no new privileges", bare == count, f"{bare} of {count} threads")
