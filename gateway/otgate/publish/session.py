@@ -60,7 +60,8 @@ class Session:
         self, dialled: socket.socket, version: Version, settings: BusSettings, settled: Settled
     ) -> None:
         self.grants = Grants()
-        self.window = Window(settings.window, settings.window_bytes)
+        self._loop = asyncio.get_running_loop()
+        self.window = Window(settings.window, settings.window_bytes, self._loop.time)
         self.answered = asyncio.Event()
         self._settled = settled
         self._over = asyncio.Event()
@@ -75,7 +76,6 @@ class Session:
         self.lonely: deque[Message] = deque(maxlen=4)
         """The messages that went alone last, after the broker took another one."""
         self._solo = False
-        self._loop = asyncio.get_running_loop()
         self._quiet_since = self._loop.time()
         self._oldest: Message | None = None
         """In flight when that was last looked at, and since when it has been seen there."""
