@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from otgate.alike import Alike, shared
-from otgate.model import Batch, Index, Origin, Values, ValueType, Words
+from otgate.model import Batch, Index, Origin, Values, ValueType, Words, distinct
 from otgate.quality import Quality
 from otgate_modbus.encoding import Encoding, Form
 from otgate_modbus.factors import Factors
@@ -239,7 +239,7 @@ class Column:
     @cached_property
     def parts(self) -> list[tuple[int, Index, Index]]:
         """Per block with points here: its number, their rows, and the index of those."""
-        blocks: list[int] = np.unique(self._blocks).tolist()
+        blocks = distinct(self._blocks)
         rows = [np.flatnonzero(self._blocks == block).astype(np.int32) for block in blocks]
         return [(block, some, self.index[some]) for block, some in zip(blocks, rows, strict=True)]
 

@@ -22,6 +22,15 @@ Values = NDArray[Any]
 NO_STATES: Mapping[int, str] = MappingProxyType({})
 
 
+def distinct(column: NDArray[np.integer[Any]]) -> list[int]:
+    """Return the numbers that a column holds, each once, ascending.
+
+    As `np.unique`, for which numpy imports masked arrays when it is first called: 2 MB, on the
+    event loop.
+    """
+    return sorted(set(column.tolist()))
+
+
 class Kind(StrEnum):
     """What a point is to the people who read it; decides its lane and who may receive it."""
 

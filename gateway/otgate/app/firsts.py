@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from otgate.app.outlet import Part, Way
 from otgate.config.site import Site
-from otgate.model import Batch, Device, Index, Point
+from otgate.model import Batch, Device, Index, Point, distinct
 from otgate.spool.state_file import StateFile
 from otgate.spool.writer import SpoolWriter
 from otgate.together import in_step
@@ -180,7 +180,7 @@ def sight_of(way: Way, device: Device, first: int, crossing: Sequence[int]) -> S
 
 def news(unseen: Bits, points: Index) -> list[int]:
     """Return which of ``points`` are unseen, and see them."""
-    new: list[int] = np.unique(points[unseen[points]]).tolist()
+    new = distinct(points[unseen[points]])
     unseen[new] = False
     return new
 

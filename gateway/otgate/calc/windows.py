@@ -13,7 +13,7 @@ import numpy as np
 
 from otgate.calc.panes import Pane, Segments, Summary, alone
 from otgate.calc.states import NOT_YET_READ, Slots, Stamps, blank
-from otgate.model import Mask, Nanoseconds, Values, ValueType, Words
+from otgate.model import Mask, Nanoseconds, Values, ValueType, Words, distinct
 
 STEP_NS = 1_000_000_000
 """A clock that goes back further than this was set."""
@@ -146,7 +146,7 @@ class Windows:
         if not len(numbers):
             return
         low, high = int(numbers.min()), int(numbers.max())
-        for number in [low] if low == high else np.unique(numbers).tolist():
+        for number in [low] if low == high else distinct(numbers):
             here = samples if low == high else samples.at(numbers == number)
             pane = self._pane(number)
             if pane is None:

@@ -9,7 +9,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from otgate.model import Batch, Clock, Device, Index, Mask, Nanoseconds, Origin, ValueType
+from otgate.model import (
+    Batch,
+    Clock,
+    Device,
+    Index,
+    Mask,
+    Nanoseconds,
+    Origin,
+    ValueType,
+    distinct,
+)
 from otgate.quality import VALIDITY_MASK, Quality
 from otgate.report.about import About, plain
 from otgate.report.change import EXACT, comparison, deadbands, max_ages_ns, paced
@@ -386,7 +396,7 @@ class Report:
         memory = self._memory
         stamped = memory.stamped[numbers]
         aged = (memory.mark[numbers] != 0) | stamped
-        for moment in np.unique(memory.read_ns[numbers[~aged]]).tolist():
+        for moment in distinct(memory.read_ns[numbers[~aged]]):
             part = numbers[~aged & (memory.read_ns[numbers] == moment)]
             yield part, moment or now_ns, None, Clock.GATEWAY
         for clock, which in ((Clock.DEVICE, aged & stamped), (Clock.GATEWAY, aged & ~stamped)):

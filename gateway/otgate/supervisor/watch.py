@@ -308,6 +308,5 @@ class Reading(Intake):
         """Return the points of ``scan`` that were not emitted."""
         if not self._indexes:
             return scan.points
-        emitted = np.concatenate(self._indexes)
-        left: list[int] = np.setdiff1d(np.asarray(scan.points, np.int32), emitted).tolist()
-        return left
+        emitted = set(np.concatenate(self._indexes).tolist())
+        return sorted(set(scan.points) - emitted)
