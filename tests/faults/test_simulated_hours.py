@@ -109,6 +109,16 @@ def test_a_power_cut_right_after_the_disk_is_well_again_takes_nothing_of_what_it
     assert world.history.violations == []
 
 
+def test_a_window_of_one_has_room_for_what_is_live_a_backlog_and_newest_values(
+    written: Written,
+) -> None:
+    world = World(written, 1, 700.0, [Fault(30, 150, "broker line", "refused", 0)])
+    world.delays[2] = 0.25
+    backlog = replace(world.bus_file.backlog, order="live")
+    world.bus_file = replace(world.bus_file, window=1, last="on", max_points=2, backlog=backlog)
+    assert world.run().history.violations == []
+
+
 @pytest.mark.slow
 def test_a_device_that_closes_upon_everything_for_a_while_has_all_its_points_again(
     written: Written,

@@ -66,7 +66,7 @@ def varied(bus: BusFile, rng: Random) -> BusFile:
     return replace(
         bus,
         backlog=backlog,
-        window=rng.choice((4, 20, 100)),
+        window=rng.choice((1, 4, 20, 100)),
         last=rng.choice(("on", "off")),
         max_points=rng.choice((2, 1000)),
     )

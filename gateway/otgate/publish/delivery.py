@@ -39,6 +39,8 @@ REWIND_EVERY_S = 1.0
 """At most so often live data that became old are made a backlog of: a segment is looked through."""
 PACE_S = 0.005
 """A backlog goes out in bursts this far apart, each of which costs a look at what is live."""
+LAST_S = 0.1
+"""For so long newest values may go out before it is looked whether there is something new."""
 KEPT_ENCODERS = 4
 """One a catalog: of what is live, of a backlog, and of two lanes."""
 
@@ -75,7 +77,9 @@ class Delivery:
         """Epochs that what is live has entered, and a backlog not yet."""
         self._rewound_s = 0.0
         self.wants_ack = False
-        """Whether something waits for a late message to be acknowledged."""
+        """Whether something late, or a newest value, waits for an acknowledgement."""
+        self._last_may_go = True
+        """Whether it is a retained value's turn, in a window that leaves no room for all."""
         self.drain: Drain | None = None
         """How the backlog gets on, where there is one."""
         self._explained: set[str] = set()
@@ -125,7 +129,8 @@ class Delivery:
             return
         limit_s = LOOK_EVERY_S
         has_room = self._session.window.has_late_room
-        self.wants_ack = not has_room or (self._live_from is not None and not self._feed.live_from)
+        ends = self._live_from is not None and not self._feed.live_from
+        self.wants_ack = ends or not has_room or self._newest.has_due
         if self._feed.live_from and has_room:
             limit_s = min(limit_s, max(PACE_S, self._allowance.wait_s()))
         if self._feed.overdue:
@@ -336,6 +341,7 @@ class Delivery:
         """Offer samples or a gap, unless the broker is known not to take them."""
         if message.urgency is Urgency.LATE:
             self._allowance.spend(message.size)
+            self._last_may_go = True
         if self._verdicts.trusts_all:
             await self._session.send(message)
             return
@@ -374,10 +380,25 @@ class Delivery:
         if not self._live_from:
             self._newest.caught_up()
         if self._keeps_last:
-            for message in self._newest.due(standing.topics, self._clock()):
-                await self._retain(message)
+            await self._keep_last(standing)
         if not self._live_from:
             await self._tidy()
+
+    async def _keep_last(self, standing: Standing) -> None:
+        """Send newest values while they hold up nothing; the rest have their turn later."""
+        until_s = self._clock_s() + LAST_S
+        if self._has_room_for_last:
+            for message in self._newest.due(standing.topics, self._clock()):
+                self._last_may_go = False
+                await self._retain(message)
+                if self._clock_s() > until_s or not self._has_room_for_last:
+                    break
+
+    @property
+    def _has_room_for_last(self) -> bool:
+        """Whether a retained value may go; of a narrow window a backlog has every other place."""
+        window = self._session.window
+        return not self._feed.live_from or 2 * len(window) + 2 <= window.limit or self._last_may_go
 
     async def _tidy(self) -> None:
         """Clear every retained message that nothing stands behind."""

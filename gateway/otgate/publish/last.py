@@ -40,7 +40,8 @@ class NewestValues:
 
     def __init__(self) -> None:
         self._newest: dict[Key, Newest] = {}
-        self._due: set[Key] = set()
+        self._due: dict[Key, None] = {}
+        """In the order in which they became due, so that each has its turn where few may go."""
         self._late: set[Key] = set()
         """Points whose newest sample came out of a backlog that has not ended."""
         self._field: Field = "unknown"
@@ -67,34 +68,52 @@ class NewestValues:
                 labels.hashes[batch.device],
                 source_ns is not None and batch.clock is Clock.DEVICE,
             )
-            (self._late.add if late else self._late.discard)(key)
-            (self._due.discard if late else self._due.add)(key)
+            if late:
+                self._late.add(key)
+                self._due.pop(key, None)
+            else:
+                self._late.discard(key)
+                self._due[key] = None
 
     def caught_up(self) -> None:
         """Take it that the backlog is at its end: what came out of it is due."""
-        self._due |= self._late
+        self._due |= dict.fromkeys(sorted(self._late))
         self._late.clear()
 
     def field(self, field: Field) -> None:
         """Mark everything stale while the field side is lost, and no longer once it is back."""
         if (field == "lost") != (self._field == "lost"):
-            self._due.update(self._newest.keys() - self._late)
+            self._all_due()
         self._field = field
 
     def reconnected(self) -> None:
         """Send everything again: another broker, or one that forgot."""
-        self._due.update(self._newest.keys() - self._late)
+        self._all_due()
+
+    def _all_due(self) -> None:
+        self._due |= dict.fromkeys(sorted(self._newest.keys() - self._late))
 
     def keep(self, points: set[Key]) -> None:
         """Forget all points but these."""
         self._newest = {key: known for key, known in self._newest.items() if key in points}
-        self._due &= points
+        self._due = {key: None for key in self._due if key in points}
         self._late &= points
 
+    @property
+    def has_due(self) -> bool:
+        """Whether anything is to be published."""
+        return bool(self._due)
+
     def due(self, topics: Topics, now_ns: int) -> Iterator[Message]:
-        """Yield what changed since the last time, as retained messages."""
-        due, self._due = self._due, set()
-        for key in sorted(due):
+        """Yield what changed since it was last yielded, as retained messages, each once.
+
+        Whoever stops early finds the rest the next time.
+        """
+        left = len(self._due)
+        while left and self._due:
+            left -= 1
+            key = next(iter(self._due))
+            del self._due[key]
             yield self._message(key, topics, now_ns)
 
     def _message(self, key: Key, topics: Topics, now_ns: int) -> Message:

@@ -26,7 +26,7 @@ from otgate.publish.errors import (
 )
 from otgate.publish.last import NewestValues
 from otgate.publish.liveness import FieldWatch
-from otgate.publish.message import Claim, Message, Outcome, Settles, Urgency
+from otgate.publish.message import Claim, Message, Outcome, Settles
 from otgate.publish.refusals import Refusals
 from otgate.publish.retained import RetainedTopics
 from otgate.publish.retry import Ending, Next, Retry
@@ -425,7 +425,7 @@ class Publisher:
             log.warning("samples_recalled", why="the newest catalog no longer has their points")
 
     def _settled(self, message: Message, outcome: Outcome) -> None:
-        if message.urgency is Urgency.LATE and self._delivery and self._delivery.wants_ack:
+        if self._delivery and self._delivery.wants_ack:
             self._reader.nudge()
         if outcome.refused:
             reason = self._verdicts.refused(message, outcome)

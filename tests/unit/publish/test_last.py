@@ -35,6 +35,16 @@ def test_only_the_newest_value_is_due_and_only_once() -> None:
     assert due(newest) == {}
 
 
+def test_whoever_stops_early_finds_the_rest_next_and_what_is_newer_behind_it() -> None:
+    newest = NewestValues()
+    newest.take(frame(0, 1.0, 2.0, 3.0), LABELS, Urgency.LIVE)
+    assert "ia0" in next(newest.due(TOPICS, 5000)).topic
+    newest.take(frame(3, 4.0), LABELS, Urgency.LIVE)
+    assert newest.has_due
+    assert list(due(newest)) == ["ia1", "ia2", "ia0"]
+    assert not newest.has_due
+
+
 def test_a_replay_never_moves_a_value_backwards() -> None:
     newest = NewestValues()
     newest.take(frame(5, 2.0), LABELS, Urgency.LIVE)
