@@ -34,6 +34,8 @@ BOUNDLESS = int(GONE | Quality.OVERFLOW)
 """Infinity."""
 
 TAKEN = frozenset({Form.UNSIGNED, Form.SIGNED, Form.BITS})
+"""Forms whose numbers are what the registers hold: nothing that numpy would warn of."""
+
 NO_VALUE = np.uint32(Quality.NO_VALUE)
 NO_NUMBER = int(FAILED)
 MISSING = int(UNSUPPORTED)
