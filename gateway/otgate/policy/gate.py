@@ -167,7 +167,7 @@ class Part:
         self, device: Device, value_type: ValueType, found: Mapping[int, Crossing]
     ) -> None:
         points = [crossing.point for crossing in found.values()]
-        self._device = device
+        self.device = device
         limits = [crossing.restriction for crossing in found.values()]
         steps = [limit.quantize for limit in limits]
         intervals_s = [limit.min_interval_s for limit in limits]
@@ -212,11 +212,9 @@ class Part:
 
         Points are the same by their ids. What was remembered is rounded as values are here.
         """
-        places = {name: slot for slot, name in enumerate(before.names())}
-        shared = [(slot, places[name]) for slot, name in enumerate(self.names()) if name in places]
-        mine, theirs = np.array(shared, np.int32).reshape(-1, 2).T
+        mine, theirs = self._met(before)
         if self.pace is None:
-            moved = np.zeros(len(places), np.int32)
+            moved = np.zeros(np.count_nonzero(before.slots >= 0), np.int32)
             moved[theirs] = mine
             held = pace.held_at(theirs)
             return [self._rounded(batch.renumbered(moved[batch.index])) for batch in held]
@@ -226,9 +224,19 @@ class Part:
                 column[mine] = self.steps.rounded(mine, column[mine])
         return []
 
+    def _met(self, before: "Part") -> tuple[Index, Index]:
+        """Return the slots of points that both have, here and in ``before``."""
+        if self.device.points is before.device.points:  # a map that is the very same
+            both = (self.slots >= 0) & (before.slots >= 0)
+            return self.slots[both], before.slots[both]
+        places = {name: slot for slot, name in enumerate(before.names())}
+        met = [(slot, places[name]) for slot, name in enumerate(self.names()) if name in places]
+        mine, theirs = np.array(met, np.int32).reshape(-1, 2).T
+        return mine, theirs
+
     def names(self) -> list[str]:
         """Return the ids of the points, by slot."""
-        return [self._device.points[int(number)].id for number in np.flatnonzero(self.slots >= 0)]
+        return [self.device.points[int(number)].id for number in np.flatnonzero(self.slots >= 0)]
 
     def _rounded(self, batch: Batch) -> Batch:
         if self.steps is not None:

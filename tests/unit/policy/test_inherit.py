@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otgate.model import Batch, Lane, Point
-from otgate.policy.gate import Gate
+from otgate.model import Batch, Device, Lane, Point, ValueType
+from otgate.policy.gate import Gate, compile_gates
 from otgate.policy.language import Limits, UnderTest
 from otgate.quality import Quality
-from policies import SECOND, START, allow, batch, gate, point
+from policies import SECOND, START, allow, batch, device, gate, point, policy
 
 EVERY_MINUTE = Limits(min_interval_s=60)
 
@@ -141,3 +141,30 @@ def test_no_point_is_sent_more_often_for_a_change_of_gates(
     out = new.pass_(batch(values.tolist(), received_ns=START), START + round(second * SECOND))
     sent = {points[number].id for _, one in out for number in one.index.tolist()}
     assert sent == set(after) - set(before)
+
+
+SOME = st.frozensets(st.sampled_from("abcdef"), min_size=1)
+
+
+@given(SOME, SOME, st.sampled_from([0.0, 30.0, 600.0]))
+def test_a_map_that_is_the_very_same_is_gone_on_with_as_an_equal_one_is(
+    before: frozenset[str], after: frozenset[str], interval_s: float
+) -> None:
+    same = device(*map(point, "abcdef"))
+    equal = replace(same, points=list(same.points))
+    outcomes = []
+    for map_of_after in (same, equal):
+        old = gate_of(same, before, EVERY_MINUTE)
+        for second in (0, 10):
+            passed(old, second, *np.arange(6.0) + second)
+        new = gate_of(map_of_after, after, Limits(min_interval_s=interval_s))
+        at_once = told(new.inherit(old))
+        outcomes.append((at_once, told(new.release(START + 60 * SECOND)), new.suppressed))
+    assert outcomes[0] == outcomes[1]
+
+
+def gate_of(held: Device, names: frozenset[str], limits: Limits) -> Gate:
+    """Return the gate of one device of which some points cross."""
+    rule = allow(limits=limits, point=tuple(f"f3/{name}" for name in sorted(names)))
+    types = {"f3": [ValueType.F64] * len(held.points)}
+    return compile_gates(policy(rule), [held], types)["analytics"]
