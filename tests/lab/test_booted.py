@@ -80,6 +80,9 @@ def test_at_boot_both_sides_start_with_their_target_and_values_reach_the_broker(
     first, second = map(json.loads, box.messages(2))
     assert (first["conduit"], first["device"]) == ("analytics", "modbus-1")
     assert second["seq"] > first["seq"]
+    for state in ("/var/lib/otgate/field", "/var/lib/otgate-bus/analytics"):
+        assert "records" in box.run(OTGATE, "audit", "verify", f"{state}/audit").stdout
+    assert "audit_failing" not in box.journal(BUS)
 
 
 def test_a_hung_field_side_is_ended_and_started_again_within_a_second(running: Box) -> None:
@@ -143,7 +146,19 @@ def test_a_new_password_is_used_from_the_next_start_on(running: Box) -> None:
     running.run("systemctl", "restart", BUS)
     running.messages(1)
     held = running.run("ls", f"/run/credentials/{BUS}.service").stdout.split()
-    assert held == ["otgate_broker-password"]
+    assert held == ["otgate", "otgate_broker-password"]
+
+
+def test_a_conduit_without_its_directory_of_credentials_says_itself_what_it_lacks(
+    running: Box,
+) -> None:
+    folder, away = "/etc/otgate/bus-credentials/analytics", "/etc/otgate/bus-credentials/away"
+    running.run("mv", folder, away)
+    running.run("systemctl", "restart", BUS, code=1)
+    running.until(lambda: "credential `broker-password`" in running.journal(BUS))
+    running.run("mv", away, folder)
+    running.until(lambda: running.show(BUS, "ActiveState")["ActiveState"] == "active")
+    running.messages(1)
 
 
 def test_members_of_the_admin_group_ask_and_others_are_told_why_not(running: Box) -> None:

@@ -3,7 +3,6 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def imported() -> None:
 
 def placed(bus: BusFile, options: Namespace) -> BusFile:
     """Put the spool and the cursor where the options say."""
-    return replace(bus, spool=options.spool or bus.spool, state=options.state or bus.state)
+    return bus.at(options.spool or bus.spool, options.state or bus.state)
 
 
 COMMAND = Command("bus", "publish one conduit's spool", arguments, execute, DESCRIPTION)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from otgate.config.audit_place import AuditPlace
-from otgate.config.bus_side import Credential
+from otgate.config.bus_side import AUDIT, Credential
 from otgate.config.credential_name import CredentialName
 from otgate.config.forms import Entry, File, Switch, wrong
 from otgate.endpoint.syslog import syslog_place
@@ -50,7 +50,7 @@ class SiteAuditEntry(AuditEntry):
 def audit_place(here: Path, state: Path, entry: AuditEntry) -> AuditPlace:
     """Resolve the paths of an entry from the folder of its file."""
     return AuditPlace(
-        directory=here / entry.directory if entry.directory else state / "audit",
+        directory=here / entry.directory if entry.directory else state / AUDIT,
         size_mb=entry.size_mb,
         keep_days=entry.keep_days,
         key=key_of(here, entry.key),

@@ -1,7 +1,7 @@
 """What a bus side is told, as plain values: the process that publishes needs no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +10,10 @@ from otgate.via import Via
 
 if TYPE_CHECKING:
     from otgate.config.audit_place import AuditPlace
+
+
+AUDIT = "audit"
+"""Where the audit log is in the directory of a side's state, unless a file says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +73,13 @@ class BusFile:
     audit: "AuditPlace"
     metrics_listen: str = ""
     """``host:port`` at which metrics are read besides the unix socket; empty: nowhere."""
+
+    def at(self, spool: Path, state: Path) -> "BusFile":
+        """Return the same with its spool and cursor elsewhere.
+
+        The audit log goes with the cursor, unless it has a directory of its own.
+        """
+        audit = self.audit
+        if audit.directory == self.state / AUDIT:
+            audit = replace(audit, directory=state / AUDIT)
+        return replace(self, spool=spool, state=state, audit=audit)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from otgate.app.needs import bus_needs, field_needs
-from otgate.cli.box import side_socket
+from otgate.cli.box import cursor_place, side_socket, spool_place
 from otgate.cli.command import FAILED, OK
 from otgate.cli.doctor.running import Running, running
 from otgate.cli.doctor.running import lines as lines_of_running
@@ -100,7 +100,8 @@ def bus_of(path: Path) -> BusFile:
     bus, _ = load_bus(path)
     if bus is None:
         raise Refused(f"{path} has errors: `otgate check` says which")
-    return bus
+    spool = spool_place(path, bus.spool, bus.conduit)
+    return bus.at(spool, cursor_place(path, bus.state, bus.conduit))
 
 
 def field(target: Path, control: Path | None) -> Described:
