@@ -30,6 +30,7 @@ from simulation.world import CAPS, World
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES_S, HOUR_S = 600.0, 3600.0
+EDIT = Fault(60, 0, "process", "edit bus", 5)
 CALM_S = 60.0
 """Without faults: enough for every device to be read, and for all of it to be delivered."""
 
@@ -117,6 +118,17 @@ def test_a_window_of_one_has_room_for_what_is_live_a_backlog_and_newest_values(
     backlog = replace(world.bus_file.backlog, order="live")
     world.bus_file = replace(world.bus_file, window=1, last="on", max_points=2, backlog=backlog)
     assert world.run().history.violations == []
+
+
+def test_another_broker_in_the_same_place_and_an_edited_bus_file_lose_nothing(
+    written: Written,
+) -> None:
+    world = World(written, 3, 150.0, [Fault(30, 0, "broker", "exchange", 8), EDIT])
+    world.only_311, before = False, world.bus_file
+    assert world.run().history.violations == []
+    assert world.broker.only_311
+    assert world.bus.lives == 2
+    assert world.bus_file != before
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from cut_disk import Trouble
 from otgate_sim.faults import Fault as DeviceFault
 from simulation.faults import Fault
 from simulation.network import Carries, Line
+from simulation.site import varied
 from simulation.virtual_loop import START_S
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Befalling:
         world, which = self.world, fault.which
         deeds: dict[tuple[str, str], Callable[[], Awaitable[None]]] = {
             ("broker", "crash"): lambda: self._crash(1 + which % 20),
+            ("broker", "exchange"): lambda: self._exchange(which),
             ("broker", "break"): lambda: self._at_broker(breaks_in=which % 5000),
             ("broker", "skip"): lambda: self._at_broker(skips=1),
             ("broker line", "forget"): lambda: self._forget(world.bus_line),
@@ -95,6 +97,7 @@ class Befalling:
             ("process", "kill both"): lambda: world.kill(world.field, world.bus),
             ("process", "stop field"): lambda: world.stop(world.field),
             ("process", "stop bus"): lambda: world.stop(world.bus),
+            ("process", "edit bus"): lambda: self._edit(which),
             ("power", "cut"): lambda: self._cut(which),
         }
         await deeds[fault.where, fault.kind]()
@@ -103,6 +106,21 @@ class Befalling:
         self.world.broker.crash()
         await asyncio.sleep(down_s)
         self.world.bus_line.become(Carries.ALL)
+
+    async def _exchange(self, which: int) -> None:
+        """Stop the broker in order, and start another release of it upon the same messages."""
+        world = self.world
+        world.broker.save()
+        world.bus_line.become(Carries.REFUSED)
+        await asyncio.sleep(1 + which % 5)
+        world.broker.be(world.rng(f"broker {which}"))
+        world.bus_line.become(Carries.ALL)
+
+    async def _edit(self, which: int) -> None:
+        """Edit the bus file, as a reload takes it up: the bus side ends and begins by it."""
+        world = self.world
+        world.bus_file = varied(world.written.bus, world.rng(f"bus {which}"))
+        await world.stop(world.bus)
 
     async def _at_broker(self, **state: int) -> None:
         for name, value in state.items():

@@ -7,6 +7,7 @@ crash loses the rest. Whoever looks on sees a message when no crash takes it bac
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from random import Random
 
 from simulation.network import Carries, End, Line
 
@@ -50,6 +51,11 @@ class Broker:
         self._unsaved: deque[tuple[float, str, bytes]] = deque()
         self._loop = asyncio.get_running_loop()
         self.line: Line
+
+    def be(self, rng: Random) -> None:
+        """Be one of the many brokers that there are."""
+        self.only_311 = rng.random() < 0.3
+        self.receive_maximum = rng.choice((0, 1, 2, 10))
 
     def count(self) -> int:
         """Return how many clients there have been."""

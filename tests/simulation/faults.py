@@ -16,10 +16,10 @@ LASTING: Mapping[str, tuple[str, ...]] = {
 }
 """What lasts for a while, by whom it befalls."""
 SUDDEN: Mapping[str, tuple[str, ...]] = {
-    "broker": ("crash", "break", "skip"),
+    "broker": ("crash", "break", "skip", "exchange"),
     "broker line": ("forget",),
     "field line": ("forget",),
-    "process": ("kill field", "kill bus", "kill both", "stop field", "stop bus"),
+    "process": ("kill field", "kill bus", "kill both", "stop field", "stop bus", "edit bus"),
     "power": ("cut",),
 }
 QUIET_BEFORE_S, QUIET_AFTER_S = 20.0, 270.0
