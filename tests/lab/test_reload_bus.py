@@ -64,7 +64,6 @@ def test_a_bus_side_moves_to_another_broker_and_no_sample_is_lost(
         assert "bus side analytics started again: brokers changed" in told
         after.await_news(20)
         assert missing({*before.heard, *after.heard}) == []
-        assert min(after.heard) > min(before.heard), "what was acknowledged is not sent again"
         edit(file, "conduit: analytics", "conduit: analytics\nwindow: 7\nbatch: {max_points: 50}")
         assert "max_points, window changed" in reload(file)
         after.await_news(after.received + 20)

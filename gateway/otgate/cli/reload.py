@@ -15,14 +15,14 @@ from otgate.cli.places import (
     site_file,
     socket_of,
 )
-from otgate.cli.renewing import compared, renewed
+from otgate.cli.renewing import alone, closed, compared, renewed
 from otgate.observe.control import ask
 
 DESCRIPTION = """\
 Let the running field side read site, point maps and policy again. It checks everything first; what
 has an error is refused whole, and the old files go on to hold. Gates change between two batches;
 devices that are the same keep their connections. A bus side whose file beside the site was edited
-ends in good order and is started again by it: nothing is lost, what was under way comes twice.
+ends in good order and is started again by it: nothing is lost, the last seconds come twice.
 
   otgate reload site.yaml
   otgate reload site.yaml --allow-gain
@@ -52,14 +52,17 @@ def execute(options: Namespace) -> int:
     site, control = options.site, options.control
     if is_bus_file(site):
         told: Mapping[str, Any] = {}
-        renewals = compared([site], site.absolute().parents[1], control)
+        renewals, others = alone(site, control), []
     else:
-        renewals = compared(bus_files(site_file(site).parent), site, control)
+        files = bus_files(site_file(site).parent)
+        others = closed(files)
+        renewals = compared([file for file in files if file not in others], site, control)
         path = socket_of(site, control, "field")
         told = ask(path, "reload", timeout_s=LIMIT_S, allow_gain=options.allow_gain)
         if options.format == "text":
             print("\n".join(lines(told)))
     buses = [said for one in renewals for said in renewed(one)]
+    buses += [f"{file} is closed to you: its bus side was not asked" for file in others]
     if options.format == "json":
         print(json.dumps({**told, "buses": buses}, indent=2))
     elif buses:

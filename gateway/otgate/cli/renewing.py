@@ -1,5 +1,6 @@
 """Bus files that were edited, and the running bus sides that are to take them up."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,23 @@ class Renewal:
     """Keys that say something else."""
     silent: str = ""
     """Why the side could not be asked."""
+
+
+def closed(files: Sequence[Path]) -> list[Path]:
+    """Return the files that whoever asks may not read: they are another administrator's."""
+    return [path for path in files if not os.access(path, os.R_OK)]
+
+
+def alone(file: Path, control: Path | None) -> list[Renewal]:
+    """Return how one bus file differs from what its running side was told.
+
+    Raises:
+        Refused: as `compared` does, or nobody answers.
+    """
+    [one] = compared([file], file.absolute().parents[1], control)
+    if one.silent:
+        raise Refused(one.silent)
+    return [one]
 
 
 def compared(files: Sequence[Path], site: Path, control: Path | None) -> list[Renewal]:
