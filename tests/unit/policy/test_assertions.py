@@ -139,3 +139,12 @@ def test_a_deny_that_an_assertion_rests_on_is_not_dead() -> None:
 def test_an_allow_that_matches_nothing_is_dead_whatever_is_asserted() -> None:
     rules = allow(), deny(tags_any=PROTECTION), allow("gone", point=("f9/*",))
     assert [one.code for one in findings(asserting(*rules), [device(point("ia"))])] == ["dead-rule"]
+
+
+def test_what_a_proof_tries_is_taken_off_what_all_may_take() -> None:
+    tags = frozenset({"feeder", "revenue"})
+    held = policy(allow(tags_any=tags), allow("other", tags_any=tags))
+    asking = prover.Prover(held, prover.space_of(held))
+    [conduit] = held.conduits.values()
+    assert asking.witness(conduit) is not None
+    assert asking.left < prover.MAX_WORK - 1

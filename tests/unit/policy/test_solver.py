@@ -3,7 +3,7 @@ import pytest
 from otgate.policy import solver
 from otgate.policy.globs import Part, Term
 from otgate.policy.region import Region, Space
-from otgate.policy.solver import Intricate, common
+from otgate.policy.solver import Intricate, Search, common
 
 SPACE = Space(["bay", "station"], ["a", "b", "c"])
 EVERY = SPACE.everything
@@ -69,3 +69,12 @@ def test_tries_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solver, "MAX_TRIES", 2)
     with pytest.raises(Intricate):
         common(EVERY, asked)
+
+
+def test_a_search_may_be_given_less_and_tells_what_it_took() -> None:
+    asked = [[A, B], [C, NOT_A], [NOT_C, NOT_A]]
+    search = Search(3)
+    assert common(EVERY, asked, search) == both(NOT_A, B, C)
+    assert search.tries == 3
+    with pytest.raises(Intricate):
+        common(EVERY, asked, Search(2))
