@@ -137,8 +137,11 @@ def gateway(folder: Path, sizes: Load, seed: int) -> Iterator[Gateway]:
 
 
 def modest(folder: Path, **sizes: Any) -> Load:
-    """Return a load that two busy cores carry: 2,000 samples a second in frames of 100."""
-    return Load(free_port(), registers=FRAME_SAMPLES, **sizes)
+    """Return a load that two busy cores carry: 2,000 samples a second in frames of 100.
+
+    Nothing is replayed after a restart, so that duplicates are those of the kill.
+    """
+    return Load(free_port(), **{"registers": FRAME_SAMPLES, "replay_s": 0.0, **sizes})
 
 
 def troubles(log: Path) -> list[str]:

@@ -224,6 +224,9 @@ class SpoolReader:
             return self._file.save(text)
 
     def _kept(self, *, saved: bool) -> None:
+        """Take note; what could not be synced is at least where a kill does not reach it."""
+        if not saved:
+            self._keep_unsynced()
         for cursor in self._cursors.values():
             cursor.changed = cursor.changed or not saved
         before, self._unsaved = self._unsaved, "" if saved else self._file.problem

@@ -253,6 +253,21 @@ def test_a_cursor_that_cannot_be_saved_is_said_once(
     assert reader.unsaved == ""
 
 
+def test_a_cursor_that_cannot_be_synced_survives_a_stop(
+    spool: Path, opening: Opening, files: FaultyFiles
+) -> None:
+    written(spool, [1.0], [2.0])
+    first = opening()
+    items = everything(first)
+    acknowledge(first, items[:-1])
+    first.flush()
+    acknowledge(first, items[-1:])
+    files.faults["sync"] = errno.EIO
+    first.flush()
+    assert first.unsaved
+    assert opening().complete_through(Lane.DATA) == first.complete_through(Lane.DATA)
+
+
 async def test_a_disk_that_hangs_does_not_hold_up_the_loop(spool: Path, tmp_path: Path) -> None:
     written(spool, [1.0])
     files = HangingFiles()
