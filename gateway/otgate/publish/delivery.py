@@ -261,7 +261,7 @@ class Delivery:
             if isinstance(part, Frame):
                 labels = self._catalogs.labels(part.catalog)
                 await self._explain(part, labels)
-                self._newest.take(part, labels, urgency)
+                self._take_newest(part, labels, urgency)
 
     async def _enter(self, epoch: Epoch, urgency: Urgency, field: FieldWatch) -> None:
         """Say that an epoch begins, which a lane with a backlog does once that is at its end."""
@@ -324,7 +324,11 @@ class Delivery:
         for message in self._encoder(frame).messages(frame, labels, self._clock(), urgency):
             await self._send(message)
         if self._keeps_last:
-            self._newest.take(frame, labels, urgency)
+            self._take_newest(frame, labels, urgency)
+
+    def _take_newest(self, frame: Frame, labels: Labels, urgency: Urgency) -> None:
+        back = self._reader.has_come_back(frame.lane)
+        self._newest.take(frame, labels, urgency if back else Urgency.LATE)
 
     async def _explain(self, frame: Frame, labels: Labels) -> None:
         """Send the meta of an older catalog before the first message that refers to it."""
@@ -377,8 +381,10 @@ class Delivery:
         standing = self._standing
         if standing is None:
             return
-        if not self._live_from:
-            self._newest.caught_up()
+        if not self._live_from and not self._feed.overdue:
+            for lane in Lane:
+                if self._reader.has_come_back(lane):
+                    self._newest.caught_up(lane)
         if self._keeps_last:
             await self._keep_last(standing)
         if not self._live_from:

@@ -2,13 +2,14 @@
 
 Values are sent only when the publisher has caught up, and only forward in (epoch, seq): neither
 a rewind nor a backlog moves a retained value backwards. What is taken out of a backlog waits for
-its end: only then is it known to be the newest of its point, also by one that was restarted.
+its end: only then is it known to be the newest of its point. One that was restarted takes for a
+backlog whatever lies before where it was.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from otgate.model import Clock
+from otgate.model import Clock, Lane
 from otgate.publish.encode import honest_quality, spelled_values
 from otgate.publish.labels import Labels
 from otgate.publish.liveness import Field
@@ -42,8 +43,8 @@ class NewestValues:
         self._newest: dict[Key, Newest] = {}
         self._due: dict[Key, None] = {}
         """In the order in which they became due, so that each has its turn where few may go."""
-        self._late: set[Key] = set()
-        """Points whose newest sample came out of a backlog that has not ended."""
+        self._late: dict[Key, Lane] = {}
+        """Points whose newest sample came out of a backlog that has not ended, and its lane."""
         self._field: Field = "unknown"
 
     def take(self, frame: Frame, labels: Labels, urgency: Urgency) -> None:
@@ -69,16 +70,18 @@ class NewestValues:
                 source_ns is not None and batch.clock is Clock.DEVICE,
             )
             if late:
-                self._late.add(key)
+                self._late[key] = frame.lane
                 self._due.pop(key, None)
             else:
-                self._late.discard(key)
+                self._late.pop(key, None)
                 self._due[key] = None
 
-    def caught_up(self) -> None:
-        """Take it that the backlog is at its end: what came out of it is due."""
-        self._due |= dict.fromkeys(sorted(self._late))
-        self._late.clear()
+    def caught_up(self, lane: Lane) -> None:
+        """Take it that the backlog of a lane is at its end: what came out of it is due."""
+        keys = sorted(key for key, its in self._late.items() if its is lane)
+        self._due |= dict.fromkeys(keys)
+        for key in keys:
+            del self._late[key]
 
     def field(self, field: Field) -> None:
         """Mark everything stale while the field side is lost, and no longer once it is back."""
@@ -91,13 +94,13 @@ class NewestValues:
         self._all_due()
 
     def _all_due(self) -> None:
-        self._due |= dict.fromkeys(sorted(self._newest.keys() - self._late))
+        self._due |= dict.fromkeys(sorted(self._newest.keys() - self._late.keys()))
 
     def keep(self, points: set[Key]) -> None:
         """Forget all points but these."""
         self._newest = {key: known for key, known in self._newest.items() if key in points}
         self._due = {key: None for key in self._due if key in points}
-        self._late &= points
+        self._late = {key: lane for key, lane in self._late.items() if key in points}
 
     @property
     def has_due(self) -> bool:

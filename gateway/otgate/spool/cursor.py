@@ -99,6 +99,8 @@ class LaneCursor:
         """Where the last epoch of which something is acknowledged was left, and its base."""
         self._history: deque[Acknowledged] = deque()
         self._under_way: dict[int, Ranges] = {}
+        self.brought = place
+        """Up to where something was acknowledged when it was restored."""
 
     @property
     def floor(self) -> Place:
@@ -286,6 +288,9 @@ class LaneCursor:
             self._acked.setdefault(epoch, Ranges()).add(start, stop)
         for epoch, start, stop in replayable:
             self.acknowledge(epoch, start, stop)
+        self.brought = max(
+            [place, *(Place(epoch, stop) for epoch, _, stop in (*acked, *replayable))]
+        )
 
 
 def _spans(ranges: Mapping[int, Ranges]) -> list[Span]:

@@ -176,6 +176,13 @@ class SpoolReader:
         """Tell whether a sample is done with."""
         return self._cursors[lane].has(epoch, seq)
 
+    def has_come_back(self, lane: Lane) -> bool:
+        """Tell whether reading is where a reader of the same state was before, or further.
+
+        A failing disk may show less of a spool for a while than it did.
+        """
+        return self._lanes[lane].at >= self._cursors[lane].brought
+
     def complete_through(self, lane: Lane) -> Place:
         """Return the epoch and the sequence number below which all is acknowledged."""
         return self._cursors[lane].floor

@@ -39,6 +39,11 @@ class SplitLane:
         return self._reader.dry
 
     @property
+    def at(self) -> Place:
+        """Up to where everything that is new was handed out."""
+        return self._reader.at
+
+    @property
     def unread_bytes(self) -> int:
         """What is unread, with what was read first meanwhile; as far as sizes of files tell."""
         return (self._behind or self._reader).unread_bytes

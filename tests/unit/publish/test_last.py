@@ -97,7 +97,7 @@ def test_what_came_out_of_a_backlog_waits_for_its_end() -> None:
     newest.reconnected()
     newest.field("lost")
     assert list(due(newest)) == ["ia0"]
-    newest.caught_up()
+    newest.caught_up(Lane.DATA)
     assert list(due(newest)) == ["ia1"]
 
 

@@ -451,3 +451,32 @@ def _states(statuses: list[object]) -> list[str]:
 
 def _cleared(messages: list[Received]) -> set[str]:
     return {m.address.device for m in messages if m.payload is None}
+
+
+async def test_newest_values_stand_while_a_failing_disk_shows_less_than_a_restarted_side_had(
+    broker: Mosquitto, spool: Path, state: Path
+) -> None:
+    feeder, settings = Feeder(spool), {"last": LastValues.ON, "replay_s": 60.0}
+    async with publishing(spool, state, broker.url, **settings) as running:
+        feeder.measure()
+        await running.until(lambda status: status["samples"] == 10)
+        (segment,) = (spool / "data").iterdir()
+        less = segment.read_bytes()
+        feeder.measure()
+        await running.until(lambda status: status["samples"] == 20)
+    whole = segment.read_bytes()
+    segment.write_bytes(less)
+    async with (
+        subscriber(broker.url) as memory,
+        publishing(spool, state, broker.url, **settings) as running,
+    ):
+        await running.until(lambda status: status["samples"] == 10)
+        await asyncio.sleep(0.3)
+        await memory.until(lambda: len(memory.of(MessageClass.LAST)) >= 10)
+        retained = memory.of(MessageClass.LAST)
+        segment.write_bytes(whole)
+        await running.until(lambda status: status["samples"] == 20)
+        await memory.until(lambda: len(memory.of(MessageClass.LAST)) >= 20)
+    assert len(retained) == 10
+    assert len({last.received_us for last in memory.of(MessageClass.LAST)}) == 1
+    feeder.close()
