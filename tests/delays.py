@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -159,6 +159,11 @@ class Plant:
             found += seen[self._told[lane] :]
             self._told[lane] = len(seen)
         return found
+
+    def values(self, lane: Lane) -> list[Any]:
+        """Return the values of all that has crossed in a lane."""
+        frames = [item for item in self._items(lane) if isinstance(item, Frame)]
+        return [value for frame in frames for value in frame.batch.values.tolist()]
 
     def lost(self) -> int:
         """Count what has been told as lost so far."""

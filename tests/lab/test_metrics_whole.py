@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -61,11 +62,11 @@ def names(metrics: tuple[Metric, ...]) -> set[str]:
 
 def listening_ports(pid: int) -> set[int]:
     """Return the TCP ports that a process listens at."""
-    inodes = {
-        match[1]
-        for link in Path(f"/proc/{pid}/fd").iterdir()
-        if (match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())))
-    }
+    inodes: set[str] = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                inodes.add(match[1])
     rows = [
         line.split()
         for name in ("tcp", "tcp6")

@@ -78,7 +78,7 @@ def everything(site: Path, vault: Vault, *pids: int) -> dict[str, bytes]:
     for pid in pids:
         for name in ("cmdline", "environ"):
             seen[f"{pid} {name}"] = Path(f"/proc/{pid}/{name}").read_bytes()
-    for socket in sides(site / "run"):
+    for socket in sides([site / "run"]):
         seen[str(socket)] = str(ask(socket, "status")).encode()
     for socket in (site / "run").glob(f"*{METRICS}"):
         seen[str(socket)] = fetched(socket, "/metrics")[1].encode()

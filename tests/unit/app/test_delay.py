@@ -247,7 +247,8 @@ async def test_what_waits_is_rounded_to_a_step_that_came_after_it(plant: Plant) 
     await plant.measure(IA, IA, IA, KWH)
     plant.reload("policy.yaml", "delay_s: 60", "delay_s: 60, quantize: 4")
     await plant.measure(IA)
-    assert await plant.after(60) == [0, 0, 4, 4, 4]
+    assert await plant.after(60) == [1, 2, 3, 4, 5]
+    assert plant.values(Lane.DATA) == [0, 0, 4, 4, 4]
 
 
 async def test_what_waits_for_a_conduit_that_is_gone_is_removed(plant: Plant) -> None:
