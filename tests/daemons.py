@@ -186,6 +186,11 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
+def published(site: Path) -> int:
+    """Return how many samples the broker took from a side, none where it does not answer."""
+    return int(said(site, "bus-analytics").get("samples", 0))
+
+
 def wait_until(condition: Callable[[], object], *logs: Path, limit_s: float = 20.0) -> None:
     """Wait until ``condition`` holds; fail with the logs where it does not."""
     until = time.monotonic() + limit_s

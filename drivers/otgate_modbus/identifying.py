@@ -20,7 +20,7 @@ from otgate_modbus.link import Poll
 from otgate_modbus.planner import walls_of
 from otgate_modbus.session import ModbusSession
 from otgate_modbus.settings import Settings
-from otgate_modbus.sunspec.common import common
+from otgate_modbus.sunspec.common_model import common
 from otgate_modbus.sunspec.keeping import Kept
 from otgate_modbus.wires import AnyWire
 

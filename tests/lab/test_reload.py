@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from brokers import Mosquitto, broker
-from daemons import Process, events, running, said, simulated, verified, wait_until, write_site
+from daemons import (
+    Process,
+    events,
+    published,
+    running,
+    said,
+    simulated,
+    verified,
+    wait_until,
+    write_site,
+)
 from otgate.app.parent import expects_hangups
 
 __all__ = ["broker"]
@@ -31,10 +41,6 @@ def gateway(site: Path) -> Iterator[Process]:
     with simulated(site) as endpoints, running(site, endpoints) as process:
         wait_until(lambda: published(site) > 10, process.log)
         yield process
-
-
-def published(site: Path) -> int:
-    return int(said(site, "bus-analytics").get("samples", 0))
 
 
 def conduit(site: Path) -> dict[str, Any]:

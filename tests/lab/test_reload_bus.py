@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brokers import Mosquitto, broker
-from daemons import Process, running, said, simulated, wait_until, write_site
+from daemons import Process, published, running, said, simulated, wait_until, write_site
 from evidence import Listener, Number
 
 __all__ = ["broker"]
@@ -26,10 +26,6 @@ def gateway(site: Path) -> Iterator[Process]:
     with simulated(site) as endpoints, running(site, endpoints) as process:
         wait_until(lambda: published(site) > 10, process.log)
         yield process
-
-
-def published(site: Path) -> int:
-    return int(said(site, "bus-analytics").get("samples", 0))
 
 
 def reload(path: Path, code: int = 0) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from brokers import Mosquitto, broker
 from confined import needs_landlock
-from daemons import Process, running, said, simulated, wait_until, write_site
+from daemons import Process, published, running, simulated, wait_until, write_site
 
 __all__ = ["broker"]
 
@@ -53,10 +53,6 @@ def gateway(site: Path, endpoints: Path) -> Iterator[Process]:
     with running(site, endpoints) as process:
         wait_until(lambda: published(site) > 0, process.log)
         yield process
-
-
-def published(site: Path) -> int:
-    return int(said(site, "bus-analytics").get("samples", 0))
 
 
 def ordered(site: Path, pid: int, orders: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from brokers import Mosquitto, broker, free_port
 from daemons import (
     Process,
     events,
+    published,
     running,
     said,
     simulated,
@@ -49,10 +50,6 @@ def gateway(site: Path, endpoints: Path) -> Iterator[Process]:
     with running(site, endpoints) as process:
         wait_until(lambda: published(site) > 0, process.log)
         yield process
-
-
-def published(site: Path) -> int:
-    return int(said(site, "bus-analytics").get("samples", 0))
 
 
 def device(site: Path, name: str) -> dict[str, Any]:
